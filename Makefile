@@ -1,0 +1,95 @@
+# psgraph: make, make check, make demo; see README.md.
+#
+# Nothing to configure: what the machine has is found by compiling a probe, and the result is printed.
+#   CUDA=0      leave CUDA out            OPENBLAS=0  use the plain C products
+#   PREFIX=/usr/local  DESTDIR=          CC=clang    any C11 compiler
+
+MAKEFLAGS += --no-builtin-rules
+.SUFFIXES:
+.DELETE_ON_ERROR:
+
+VERSION := $(shell sed -n 's/.*PS_VERSION "\(.*\)"/\1/p' lib/tool.h)
+CC ?= cc
+ifeq ($(origin CC),default)
+CC := cc
+endif
+PREFIX ?= /usr/local
+BINDIR = $(PREFIX)/bin
+MANDIR = $(PREFIX)/share/man
+
+# ---- flavours: each has its own folder of objects ----
+FLAVOUR ?= release
+OUT := build/$(FLAVOUR)
+WARN := -Wall -Wextra -Wshadow -Wconversion -Wno-sign-conversion -Wstrict-prototypes
+OPT_release := -O3
+OPT_asan := -O1 -fsanitize=address -fno-omit-frame-pointer
+OPT_ubsan := -O1 -fsanitize=undefined -fno-sanitize-recover=all
+OPT_tsan := -O1 -fsanitize=thread
+OPT_double := -O2 -DPS_DOUBLE
+OPT_plain := -O2
+CFLAGS ?= -g $(OPT_$(FLAVOUR))
+ALL_CFLAGS = -std=gnu11 -D_GNU_SOURCE -fno-math-errno -fno-trapping-math $(WARN) $(CFLAGS) -Ilib -Ikernels $(DEFS)
+LDLIBS = $(LIBS) -lz -lm -lpthread
+
+# ---- probes: what this machine can compile and link ----
+quick := $(filter clean dist help,$(MAKECMDGOALS))
+ifeq ($(quick),)
+probe = $(shell mkdir -p build && printf '%b' '$(1)' | $(CC) -x c - -o build/probe $(2) >build/probe.log 2>&1 && echo 1 || echo 0)
+ifneq ($(call probe,\0043include <zlib.h>\nint main(void){return !zlibVersion();}\n,-lz),1)
+$(error zlib with its headers is needed (Debian: apt-get install zlib1g-dev))
+endif
+ifndef OPENBLAS
+OPENBLAS := $(call probe,\0043include <cblas.h>\nint main(void){openblas_set_num_threads(1);return 0;}\n,-lopenblas)
+endif
+ifndef CUDA
+NVCC ?= $(shell command -v nvcc 2>/dev/null)
+CUDA := $(if $(NVCC),$(shell printf '__global__ void k(void){}\nint main(){k<<<1,1>>>();return 0;}\n' >build/probe.cu && $(NVCC) build/probe.cu -o build/probe-cuda >build/probe.log 2>&1 && echo 1 || echo 0),0)
+endif
+AVX2 := $(call probe,int main(void){return 0;}\n,-mavx2 -mfma)
+AVX512 := $(call probe,int main(void){return 0;}\n,-mavx512f -mavx512bw -mavx512vl -mavx512dq)
+ifeq ($(MAKELEVEL),0)
+$(info zlib yes, OpenBLAS $(if $(filter 1,$(OPENBLAS)),yes,no (plain C products: slow but right)), CUDA $(if $(filter 1,$(CUDA)),yes (no kernels use it yet),no), AVX2 kernels $(if $(filter 1,$(AVX2)),yes,no), AVX-512 kernels $(if $(filter 1,$(AVX512)),yes,no))
+endif
+endif
+DEFS := $(if $(filter 1,$(OPENBLAS)),-DPS_OPENBLAS) $(if $(filter 1,$(AVX2)),-DPS_AVX2) $(if $(filter 1,$(AVX512)),-DPS_AVX512)
+LIBS := $(if $(filter 1,$(OPENBLAS)),-lopenblas)
+export OPENBLAS CUDA CC
+
+# ---- what is built ----
+TOOLS := $(patsubst tools/%.c,%,$(wildcard tools/*.c))
+BINS := $(TOOLS:%=$(OUT)/bin/%)
+KERNELS := $(filter-out kernels/vec_avx2.c kernels/vec_avx512.c,$(wildcard kernels/*.c)) \
+	$(if $(filter 1,$(AVX2)),kernels/vec_avx2.c) $(if $(filter 1,$(AVX512)),kernels/vec_avx512.c)
+LIB_OBJS := $(patsubst %.c,$(OUT)/obj/%.o,$(wildcard lib/*.c) $(KERNELS))
+UNITS := $(patsubst tests/unit/%.c,$(OUT)/test/%,$(wildcard tests/unit/t_*.c))
+
+.PHONY: all units check demo asan ubsan tsan fuzz bench lint format install uninstall dist clean help
+all: $(BINS)
+
+$(OUT)/obj/kernels/vec_avx2.o: ISA := -mavx2 -mfma
+$(OUT)/obj/kernels/vec_avx512.o: ISA := -mavx512f -mavx512bw -mavx512vl -mavx512dq -mfma -mprefer-vector-width=512
+$(OUT)/obj/%.o: %.c Makefile
+	@mkdir -p $(@D)
+	$(CC) $(ALL_CFLAGS) $(ISA) -MMD -MP -c $< -o $@
+$(OUT)/libpsgraph.a: $(LIB_OBJS)
+	@rm -f $@
+	@$(AR) rcs $@ $^
+$(OUT)/bin/%: $(OUT)/obj/tools/%.o $(OUT)/libpsgraph.a
+	@mkdir -p $(@D)
+	$(CC) $(ALL_CFLAGS) $(LDFLAGS) $< $(OUT)/libpsgraph.a $(LDLIBS) -o $@
+$(OUT)/test/%: $(OUT)/obj/tests/unit/%.o $(OUT)/libpsgraph.a
+	@mkdir -p $(@D)
+	$(CC) $(ALL_CFLAGS) $(LDFLAGS) $< $(OUT)/libpsgraph.a $(LDLIBS) -o $@
+.SECONDARY:
+-include $(shell find $(OUT)/obj -name '*.d' 2>/dev/null)
+
+units: $(UNITS)
+
+# ---- tests ----
+check:
+	tests/run
+demo: all
+	scripts/demo --no-setup
+asan ubsan tsan:
+	$(MAKE) FLAVOUR=$@ all units
+	tests/run --flavour $@

@@ -1,0 +1,30 @@
+/* gemm.h - matrix products: OpenBLAS where it was built in, plain C loops otherwise. */
+#ifndef PS_GEMM_H
+#define PS_GEMM_H
+
+#include <stddef.h>
+
+#include "par.h"
+#include "real.h"
+
+typedef enum { PS_N, PS_T } ps_trans;
+
+/* C = alpha op(A) op(B) + beta C, all row-major: op(A) is m x k, op(B) k x n, C m x n; ld*: elements
+ * from one stored row to the next.  beta 0 ignores what C held.  One thread.
+ * The result depends on the shapes and the machine only. */
+void ps_gemm_one(ps_trans ta, ps_trans tb, size_t m, size_t n, size_t k, ps_real alpha, const ps_real *a, size_t lda,
+                 const ps_real *b, size_t ldb, ps_real beta, ps_real *c, size_t ldc);
+
+/* The same, cut into tiles that depend on the shape only and are shared out to the pool's threads:
+ * the same bytes for any number of threads. */
+void ps_gemm(ps_pool *pool, ps_trans ta, ps_trans tb, size_t m, size_t n, size_t k, ps_real alpha, const ps_real *a,
+             size_t lda, const ps_real *b, size_t ldb, ps_real beta, ps_real *c, size_t ldc);
+
+/* The reference that the tests compare with, and what serves without OpenBLAS. */
+void ps_gemm_plain(ps_trans ta, ps_trans tb, size_t m, size_t n, size_t k, ps_real alpha, const ps_real *a, size_t lda,
+                   const ps_real *b, size_t ldb, ps_real beta, ps_real *c, size_t ldc);
+
+/* "OpenBLAS ..." or "plain C". */
+const char *ps_gemm_backend(void);
+
+#endif

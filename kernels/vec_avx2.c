@@ -1,0 +1,2 @@
+#define PS_VEC_ISA avx2
+#include "vec_body.h"

@@ -1,0 +1,2 @@
+#define PS_VEC_ISA avx512
+#include "vec_body.h"

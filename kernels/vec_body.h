@@ -1,0 +1,109 @@
+/* vec_body.h - the loops of vec.h; included once for each instruction set, with PS_VEC_ISA defined. */
+#include "vec.h"
+
+enum { LANES = 16 };
+
+static ps_real dot(size_t n, const ps_real *a, const ps_real *b)
+{
+    ps_real lane[LANES] = {0};
+    size_t i = 0;
+    for (; i + LANES <= n; i += LANES)
+        for (size_t l = 0; l < LANES; l++)
+            lane[l] += a[i + l] * b[i + l];
+    for (size_t l = 0; i < n; i++, l++)
+        lane[l] += a[i] * b[i];
+    for (size_t half = LANES / 2; half > 0; half /= 2)
+        for (size_t l = 0; l < half; l++)
+            lane[l] += lane[l + half];
+    return lane[0];
+}
+
+static void axpy(size_t n, ps_real alpha, const ps_real *restrict x, ps_real *restrict y)
+{
+    for (size_t i = 0; i < n; i++)
+        y[i] += alpha * x[i];
+}
+
+static void scale(size_t n, ps_real alpha, ps_real *y)
+{
+    for (size_t i = 0; i < n; i++)
+        y[i] *= alpha;
+}
+
+static void bias_relu(size_t rows, size_t n, ps_real *restrict y, size_t ld, const ps_real *restrict bias)
+{
+    for (size_t r = 0; r < rows; r++, y += ld)
+        for (size_t i = 0; i < n; i++) {
+            ps_real v = y[i] + bias[i];
+            y[i] = v > 0 ? v : 0;
+        }
+}
+
+static void relu_grad(size_t n, ps_real *restrict dy, const ps_real *restrict y)
+{
+    for (size_t i = 0; i < n; i++)
+        dy[i] = y[i] > 0 ? dy[i] : 0;
+}
+
+static void pool_sum(size_t n, size_t count, const uint32_t *index, const ps_real *weight, const ps_real *base,
+                     size_t ld, ps_real *restrict out)
+{
+    size_t t = 0;
+    for (size_t i = 0; i < n; i++)
+        out[i] = 0;
+    for (; t + 4 <= count; t += 4) {
+        const ps_real *a = base + index[t] * ld, *b = base + index[t + 1] * ld;
+        const ps_real *c = base + index[t + 2] * ld, *d = base + index[t + 3] * ld;
+        for (size_t i = 0; i < n; i++)
+            out[i] += (weight[t] * a[i] + weight[t + 1] * b[i]) + (weight[t + 2] * c[i] + weight[t + 3] * d[i]);
+    }
+    for (; t < count; t++)
+        axpy(n, weight[t], base + index[t] * ld, out);
+}
+
+static void pool_max(size_t n, size_t count, const uint32_t *index, const ps_real *base, size_t ld,
+                     ps_real *restrict out, uint32_t *restrict arg)
+{
+    const ps_real *first = base + index[0] * ld;
+    for (size_t i = 0; i < n; i++) {
+        out[i] = first[i];
+        arg[i] = 0;
+    }
+    for (size_t t = 1; t < count; t++) {
+        const ps_real *row = base + index[t] * ld;
+        for (size_t i = 0; i < n; i++) {
+            int more = row[i] > out[i];
+            out[i] = more ? row[i] : out[i];
+            arg[i] = more ? (uint32_t)t : arg[i];
+        }
+    }
+}
+
+static void adam(size_t n, ps_real *restrict p, const ps_real *restrict g, ps_real *restrict m, ps_real *restrict v,
+                 ps_real step_size, ps_real root_scale, ps_real keep)
+{
+    for (size_t i = 0; i < n; i++) {
+        m[i] = PS_ADAM_BETA1 * m[i] + (1 - PS_ADAM_BETA1) * g[i];
+        v[i] = PS_ADAM_BETA2 * v[i] + (1 - PS_ADAM_BETA2) * g[i] * g[i];
+        p[i] = keep * p[i] - step_size * m[i] / (PS_SQRT(v[i]) * root_scale + PS_ADAM_EPS);
+    }
+}
+
+static void sgd(size_t n, ps_real *restrict p, const ps_real *restrict g, ps_real *restrict m, ps_real lr,
+                ps_real momentum)
+{
+    for (size_t i = 0; i < n; i++) {
+        m[i] = momentum * m[i] + g[i];
+        p[i] -= lr * m[i];
+    }
+}
+
+#define NAME2(isa) ps_vec_##isa
+#define NAME(isa) NAME2(isa)
+#define STRING2(isa) #isa
+#define STRING(isa) STRING2(isa)
+
+extern const ps_vec_ops NAME(PS_VEC_ISA);
+const ps_vec_ops NAME(PS_VEC_ISA) = {
+    STRING(PS_VEC_ISA), dot, axpy, scale, bias_relu, relu_grad, pool_sum, pool_max, adam, sgd,
+};

@@ -1,0 +1,2 @@
+#define PS_VEC_ISA plain
+#include "vec_body.h"

@@ -1,0 +1,31 @@
+/* dict.h - names to dense numbers while a graph is built. */
+#ifndef PS_DICT_H
+#define PS_DICT_H
+
+#include <stdint.h>
+
+#include "text.h"
+
+typedef struct {
+    uint64_t n;
+    uint64_t *off; /* n + 1 */
+    char *text;
+    uint32_t *hash; /* `slots` entries of number + 1; 0: empty */
+    uint64_t slots;
+    size_t off_cap, text_cap;
+} ps_dict;
+
+void ps_dict_free(ps_dict *d);
+
+/* Number of the name; PS_NONE if there is none. */
+uint64_t ps_dict_find(const ps_dict *d, ps_str name);
+
+/* The same, adding it at the end if it is new. */
+PS_MUST_USE int ps_dict_add(ps_dict *d, ps_str name, uint64_t *number);
+
+/* The lookup that dictionary and graph file share: psgraph(5), "Names". */
+uint64_t ps_name_hash(ps_str name);
+uint64_t ps_name_lookup(const uint32_t *hash, uint64_t slots, const uint64_t *off, const char *text, uint64_t n,
+                        ps_str name);
+
+#endif

@@ -1,0 +1,96 @@
+/* graph.h - the bipartite graph of items and boards: psgraph(5).
+ *
+ * A graph file is mapped read-only and shared; opening it reads the header and the section table only.
+ */
+#ifndef PS_GRAPH_H
+#define PS_GRAPH_H
+
+#include <stdint.h>
+
+#include "io.h"
+#include "rec.h"
+#include "text.h"
+
+/* One direction of the edges: the neighbours of node u are adj[off[u]] .. adj[off[u+1] - 1], ascending.
+ * Parallel edges stand there as often as they were given. */
+typedef struct {
+    uint64_t nodes;
+    const uint64_t *off;    /* nodes + 1 */
+    const uint32_t *adj;
+    const float *weight;    /* of each edge, NULL: all 1 */
+    const uint32_t *alias;  /* Walker's alias tables, NULL when unweighted: for the i-th neighbour of u,  */
+    const uint32_t *accept; /* take it if a 32-bit random number is <= accept[off[u]+i], else alias[off[u]+i] */
+} ps_side;
+
+/* Names of the nodes of one space; empty (n == 0) if the graph has numbers only. */
+typedef struct {
+    uint64_t n;
+    const uint64_t *off;  /* n + 1; name i is text[off[i]] .. text[off[i+1] - 1] */
+    const char *text;
+    const uint32_t *hash; /* open addressing, `slots` entries of number + 1, 0: empty */
+    uint64_t slots;       /* a power of two */
+} ps_names;
+
+typedef struct {
+    ps_side items, boards; /* items.adj holds boards and the other way round */
+    ps_names item_names, board_names;
+    uint64_t edges;
+    uint64_t fingerprint;
+    const char *history; /* not terminated */
+    size_t history_len;
+    char *name; /* the file's */
+    ps_blob blob;
+} ps_graph;
+
+enum { PS_GRAPH_SMALL = 16 << 20 };
+
+/* Maps the file; checks the header, the section table and that every section lies inside the file.
+ * Up to PS_GRAPH_SMALL bytes, also the sections' CRCs; a larger graph is not read (ps_graph_verify,
+ * ps_graph_check).  A pipe or a gzip file is read into memory. */
+PS_MUST_USE int ps_graph_open(ps_graph *g, const char *path);
+void ps_graph_close(ps_graph *g);
+
+/* Reads the whole file: every section's CRC and the fingerprint. */
+PS_MUST_USE int ps_graph_verify(const ps_graph *g);
+
+/* The same and the structure: offsets ascending, neighbours in range and sorted, both directions the same
+ * edges, names found by their own lookup. */
+PS_MUST_USE int ps_graph_check(const ps_graph *g);
+
+static inline uint64_t ps_degree(const ps_side *side, uint64_t u)
+{
+    return side->off[u + 1] - side->off[u];
+}
+
+/* ---- names ---- */
+
+/* Number of the node of that name, PS_NONE if there is none.  Without a dictionary: the decimal number. */
+uint64_t ps_graph_find(const ps_graph *g, ps_space space, ps_str name);
+
+/* Name of node u, as it is or as its number printed into buf; "?" followed by the number if u is out of range. */
+ps_str ps_graph_name(const ps_graph *g, ps_space space, uint64_t u, char buf[32]);
+
+/* PS_EDATA naming stream and record if u is no node of that space. */
+PS_MUST_USE int ps_graph_in_range(const ps_graph *g, ps_space space, uint64_t u, const char *stream, uint64_t record);
+
+/* ---- building, in memory ---- */
+
+typedef struct ps_builder ps_builder;
+PS_MUST_USE ps_builder *ps_builder_new(void);
+void ps_builder_free(ps_builder *b);
+
+/* Number of the name, new if it is not known yet.  With `closed` items an unknown one gives PS_NONE. */
+PS_MUST_USE int ps_builder_node(ps_builder *b, ps_space space, ps_str name, uint64_t *number);
+/* No further items are taken on. */
+void ps_builder_close_items(ps_builder *b);
+uint64_t ps_builder_nodes(const ps_builder *b, ps_space space);
+
+/* Adds an edge between numbers; a graph built without names has as many nodes as the largest number says
+ * (or as ps_builder_reserve said).  weight: positive and finite. */
+PS_MUST_USE int ps_builder_edge(ps_builder *b, uint64_t item, uint64_t board, float weight);
+PS_MUST_USE int ps_builder_reserve(ps_builder *b, uint64_t items, uint64_t boards);
+
+/* Sorts, builds both directions and writes the file; `history` is one line for each step. */
+PS_MUST_USE int ps_builder_write(ps_builder *b, ps_out *out, const char *history);
+
+#endif

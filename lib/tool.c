@@ -1,0 +1,305 @@
+#include "tool.h"
+
+#include <errno.h>
+#include <getopt.h>
+#include <math.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "gemm.h"
+#include "par.h"
+
+enum { MAX_OPTIONS = 64, LONG_BASE = 256, MAX_THREADS = 1024 };
+
+static const ps_tool *tool = &(ps_tool){.name = "psgraph"};
+static const ps_common *common;
+static double started;
+static int progress_shown;
+
+static double now(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (double)t.tv_sec + (double)t.tv_nsec * 1e-9;
+}
+
+/* ---- messages ---- */
+
+static void say(const char *fmt, va_list ap)
+{
+    ps_progress_end();
+    fflush(stdout);
+    fprintf(stderr, "%s: ", tool->name);
+    vfprintf(stderr, fmt, ap);
+    fputc('\n', stderr);
+}
+
+void ps_warn(const char *fmt, ...)
+{
+    if (common && common->quiet)
+        return;
+    va_list ap;
+    va_start(ap, fmt);
+    say(fmt, ap);
+    va_end(ap);
+}
+
+void ps_info(const char *fmt, ...)
+{
+    if (!common || !common->verbose)
+        return;
+    va_list ap;
+    va_start(ap, fmt);
+    say(fmt, ap);
+    va_end(ap);
+}
+
+int ps_usage_error(const char *fmt, ...)
+{
+    char text[512];
+    va_list ap;
+    va_start(ap, fmt);
+    vsnprintf(text, sizeof text, fmt, ap);
+    va_end(ap);
+    return ps_fail(PS_EUSAGE, "%s (%s -h shows the options)", text, tool->name);
+}
+
+static void complain(const char *fmt, ...)
+{
+    va_list ap;
+    va_start(ap, fmt);
+    say(fmt, ap);
+    va_end(ap);
+}
+
+_Noreturn static void misuse(const char *fmt, ...)
+{
+    char text[512];
+    va_list ap;
+    va_start(ap, fmt);
+    vsnprintf(text, sizeof text, fmt, ap);
+    va_end(ap);
+    complain("%s (%s -h shows the options)", text, tool->name);
+    exit(2);
+}
+
+int ps_tool_finish(int rc)
+{
+    ps_progress_end();
+    if (rc < 0)
+        complain("%s", ps_errmsg());
+    else if (common && common->verbose) {
+        struct rusage u;
+        getrusage(RUSAGE_SELF, &u);
+        ps_info("done in %.2f s, %.2f s of processor time, at most %.0f MiB", now() - started,
+                (double)(u.ru_utime.tv_sec + u.ru_stime.tv_sec) +
+                    (double)(u.ru_utime.tv_usec + u.ru_stime.tv_usec) * 1e-6,
+                (double)u.ru_maxrss / 1024);
+    }
+    return rc >= 0 ? 0 : rc == PS_EUSAGE ? 2 : 1;
+}
+
+ps_out *ps_tool_output(const ps_common *c, int flags)
+{
+    return ps_out_open(c->output, flags | (c->gzip ? PS_OUT_GZIP : 0));
+}
+
+/* ---- progress ---- */
+
+void ps_progress(const char *what, uint64_t done, uint64_t total)
+{
+    static double last, begun;
+    static const char *current;
+    static int tty = -1;
+    double t = now();
+    if (tty < 0)
+        tty = isatty(STDERR_FILENO);
+    if (!common || common->quiet || (!tty && !common->verbose))
+        return;
+    if (current != what) {
+        current = what;
+        begun = last = t;
+        return;
+    }
+    if (t - last < (tty ? 1.0 / 6 : 5))
+        return;
+    last = t;
+    double rate = (double)done / (t - begun);
+    char left[64] = "";
+    if (total && rate > 0)
+        snprintf(left, sizeof left, ", %.0f%%, %.0f s left", 100.0 * (double)done / (double)total,
+                 (double)(total - done) / rate);
+    fprintf(stderr, "%s%s: %s: %llu (%.0f/s%s)%s", tty ? "\r\033[K" : "", tool->name, what, (unsigned long long)done,
+            rate, left, tty ? "" : "\n");
+    progress_shown = tty;
+}
+
+void ps_progress_end(void)
+{
+    if (progress_shown)
+        fputs("\r\033[K", stderr);
+    progress_shown = 0;
+}
+
+/* ---- options ---- */
+
+static void show_default(const ps_option *o)
+{
+    if (o->type == PS_OPT_INT && strcmp(o->name, "threads") == 0)
+        printf(" [all cores]");
+    else if (o->type == PS_OPT_INT)
+        printf(" [%lld]", (long long)*(int64_t *)o->to);
+    else if (o->type == PS_OPT_REAL)
+        printf(" [%g]", *(double *)o->to);
+    else if (o->type == PS_OPT_STR && *(const char **)o->to)
+        printf(" [%s]", *(const char **)o->to);
+    else if (o->type == PS_OPT_CHOICE) {
+        const char *s = o->choices;
+        for (int i = *(int *)o->to; i > 0; i--)
+            s = strchr(s, '|') + 1;
+        printf(": %s [%.*s]", o->choices, (int)strcspn(s, "|"), s);
+    }
+}
+
+static void help(const ps_option *all, int n)
+{
+    printf("usage: %s [options]%s%s\n%s\n\n", tool->name, tool->operands ? " " : "",
+           tool->operands ? tool->operands : "", tool->purpose);
+    for (int i = 0; i < n; i++) {
+        const ps_option *o = &all[i];
+        char left[64], letter[8] = "    ";
+        if (o->letter)
+            snprintf(letter, sizeof letter, "-%c, ", o->letter);
+        snprintf(left, sizeof left, "%s--%s %s", letter, o->name, o->arg ? o->arg : "");
+        printf("  %-27s %s", left, o->help);
+        show_default(o);
+        putchar('\n');
+    }
+    printf("  %-27s %s\n  %-27s %s\n", "-h, --help", "this text", "-V, --version", "the version and what it was built with");
+    printf("\nExit status: 0 done, 1 failed, 2 wrong usage. See %s(1), psgraph(7).\n", tool->name);
+}
+
+static int choice(const ps_option *o, const char *value)
+{
+    const char *s = o->choices;
+    for (int i = 0;; i++) {
+        size_t len = strcspn(s, "|");
+        if (strlen(value) == len && strncmp(s, value, len) == 0)
+            return i;
+        if (!s[len])
+            return -1;
+        s += len + 1;
+    }
+}
+
+static void store(const ps_option *o, const char *value)
+{
+    char name[64], *end;
+    if (o->letter)
+        snprintf(name, sizeof name, "-%c (--%s)", o->letter, o->name);
+    else
+        snprintf(name, sizeof name, "--%s", o->name);
+    errno = 0;
+    switch (o->type) {
+    case PS_OPT_FLAG: *(int *)o->to = 1; return;
+    case PS_OPT_STR: *(const char **)o->to = value; return;
+    case PS_OPT_LIST: {
+        ps_list *l = o->to;
+        if (l->n == PS_LIST_MAX)
+            misuse("%s: given more than %d times", name, PS_LIST_MAX);
+        l->at[l->n++] = value;
+        return;
+    }
+    case PS_OPT_INT: {
+        long long v = strtoll(value, &end, 10);
+        if (end == value || *end || value[0] == ' ')
+            misuse("%s: '%s' is not a whole number", name, value);
+        if (errno || (double)v < o->min || (double)v > o->max)
+            misuse("%s: %s is out of range (%.0f to %.0f)", name, value, o->min, o->max);
+        *(int64_t *)o->to = v;
+        return;
+    }
+    case PS_OPT_REAL: {
+        double v = strtod(value, &end);
+        if (end == value || *end || value[0] == ' ')
+            misuse("%s: '%s' is not a number", name, value);
+        if (!isfinite(v) || v < o->min || v > o->max)
+            misuse("%s: %s is out of range (%g to %g)", name, value, o->min, o->max);
+        *(double *)o->to = v;
+        return;
+    }
+    case PS_OPT_CHOICE: {
+        int i = choice(o, value);
+        if (i < 0)
+            misuse("%s: '%s' is none of %s", name, value, o->choices);
+        *(int *)o->to = i;
+        return;
+    }
+    }
+}
+
+static void version(void)
+{
+    printf("%s (psgraph) %s\nproducts: %s\ncompiler: %s\n", tool->name, PS_VERSION, ps_gemm_backend(), __VERSION__);
+}
+
+int ps_tool_parse(const ps_tool *t, const ps_option *rows, ps_common *c, int argc, char **argv)
+{
+    const ps_option shared[] = {
+        {'o', "output", "FILE", PS_OPT_STR, &c->output, 0, 0, "write there, complete or not at all", NULL},
+        {'z', "gzip", NULL, PS_OPT_FLAG, &c->gzip, 0, 0, "compress the output", NULL},
+        {'j', "threads", "N", PS_OPT_INT, &c->threads, 1, MAX_THREADS, "threads in all", NULL},
+        {'s', "seed", "N", PS_OPT_INT, &c->seed, 0, 9e15, "seed of all random numbers", NULL},
+        {'q', "quiet", NULL, PS_OPT_FLAG, &c->quiet, 0, 0, "no warnings, no progress", NULL},
+        {'v', "verbose", NULL, PS_OPT_FLAG, &c->verbose, 0, 0, "say more on stderr", NULL},
+    };
+    ps_option all[MAX_OPTIONS];
+    struct option longs[MAX_OPTIONS + 3];
+    char shorts[2 * MAX_OPTIONS + 8] = ":hV";
+    size_t n = 0;
+    for (; rows[n].name; n++)
+        all[n] = rows[n];
+    memcpy(all + n, shared, sizeof shared);
+    n += sizeof shared / sizeof *shared;
+    for (size_t i = 0; i < n; i++) {
+        char letter[3] = {(char)all[i].letter, all[i].arg ? ':' : 0, 0};
+        if (all[i].letter)
+            strcat(shorts, letter);
+        longs[i] = (struct option){all[i].name, all[i].arg ? required_argument : no_argument, NULL,
+                                   LONG_BASE + (int)i};
+    }
+    longs[n] = (struct option){"help", no_argument, NULL, 'h'};
+    longs[n + 1] = (struct option){"version", no_argument, NULL, 'V'};
+    longs[n + 2] = (struct option){0};
+    tool = t;
+    started = now();
+    int got;
+    while ((got = getopt_long(argc, argv, shorts, longs, NULL)) != -1) {
+        if (got == '?' && optopt && optopt < LONG_BASE)
+            misuse("unknown option -%c", optopt);
+        if (got == '?')
+            misuse("unknown or ambiguous option, or one that takes no argument: %s", argv[optind - 1]);
+        if (got == ':')
+            misuse("option %s needs an argument", argv[optind - 1]);
+        if (got == 'h')
+            help(all, (int)n);
+        if (got == 'V')
+            version();
+        if (got == 'h' || got == 'V')
+            exit(fflush(stdout) == 0 && !ferror(stdout) ? 0 : 1);
+        for (size_t i = 0; i < n; i++)
+            if (got == LONG_BASE + (int)i || got == all[i].letter)
+                store(&all[i], optarg);
+    }
+    common = c;
+    if (c->threads == 0)
+        c->threads = ps_cores();
+    if (optind < argc && !tool->operands)
+        misuse("surplus operand '%s'", argv[optind]);
+    return optind;
+}
