@@ -1,0 +1,188 @@
+#include "minibatch.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "mem.h"
+#include "rng.h"
+
+enum { GATHER_ROWS = 256 };
+
+void ps_minibatch_free(ps_minibatch *mb)
+{
+    free(mb->item);
+    free(mb->x);
+    free(mb->off);
+    free(mb->index);
+    free(mb->weight);
+    free(mb->back_off);
+    free(mb->user);
+    free(mb->slot);
+    free(mb->back_weight);
+    free(mb->hash);
+    memset(mb, 0, sizeof *mb);
+}
+
+/* ---- renumbering ---- */
+
+static int rehash(ps_minibatch *mb, size_t slots)
+{
+    uint32_t *hash = ps_zalloc(slots, sizeof *hash);
+    if (!hash)
+        return PS_EMEM;
+    for (uint32_t i = 0; i < mb->n[0]; i++) {
+        size_t at = ps_mix64(mb->item[i]) & (slots - 1);
+        while (hash[at])
+            at = (at + 1) & (slots - 1);
+        hash[at] = i + 1;
+    }
+    free(mb->hash);
+    mb->hash = hash;
+    mb->slots = slots;
+    return 0;
+}
+
+int ps_minibatch_begin(ps_minibatch *mb, const ps_shape *shape, size_t expect)
+{
+    size_t slots = 1024;
+    while (slots < 2 * expect)
+        slots *= 2;
+    mb->layers = shape->layers;
+    mb->dx = shape->dx;
+    memset(mb->n, 0, sizeof mb->n);
+    if (slots > mb->slots)
+        return rehash(mb, slots);
+    memset(mb->hash, 0, mb->slots * sizeof *mb->hash);
+    return 0;
+}
+
+/* While the batch grows, n[0] counts the items so far. */
+int ps_minibatch_add(ps_minibatch *mb, uint32_t item, uint32_t *local)
+{
+    size_t at = ps_mix64(item) & (mb->slots - 1);
+    for (; mb->hash[at]; at = (at + 1) & (mb->slots - 1))
+        if (mb->item[mb->hash[at] - 1] == item) {
+            *local = mb->hash[at] - 1;
+            return 0;
+        }
+    if (mb->n[0] == UINT32_MAX - 1 || ps_grow(&mb->item, &mb->cap_item, mb->n[0] + 1, sizeof *mb->item) < 0)
+        return PS_EMEM;
+    mb->item[mb->n[0]] = item;
+    *local = mb->n[0]++;
+    mb->hash[at] = *local + 1;
+    return 2 * (size_t)mb->n[0] > mb->slots ? rehash(mb, 2 * mb->slots) : 0;
+}
+
+/* ---- neighbours ---- */
+
+static int grow_edges(ps_minibatch *mb, size_t need)
+{
+    if (ps_grow(&mb->index, &mb->cap_edge[0], need, sizeof *mb->index) < 0 ||
+        ps_grow(&mb->weight, &mb->cap_edge[1], need, sizeof *mb->weight) < 0)
+        return PS_EMEM;
+    return 0;
+}
+
+/* Neighbours of locals first .. last - 1 become part of the batch. */
+static int add_neighbours(ps_minibatch *mb, const ps_sources *from, uint32_t first, uint32_t last, uint32_t *items,
+                          float *alpha)
+{
+    for (uint32_t u = first; u < last; u++) {
+        uint32_t begin = mb->off[u];
+        size_t count = ps_neighbours_get(from->neighbours, mb->item[u], items, alpha);
+        if (grow_edges(mb, begin + count) < 0)
+            return PS_EMEM;
+        for (size_t t = 0; t < count; t++) {
+            if (ps_minibatch_add(mb, items[t], &mb->index[begin + t]) < 0)
+                return PS_EMEM;
+            mb->weight[begin + t] = from->shape->pooling == PS_POOL_MEAN ? (ps_real)1 / (ps_real)count : (ps_real)alpha[t];
+        }
+        mb->off[u + 1] = begin + (uint32_t)count;
+    }
+    return 0;
+}
+
+static int add_layers(ps_minibatch *mb, const ps_sources *from)
+{
+    uint32_t done = 0, T = from->neighbours->dim;
+    uint32_t *items = ps_alloc(T, sizeof *items);
+    float *alpha = ps_alloc(T, sizeof *alpha);
+    int rc = items && alpha ? 0 : PS_EMEM;
+    for (uint32_t k = mb->layers; k >= 1 && rc == 0; k--) {
+        uint32_t n = mb->n[0];
+        mb->n[k] = n;
+        rc = ps_grow(&mb->off, &mb->cap_off, n + 1, sizeof *mb->off);
+        if (rc == 0 && done == 0)
+            mb->off[0] = 0;
+        if (rc == 0)
+            rc = add_neighbours(mb, from, done, n, items, alpha);
+        done = n;
+    }
+    free(items);
+    free(alpha);
+    return rc;
+}
+
+/* Counting sort of the edges by their neighbour end: users come out ascending. */
+static int turn_round(ps_minibatch *mb)
+{
+    uint32_t n = mb->n[0], edges = mb->off[mb->n[1]];
+    if (ps_grow(&mb->back_off, &mb->cap_back[0], (size_t)n + 2, sizeof *mb->back_off) < 0 ||
+        ps_grow(&mb->user, &mb->cap_back[1], edges, sizeof *mb->user) < 0 ||
+        ps_grow(&mb->slot, &mb->cap_back[2], edges, sizeof *mb->slot) < 0 ||
+        ps_grow(&mb->back_weight, &mb->cap_back[3], edges, sizeof *mb->back_weight) < 0)
+        return PS_EMEM;
+    uint32_t *next = mb->back_off + 1; /* next[v]: where the next user of v goes; in the end, where v's users end */
+    memset(mb->back_off, 0, ((size_t)n + 2) * sizeof *mb->back_off);
+    for (uint32_t e = 0; e < edges; e++)
+        next[mb->index[e] + 1]++;
+    for (uint32_t v = 0; v < n; v++)
+        next[v + 1] += next[v];
+    for (uint32_t u = 0; u < mb->n[1]; u++)
+        for (uint32_t e = mb->off[u]; e < mb->off[u + 1]; e++) {
+            uint32_t to = next[mb->index[e]]++;
+            mb->user[to] = u;
+            mb->slot[to] = e - mb->off[u];
+            mb->back_weight[to] = mb->weight[e];
+        }
+    return 0;
+}
+
+/* ---- features ---- */
+
+typedef struct {
+    ps_minibatch *mb;
+    const ps_vectors *x;
+} gathering;
+
+static int gather(void *ctx, size_t task, int thread)
+{
+    gathering *g = ctx;
+    (void)thread;
+    uint32_t i = (uint32_t)task * GATHER_ROWS, end = i + GATHER_ROWS < g->mb->n[0] ? i + GATHER_ROWS : g->mb->n[0];
+    for (; i < end; i++) {
+        uint64_t row = ps_vectors_find(g->x, g->mb->item[i]);
+        if (row == PS_NONE)
+            return ps_fail(PS_EMATCH, "%s: no vector for item %u, which the batch needs", g->x->table.name,
+                           g->mb->item[i]);
+        const float *from = ps_vectors_row(g->x, row);
+        ps_real *to = g->mb->x + (size_t)i * g->mb->dx;
+        for (uint32_t j = 0; j < g->mb->dx; j++)
+            to[j] = (ps_real)from[j];
+    }
+    return 0;
+}
+
+int ps_minibatch_finish(ps_minibatch *mb, const ps_sources *from, int gradients, ps_pool *pool)
+{
+    if (from->x->d != mb->dx)
+        return ps_fail(PS_EMATCH, "%s: vectors of %u elements, the model reads %u", from->x->table.name, from->x->d,
+                       mb->dx);
+    int rc = mb->layers ? add_layers(mb, from) : 0;
+    if (rc == 0 && gradients && mb->layers)
+        rc = turn_round(mb);
+    if (rc == 0)
+        rc = ps_grow(&mb->x, &mb->cap_x, (size_t)mb->n[0] * mb->dx, sizeof *mb->x);
+    gathering g = {mb, from->x};
+    return rc < 0 ? rc : ps_pool_run(pool, (mb->n[0] + GATHER_ROWS - 1) / GATHER_ROWS, gather, &g);
+}

@@ -1,0 +1,58 @@
+/* minibatch.h - Algorithm 2: the unique items that a set of items needs, layer by layer, renumbered.
+ *
+ * S_K is the set whose embeddings are wanted, S_(k-1) = S_k and all neighbours of S_k.  Items are numbered
+ * in the order in which they are first needed, so that S_k is the first n[k] of them for every k, one list of
+ * neighbours serves all layers, and h_u of the layer below is simply a prefix.  The features of S_0 are
+ * gathered once each; nothing here is as large as the graph.
+ */
+#ifndef PS_MINIBATCH_H
+#define PS_MINIBATCH_H
+
+#include <stdint.h>
+
+#include "model.h"
+#include "neigh.h"
+#include "par.h"
+#include "vectors.h"
+
+typedef struct {
+    uint32_t layers;
+    uint32_t n[PS_LAYERS_MAX + 1]; /* n[k] = |S_k|, n[0] >= n[1] >= ... >= n[layers] */
+    uint32_t *item;                /* n[0]: the item with that local number */
+    ps_real *x;                    /* n[0] x dx: their features */
+    uint32_t dx;
+
+    /* Neighbours of local u < n[1], by local number: index[off[u]] .. index[off[u+1] - 1], with the weight that
+     * pooling gives them (importance: alpha; mean: 1 / their number). */
+    uint32_t *off, *index;
+    ps_real *weight;
+
+    /* The other way round, for the gradients: v is the slot[]-th neighbour of user[], users ascending. */
+    uint32_t *back_off, *user, *slot;
+    ps_real *back_weight;
+
+    uint32_t *hash; /* item to local number + 1, open addressing */
+    size_t slots;
+    size_t cap_item, cap_x, cap_off, cap_edge[2], cap_back[4]; /* capacities */
+} ps_minibatch;
+
+/* Where neighbours and features come from.  The features must be finite (ps_vectors_open sees to that). */
+typedef struct {
+    const ps_shape *shape;
+    const ps_neighbours *neighbours; /* not used when shape->layers == 0 */
+    const ps_vectors *x;
+} ps_sources;
+
+void ps_minibatch_free(ps_minibatch *mb);
+
+/* Begins a new batch, keeping the memory of the last one. */
+PS_MUST_USE int ps_minibatch_begin(ps_minibatch *mb, const ps_shape *shape, size_t expect);
+
+/* Local number of an item of S_K, new if it is not there yet. */
+PS_MUST_USE int ps_minibatch_add(ps_minibatch *mb, uint32_t item, uint32_t *local);
+
+/* Takes in the neighbours, layer by layer, and gathers the features.  PS_EMATCH naming the item if one has no
+ * feature vector.  With `gradients`, the lists that the backward pass needs are made too. */
+PS_MUST_USE int ps_minibatch_finish(ps_minibatch *mb, const ps_sources *from, int gradients, ps_pool *pool);
+
+#endif
