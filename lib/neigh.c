@@ -1,0 +1,155 @@
+#include "neigh.h"
+
+#include <math.h>
+#include <stdlib.h>
+
+#include "mem.h"
+#include "rng.h"
+
+void ps_neighbours_put(uint8_t *record, const ps_head *head, uint64_t node, const ps_visit *visits, size_t n)
+{
+    const int w = head->width;
+    uint64_t sum = 0;
+    uint32_t used = 0;
+    uint8_t *p = record + w;
+    for (size_t i = 0; i < n && used < head->dim; i++)
+        if (visits[i].item != node && visits[i].count > 0) {
+            sum += visits[i].count;
+            used++;
+        }
+    ps_put_num(record, w, node);
+    for (uint32_t i = 0; i < used; visits++)
+        if (visits->item != node && visits->count > 0) {
+            ps_put_num(p, w, visits->item);
+            ps_putf32(p + w, (float)((double)visits->count / (double)sum));
+            p += w + 4;
+            i++;
+        }
+    for (uint32_t i = used; i < head->dim; i++, p += w + 4) {
+        ps_put_num(p, w, PS_NONE);
+        ps_putf32(p + w, 0);
+    }
+}
+
+static const uint8_t *record_at(const ps_neighbours *t, uint64_t i)
+{
+    return t->table.records + i * t->head.size;
+}
+
+static uint64_t item_at(const ps_neighbours *t, uint64_t i)
+{
+    return ps_num(record_at(t, i), t->head.width);
+}
+
+static int bad(const ps_neighbours *t, uint64_t i, const char *why)
+{
+    return ps_fail(PS_EDATA, "%s: record %llu (item %llu): %s", t->table.name, (unsigned long long)i,
+                   (unsigned long long)item_at(t, i), why);
+}
+
+static int check_record(const ps_neighbours *t, uint64_t i, uint64_t items)
+{
+    const int w = t->head.width;
+    const uint8_t *p = record_at(t, i);
+    double sum = 0;
+    int ended = 0;
+    if (ps_num(p, w) >= items)
+        return bad(t, i, "the graph has no such item");
+    p += w;
+    for (uint32_t j = 0; j < t->dim; j++, p += w + 4) {
+        uint64_t v = ps_num(p, w);
+        float weight = ps_getf32(p + w);
+        if (v == PS_NONE) {
+            ended = 1;
+            continue;
+        }
+        if (ended)
+            return bad(t, i, "a neighbour after padding");
+        if (v >= items)
+            return ps_fail(PS_EDATA, "%s: record %llu: neighbour %llu, but there are only %llu items", t->table.name,
+                           (unsigned long long)i, (unsigned long long)v, (unsigned long long)items);
+        if (!(weight > 0) || !isfinite(weight))
+            return bad(t, i, "a weight that is not positive and finite");
+        sum += (double)weight;
+    }
+    return sum == 0 || fabs(sum - 1) < 1e-3 ? 0 : bad(t, i, "the weights do not sum to 1");
+}
+
+/* Most streams hold item i in record i; any other order gets a hash. */
+static int index_items(ps_neighbours *t)
+{
+    uint64_t i = 0;
+    while (i < t->n && item_at(t, i) == i)
+        i++;
+    t->in_order = i == t->n;
+    if (t->in_order)
+        return 0;
+    if (t->n >= UINT32_MAX)
+        return ps_fail(PS_EDATA, "%s: more records than there can be items", t->table.name);
+    for (t->slots = 16; t->slots < 2 * t->n; t->slots *= 2)
+        ;
+    t->slot = ps_zalloc(t->slots, sizeof *t->slot);
+    if (!t->slot)
+        return PS_EMEM;
+    for (i = 0; i < t->n; i++) {
+        uint64_t at = ps_mix64(item_at(t, i)) & (t->slots - 1);
+        for (; t->slot[at]; at = (at + 1) & (t->slots - 1))
+            if (item_at(t, t->slot[at] - 1) == item_at(t, i))
+                return bad(t, i, "this item has a record already");
+        t->slot[at] = (uint32_t)i + 1;
+    }
+    return 0;
+}
+
+int ps_neighbours_open(ps_neighbours *t, const char *path, uint64_t graph, uint64_t items)
+{
+    memset(t, 0, sizeof *t);
+    int rc = ps_table_open(&t->table, path, PS_NEIGHBOURS);
+    if (rc < 0)
+        return rc;
+    t->head = t->table.head;
+    t->n = t->table.count;
+    t->dim = t->head.dim;
+    if (items == 0 || items > UINT32_MAX)
+        items = UINT32_MAX;
+    rc = ps_head_match(&t->head, t->table.name, graph);
+    for (uint64_t i = 0; i < t->n && rc == 0; i++)
+        rc = check_record(t, i, items);
+    if (rc == 0)
+        rc = index_items(t);
+    if (rc < 0)
+        ps_neighbours_close(t);
+    return rc;
+}
+
+void ps_neighbours_close(ps_neighbours *t)
+{
+    ps_table_close(&t->table);
+    free(t->slot);
+    memset(t, 0, sizeof *t);
+}
+
+static uint64_t find(const ps_neighbours *t, uint64_t item)
+{
+    if (t->in_order)
+        return item < t->n ? item : PS_NONE;
+    for (uint64_t at = ps_mix64(item) & (t->slots - 1); t->slot[at]; at = (at + 1) & (t->slots - 1))
+        if (item_at(t, t->slot[at] - 1) == item)
+            return t->slot[at] - 1;
+    return PS_NONE;
+}
+
+size_t ps_neighbours_get(const ps_neighbours *t, uint64_t item, uint32_t *items, float *weights)
+{
+    const int w = t->head.width;
+    uint64_t i = find(t, item);
+    if (i == PS_NONE)
+        return 0;
+    const uint8_t *p = record_at(t, i) + w;
+    uint32_t n = 0;
+    for (; n < t->dim && ps_num(p, w) != PS_NONE; n++, p += w + 4) {
+        items[n] = (uint32_t)ps_num(p, w);
+        weights[n] = ps_getf32(p + w);
+    }
+    return n;
+}

@@ -1,0 +1,138 @@
+#include "visits.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "mem.h"
+
+enum { FIRST_BITS = 10, MOST_BITS = 31, INSERTION = 24 };
+
+static size_t slot_of(const ps_visits *v, uint32_t item)
+{
+    return (size_t)((item * UINT32_C(0x9e3779b1)) >> v->shift);
+}
+
+/* Doubles the table; touched[] follows, in the same order. */
+static int grow(ps_visits *v)
+{
+    int bits = v->slots ? 32 - v->shift + 1 : FIRST_BITS;
+    if (bits > MOST_BITS)
+        return ps_fail(PS_EMEM, "visits of more than %d different items", 1 << (MOST_BITS - 1));
+    size_t slots = (size_t)1 << bits;
+    uint64_t *slot = ps_zalloc(slots, sizeof *slot), *old = v->slot;
+    if (!slot || ps_grow(&v->touched, &v->touched_cap, slots / 2, sizeof *v->touched) < 0) {
+        free(slot);
+        return PS_EMEM;
+    }
+    v->slot = slot;
+    v->slots = slots;
+    v->shift = 32 - bits;
+    for (size_t i = 0; i < v->n; i++) {
+        uint64_t entry = old[v->touched[i]];
+        size_t at = slot_of(v, (uint32_t)(entry >> 32));
+        while (slot[at])
+            at = (at + 1) & (slots - 1);
+        slot[at] = entry;
+        v->touched[i] = (uint32_t)at;
+    }
+    free(old);
+    return 0;
+}
+
+int ps_visits_add(ps_visits *v, uint32_t item, uint32_t count, uint32_t *total)
+{
+    if (2 * v->n >= v->slots && grow(v) < 0)
+        return PS_EMEM;
+    size_t at = slot_of(v, item);
+    while (v->slot[at] && (uint32_t)(v->slot[at] >> 32) != item)
+        at = (at + 1) & (v->slots - 1);
+    if (!v->slot[at]) {
+        v->slot[at] = (uint64_t)item << 32;
+        v->touched[v->n++] = (uint32_t)at;
+    }
+    if (UINT32_MAX - (uint32_t)v->slot[at] < count)
+        return ps_fail(PS_EDATA, "more than %u visits of item %u", UINT32_MAX, item);
+    v->slot[at] += count;
+    *total = (uint32_t)v->slot[at];
+    return 0;
+}
+
+void ps_visits_clear(ps_visits *v)
+{
+    for (size_t i = 0; i < v->n; i++)
+        v->slot[v->touched[i]] = 0;
+    v->n = 0;
+}
+
+void ps_visits_free(ps_visits *v)
+{
+    free(v->slot);
+    free(v->touched);
+    free(v->key[0]);
+    free(v->key[1]);
+    free(v->list);
+    *v = (ps_visits){0};
+}
+
+static void insertion_sort(uint64_t *key, size_t n, int low)
+{
+    for (size_t i = 1; i < n; i++) {
+        uint64_t k = key[i];
+        size_t j = i;
+        for (; j > 0 && key[j - 1] >> low > k >> low; j--)
+            key[j] = key[j - 1];
+        key[j] = k;
+    }
+}
+
+/* Least significant byte first; bytes that are the same in all keys cost nothing. */
+uint64_t *ps_radix_sort(uint64_t *key, uint64_t *spare, size_t n, int low)
+{
+    if (n <= INSERTION) {
+        insertion_sort(key, n, low);
+        return key;
+    }
+    uint64_t all = key[0], any = key[0];
+    for (size_t i = 1; i < n; i++) {
+        all &= key[i];
+        any |= key[i];
+    }
+    for (int shift = low; shift < 64; shift += 8) {
+        size_t begin[256] = {0}, sum = 0;
+        if (((all ^ any) >> shift & 255) == 0)
+            continue;
+        for (size_t i = 0; i < n; i++)
+            begin[key[i] >> shift & 255]++;
+        for (int b = 0; b < 256; b++) {
+            size_t here = begin[b];
+            begin[b] = sum;
+            sum += here;
+        }
+        for (size_t i = 0; i < n; i++)
+            spare[begin[key[i] >> shift & 255]++] = key[i];
+        uint64_t *swap = key;
+        key = spare;
+        spare = swap;
+    }
+    return key;
+}
+
+long ps_visits_sorted(ps_visits *v, uint32_t except, const ps_visit **list)
+{
+    for (int i = 0; i < 2; i++)
+        if (ps_grow(&v->key[i], &v->key_cap[i], v->n + 1, sizeof *v->key[i]) < 0)
+            return PS_EMEM;
+    if (ps_grow(&v->list, &v->list_cap, v->n + 1, sizeof *v->list) < 0)
+        return PS_EMEM;
+    size_t n = 0;
+    for (size_t i = 0; i < v->n; i++) {
+        uint64_t entry = v->slot[v->touched[i]];
+        v->key[0][n] = (uint64_t)~(uint32_t)entry << 32 | entry >> 32;
+        n += (uint32_t)(entry >> 32) != except;
+    }
+    const uint64_t *sorted = ps_radix_sort(v->key[0], v->key[1], n, 0);
+    for (size_t i = 0; i < n; i++)
+        v->list[i] = (ps_visit){(uint32_t)sorted[i], ~(uint32_t)(sorted[i] >> 32)};
+    *list = v->list;
+    return (long)n;
+}

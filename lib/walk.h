@@ -1,0 +1,58 @@
+/* walk.h - random walks with restart over the bipartite graph.
+ *
+ * One step goes from an item to one of its boards and on to one of that board's items, each chosen
+ * uniformly or, in a weighted graph, by weight.  After each step the walk returns to the query with
+ * probability `restart`.  The share of an item among the visits tends to its personalised PageRank
+ *     sum over k >= 1 of restart (1 - restart)^(k - 1) e_u P^k,      P: one step.
+ *
+ * Random numbers are a function of (seed, query, step): with key = ps_rng_key(seed, u), step s = 0, 1, ...
+ * takes number 3s for the board, 3s + 1 for the item, 3s + 2 for the restart.  So a query's walk is the
+ * same in any thread, process and company, and a longer walk begins with the shorter one.
+ */
+#ifndef PS_WALK_H
+#define PS_WALK_H
+
+#include "graph.h"
+#include "visits.h"
+
+#define PS_WALK_STEPS_MAX UINT32_MAX
+
+typedef struct {
+    uint64_t steps;        /* in all for each query; 1 to PS_WALK_STEPS_MAX */
+    double restart;        /* 0 to 1 */
+    uint64_t seed;
+    uint64_t early_items;  /* stop when that many items have been visited */
+    uint32_t early_visits; /* that often each; 0: walk all steps */
+} ps_walk_options;
+
+#define PS_WALK_DEFAULT {.steps = 1000, .restart = .5, .seed = 1}
+
+typedef struct ps_walker ps_walker;
+
+/* For one thread; the graph must outlive it.  NULL on failure. */
+PS_MUST_USE ps_walker *ps_walker_new(const ps_graph *g, const ps_walk_options *o);
+void ps_walker_free(ps_walker *w);
+
+/* Walks from the item; every item arrived at is a visit, the item itself included.  Their number, by count
+ * descending, then item ascending; 0 if the item is on no board; PS_EDATA if there is no such item or
+ * the graph is damaged.  *visits is valid until the next call with this walker. */
+PS_MUST_USE long ps_walker_visits(ps_walker *w, uint64_t item, const ps_visit **visits);
+
+/* The same without the item itself: its ranking by personalised PageRank, for hard negatives. */
+PS_MUST_USE long ps_walker_rank(ps_walker *w, uint64_t item, const ps_visit **visits);
+
+/* Walks `steps` (up to PS_WALK_STEPS_MAX) steps instead of the options' and gives the visits in no particular
+ * order as item << 32 | count, appended to keys[*n ..]; grows keys. */
+PS_MUST_USE int ps_walker_collect(ps_walker *w, uint64_t item, uint64_t steps, uint64_t **keys, size_t *cap, size_t *n);
+
+/* Steps that the last call walked: fewer than asked for after early stopping, 0 on no board. */
+uint64_t ps_walker_steps(const ps_walker *w);
+
+/* The paths of the walk from the item.  A path begins at the item and ends with a restart, after `length` steps, or
+ * with the last step of all; the next one begins at the item again.  Row i of *paths holds the items that
+ * path i arrived at, padded with UINT32_MAX to `length`.  Their number, 0 on no board.  With a length that no
+ * path reaches, the rows together hold the visits of ps_walker_visits.  *paths is valid until the next call.
+ * Early stopping does not apply. */
+PS_MUST_USE long ps_walker_paths(ps_walker *w, uint64_t item, uint32_t length, const uint32_t **paths);
+
+#endif
