@@ -68,6 +68,11 @@ ps_space ps_queries_space(const ps_queries *q)
     return ps_reader_head(q->reader)->kind == PS_PAIRS ? PS_PLAIN : PS_ITEMS;
 }
 
+const ps_head *ps_queries_head(const ps_queries *q)
+{
+    return q->reader ? ps_reader_head(q->reader) : NULL;
+}
+
 uint64_t ps_queries_skipped(const ps_queries *q)
 {
     return q->skipped;

@@ -39,6 +39,9 @@ void ps_queries_close(ps_queries *q);
 /* PS_ITEMS: each query is one item and is numbered as it; PS_PLAIN: queries are sets. */
 ps_space ps_queries_space(const ps_queries *q);
 
+/* The record stream's header, for its history; NULL for text and `all`. Valid until ps_queries_close. */
+const ps_head *ps_queries_head(const ps_queries *q);
+
 /* Fills the batch with up to `max` queries: their number, 0 at the end, negative on failure. */
 PS_MUST_USE long ps_queries_next(ps_queries *q, ps_query_batch *batch, size_t max);
 
