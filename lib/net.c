@@ -1,0 +1,210 @@
+#include "net.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "gemm.h"
+#include "mem.h"
+#include "net_rows.h"
+#include "vec.h"
+
+void ps_net_init(ps_net *net, const ps_model *model, ps_pool *pool)
+{
+    memset(net, 0, sizeof *net);
+    net->pool = pool;
+    net->shape = model->shape;
+    net->at = model->at;
+}
+
+void ps_net_free(ps_net *net)
+{
+    for (int k = 0; k < PS_LAYERS_MAX; k++) {
+        free(net->layer[k].p);
+        free(net->layer[k].pooled);
+        free(net->layer[k].h);
+        free(net->layer[k].norm);
+        free(net->layer[k].arg);
+    }
+    ps_real *const all[] = {net->r,  net->z,     net->norm,  net->beta,    net->dr,
+                            net->dy, net->dh[0], net->dh[1], net->dpooled, net->dp};
+    for (size_t i = 0; i < sizeof all / sizeof *all; i++)
+        free(all[i]);
+    memset(net, 0, sizeof *net);
+}
+
+int ps_net_room(ps_real **array, size_t *cap, size_t rows, size_t cols)
+{
+    return ps_grow(array, cap, rows * cols, sizeof **array);
+}
+
+/* ---- rows ---- */
+
+enum { ROWS = 128, COLUMNS = 32 };
+
+static int rows_task(void *ctx, size_t task, int thread)
+{
+    const ps_rows *job = ctx;
+    (void)thread;
+    size_t first = task * ROWS, last = first + ROWS < job->n ? first + ROWS : job->n;
+    job->work(job, first, last);
+    return 0;
+}
+
+void ps_rows_run(ps_pool *pool, const ps_rows *job)
+{
+    ps_rows copy = *job;
+    (void)!ps_pool_run(pool, (job->n + ROWS - 1) / ROWS, rows_task, &copy); /* such a task cannot fail */
+}
+
+static int sums_task(void *ctx, size_t task, int thread)
+{
+    const ps_rows *job = ctx;
+    (void)thread;
+    size_t first = task * COLUMNS, width = job->m - first < COLUMNS ? job->m - first : COLUMNS;
+    memset(job->out + first, 0, width * sizeof *job->out);
+    for (size_t i = 0; i < job->n; i++)
+        ps_vec()->axpy(width, job->weight ? job->weight[i] : 1, job->a + i * job->m + first, job->out + first);
+    return 0;
+}
+
+void ps_column_sums(ps_pool *pool, size_t n, size_t m, const ps_real *a, const ps_real *weight, ps_real *out)
+{
+    ps_rows job = {.n = n, .m = m, .a = a, .weight = weight, .out = out};
+    (void)!ps_pool_run(pool, (m + COLUMNS - 1) / COLUMNS, sums_task, &job);
+}
+
+/* ---- the steps ---- */
+
+static void bias_relu_rows(const ps_rows *job, size_t first, size_t last)
+{
+    ps_vec()->bias_relu(last - first, job->m, job->out + first * job->m, job->m, job->b);
+}
+
+void ps_net_project(const ps_net *net, const ps_real *param, uint32_t k, size_t n, const ps_real *in, ps_real *out)
+{
+    size_t c = ps_layer_inputs(&net->shape, k), m = net->shape.m;
+    ps_gemm(net->pool, PS_N, PS_T, n, m, c, 1, in, c, param + net->at.Q[k], c, 0, out, m);
+    ps_rows_run(net->pool, &(ps_rows){bias_relu_rows, n, m, .out = out, .b = param + net->at.q[k]});
+}
+
+static void pool_rows(const ps_rows *job, size_t first, size_t last)
+{
+    const ps_vec_ops *v = ps_vec();
+    for (size_t u = first; u < last; u++) {
+        uint32_t e = job->off[u], count = job->off[u + 1] - e;
+        ps_real *out = job->out + u * job->m;
+        if (job->pooling != PS_POOL_MAX)
+            v->pool_sum(job->m, count, job->index + e, job->weight + e, job->a, job->m, out);
+        else if (count)
+            v->pool_max(job->m, count, job->index + e, job->a, job->m, out, job->arg + u * job->m);
+        else
+            memset(out, 0, job->m * sizeof *out);
+    }
+}
+
+int ps_net_pool(const ps_net *net, size_t n, const uint32_t *off, const uint32_t *index, const ps_real *weight,
+                const ps_real *p, ps_real *pooled, uint32_t *arg)
+{
+    uint32_t *own = NULL;
+    if (net->shape.pooling == PS_POOL_MAX && !arg && !(own = ps_alloc(n * net->shape.m, sizeof *own)))
+        return PS_EMEM;
+    ps_rows_run(net->pool, &(ps_rows){pool_rows, n, net->shape.m, .a = p, .weight = weight, .out = pooled, .off = off,
+                                      .index = index, .arg = arg ? arg : own, .pooling = net->shape.pooling});
+    free(own);
+    return 0;
+}
+
+/* out = out / |out|, row by row */
+static void normalize_rows(const ps_rows *job, size_t first, size_t last)
+{
+    const ps_vec_ops *v = ps_vec();
+    for (size_t u = first; u < last; u++) {
+        ps_real *row = job->out + u * job->m;
+        ps_real norm = PS_SQRT(v->dot(job->m, row, row));
+        job->norm[u] = norm;
+        v->scale(job->m, 1 / (norm > PS_NORM_MIN ? norm : PS_NORM_MIN), row);
+    }
+}
+
+static void relu_normalize_rows(const ps_rows *job, size_t first, size_t last)
+{
+    bias_relu_rows(job, first, last);
+    normalize_rows(job, first, last);
+}
+
+/* [in ; pooled] is never put together: W's two halves are multiplied one after the other. */
+int ps_net_combine(const ps_net *net, const ps_real *param, uint32_t k, size_t n, const ps_real *in,
+                   const ps_real *pooled, ps_real *h, ps_real *norm)
+{
+    size_t c = ps_layer_inputs(&net->shape, k), m = net->shape.m;
+    const ps_real *W = param + net->at.W[k];
+    ps_gemm(net->pool, PS_N, PS_T, n, m, c, 1, in, c, W, c + m, 0, h, m);
+    ps_gemm(net->pool, PS_N, PS_T, n, m, m, 1, pooled, m, W + c, c + m, 1, h, m);
+    ps_rows_run(net->pool, &(ps_rows){relu_normalize_rows, n, m, .out = h, .norm = norm, .b = param + net->at.w[k]});
+    return 0;
+}
+
+static void beta_rows(const ps_rows *job, size_t first, size_t last)
+{
+    for (size_t u = first; u < last; u++)
+        job->out[u] = ps_vec()->dot(job->m, job->a + u * job->m, job->b);
+}
+
+int ps_net_head(const ps_net *net, const ps_real *param, size_t n, const ps_real *h, const ps_real *x, ps_real *r,
+                ps_real *z, ps_real *norm, ps_real *beta)
+{
+    const ps_shape *s = &net->shape;
+    size_t c = s->layers ? s->m : s->dx, m = s->m, d = s->d;
+    ps_gemm(net->pool, PS_N, PS_T, n, m, c, 1, h, c, param + net->at.G1, c, 0, r, m);
+    ps_rows_run(net->pool, &(ps_rows){bias_relu_rows, n, m, .out = r, .b = param + net->at.g});
+    ps_gemm(net->pool, PS_N, PS_T, n, d, m, 1, r, m, param + net->at.G2, m, 0, z, d);
+    if (s->bypass)
+        ps_gemm(net->pool, PS_N, PS_T, n, d, s->dx, 1, x, s->dx, param + net->at.G3, s->dx, 1, z, d);
+    if (s->normalize)
+        ps_rows_run(net->pool, &(ps_rows){normalize_rows, n, d, .out = z, .norm = norm});
+    if (s->bias)
+        ps_rows_run(net->pool, &(ps_rows){beta_rows, n, m, .a = r, .b = param + net->at.b, .out = beta});
+    return 0;
+}
+
+/* ---- forward ---- */
+
+static int layer_room(ps_net *net, ps_layer_state *l, size_t below, size_t n)
+{
+    size_t m = net->shape.m;
+    if (ps_net_room(&l->p, &l->cap[0], below, m) < 0 || ps_net_room(&l->pooled, &l->cap[1], n, m) < 0 ||
+        ps_net_room(&l->h, &l->cap[2], n, m) < 0 || ps_net_room(&l->norm, &l->cap[3], n, 1) < 0)
+        return PS_EMEM;
+    return net->shape.pooling == PS_POOL_MAX ? ps_grow(&l->arg, &l->cap[4], n * m, sizeof *l->arg) : 0;
+}
+
+static int head_room(ps_net *net, size_t n)
+{
+    const ps_shape *s = &net->shape;
+    if (ps_net_room(&net->r, &net->cap[0], n, s->m) < 0 || ps_net_room(&net->z, &net->cap[1], n, s->d) < 0 ||
+        ps_net_room(&net->norm, &net->cap[2], n, 1) < 0 || ps_net_room(&net->beta, &net->cap[3], n, 1) < 0)
+        return PS_EMEM;
+    return 0;
+}
+
+int ps_net_forward(ps_net *net, const ps_real *param, const ps_minibatch *mb)
+{
+    const ps_real *h = mb->x;
+    uint32_t K = net->shape.layers;
+    for (uint32_t k = 0; k < K; k++) {
+        ps_layer_state *l = &net->layer[k];
+        size_t below = mb->n[k], n = mb->n[k + 1];
+        int rc = layer_room(net, l, below, n);
+        if (rc == 0) {
+            ps_net_project(net, param, k, below, h, l->p);
+            rc = ps_net_pool(net, n, mb->off, mb->index, mb->weight, l->p, l->pooled, l->arg);
+        }
+        if (rc == 0)
+            rc = ps_net_combine(net, param, k, n, h, l->pooled, l->h, l->norm);
+        if (rc < 0)
+            return rc;
+        h = l->h;
+    }
+    int rc = head_room(net, mb->n[K]);
+    return rc < 0 ? rc : ps_net_head(net, param, mb->n[K], h, mb->x, net->r, net->z, net->norm, net->beta);
+}

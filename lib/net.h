@@ -1,0 +1,69 @@
+/* net.h - the model on one minibatch: forward (Algorithms 1 and 2) and backward.
+ *
+ * Convolution k, for every u of S_k (paper, Algorithm 1; alpha: importance weights):
+ *     p_v  = ReLU(Q_k h_v + q_k)                       each v of S_(k-1) once
+ *     n_u  = pool of p_v over v in N(u)                 0 without neighbours
+ *     h'_u = a / |a|,  a = ReLU(W_k [h_u ; n_u] + w_k)
+ * Head:
+ *     r = ReLU(G1 h + g),  y = G2 r (+ G3 x),  z = y or y / |y|,  beta = b . r
+ */
+#ifndef PS_NET_H
+#define PS_NET_H
+
+#include "minibatch.h"
+#include "model.h"
+#include "par.h"
+
+/* A norm below this is taken for it: an all-zero row stays zero. */
+#define PS_NORM_MIN ((ps_real)1e-12)
+
+/* Activations of one batch, kept for the backward pass; rows as in the minibatch. */
+typedef struct {
+    ps_real *p;      /* n[k-1] x m */
+    ps_real *pooled; /* n[k] x m: n_u */
+    ps_real *h;      /* n[k] x m: h' */
+    ps_real *norm;   /* n[k]: |a| */
+    uint32_t *arg;   /* n[k] x m, max pooling only: which neighbour it was */
+    size_t cap[5];
+} ps_layer_state;
+
+typedef struct {
+    ps_pool *pool;
+    ps_shape shape;
+    ps_places at;
+    ps_layer_state layer[PS_LAYERS_MAX];
+    ps_real *r, *z, *norm, *beta; /* n_K x m, n_K x d, n_K, n_K */
+    ps_real *dr, *dy;             /* gradients of the head's */
+    ps_real *dh[2], *dpooled, *dp;
+    size_t cap[10];
+} ps_net;
+
+void ps_net_init(ps_net *net, const ps_model *model, ps_pool *pool);
+void ps_net_free(ps_net *net);
+
+/* Leaves z (n[K] x d) and, with an item bias, beta (n[K]) in the net. */
+PS_MUST_USE int ps_net_forward(ps_net *net, const ps_real *param, const ps_minibatch *mb);
+
+/* After a forward pass on the same batch and parameters: from dz (n[K] x d) and dbeta (n[K]; NULL without a
+ * bias), the gradients of the loss by z and beta, writes its gradient by every parameter. */
+PS_MUST_USE int ps_net_backward(ps_net *net, const ps_real *param, const ps_minibatch *mb, const ps_real *dz,
+                                const ps_real *dbeta, ps_real *grad);
+
+/* ---- the steps, for whole-graph inference too (lib/embed.c) ---- */
+
+/* out [n x m] = ReLU(in [n x c] Q^T + q) */
+void ps_net_project(const ps_net *net, const ps_real *param, uint32_t k, size_t n, const ps_real *in, ps_real *out);
+
+/* pooled [n x m] from p and the neighbours index[off[u]].. with their weights; arg for max pooling, else NULL. */
+PS_MUST_USE int ps_net_pool(const ps_net *net, size_t n, const uint32_t *off, const uint32_t *index,
+                            const ps_real *weight, const ps_real *p, ps_real *pooled, uint32_t *arg);
+
+/* h [n x m] = a / |a| with a = ReLU(W [in ; pooled] + w); norm [n] = |a|. */
+PS_MUST_USE int ps_net_combine(const ps_net *net, const ps_real *param, uint32_t k, size_t n, const ps_real *in,
+                               const ps_real *pooled, ps_real *h, ps_real *norm);
+
+/* The head: r [n x m], z [n x d], norm [n], beta [n] (NULL without a bias). */
+PS_MUST_USE int ps_net_head(const ps_net *net, const ps_real *param, size_t n, const ps_real *h, const ps_real *x,
+                            ps_real *r, ps_real *z, ps_real *norm, ps_real *beta);
+
+#endif
