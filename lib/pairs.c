@@ -1,0 +1,242 @@
+#include "pairs.h"
+
+#include <math.h>
+#include <stdlib.h>
+
+#include "dict.h"
+#include "mem.h"
+
+enum { PAIRS_AT_ONCE = 4096 };
+
+void ps_pairs_free(ps_pairs *p)
+{
+    free(p->query);
+    free(p->positive);
+    free(p->weight);
+    ps_head_free(&p->head);
+    *p = (ps_pairs){0};
+}
+
+static int append(ps_pairs *p, uint64_t query, uint64_t positive, float weight)
+{
+    if (query == positive) {
+        p->self++;
+        return 0;
+    }
+    if (ps_grow(&p->query, &p->cap[0], p->n + 1, sizeof *p->query) < 0 ||
+        ps_grow(&p->positive, &p->cap[1], p->n + 1, sizeof *p->positive) < 0 ||
+        ps_grow(&p->weight, &p->cap[2], p->n + 1, sizeof *p->weight) < 0)
+        return PS_EMEM;
+    p->query[p->n] = (uint32_t)query;
+    p->positive[p->n] = (uint32_t)positive;
+    p->weight[p->n] = weight;
+    p->n++;
+    return 0;
+}
+
+/* ---- text ---- */
+
+typedef struct {
+    ps_text text;
+    const ps_graph *g;
+    int unknown;
+    ps_dict names; /* unknown ones, with PS_UNKNOWN_NUMBERED */
+} text_source;
+
+/* Number of the name; PS_NONE if the line is to be skipped. */
+static int look_up(text_source *s, ps_str name, uint64_t *number)
+{
+    *number = ps_graph_find(s->g, PS_ITEMS, name);
+    if (*number != PS_NONE || s->unknown == PS_UNKNOWN_SKIPPED)
+        return 0;
+    if (s->unknown == PS_UNKNOWN_FAILS)
+        return ps_text_fail(&s->text, "%s has no item '%.*s' (-u skips such lines)", s->g->name,
+                            (int)(name.len < 200 ? name.len : 200), name.s);
+    int rc = ps_dict_add(&s->names, name, number);
+    *number += s->g->items.nodes;
+    if (rc == 0 && *number >= UINT32_MAX)
+        return ps_text_fail(&s->text, "more names than there are numbers");
+    return rc;
+}
+
+static int text_line(ps_pairs *p, text_source *s, ps_str line)
+{
+    ps_str query, positive, field;
+    uint64_t q, i;
+    double weight = 1;
+    if (!ps_text_field(&line, &query) || !ps_text_field(&line, &positive) || query.len == 0 || positive.len == 0)
+        return ps_text_fail(&s->text, "expected query TAB positive [TAB weight]");
+    if (ps_text_field(&line, &field)) {
+        if (ps_text_double(field, &weight) < 0 || !((float)weight > 0) || !isfinite((float)weight))
+            return ps_text_fail(&s->text, "weight '%.*s': it must be a positive number",
+                                (int)(field.len < 40 ? field.len : 40), field.s);
+        if (ps_text_field(&line, &field))
+            return ps_text_fail(&s->text, "more than three columns");
+    }
+    int rc = look_up(s, query, &q);
+    if (rc == 0)
+        rc = look_up(s, positive, &i);
+    if (rc < 0)
+        return rc;
+    int known = q < s->g->items.nodes && i < s->g->items.nodes;
+    p->skipped += !known;
+    return known || s->unknown == PS_UNKNOWN_NUMBERED ? append(p, q, i, (float)weight) : 0;
+}
+
+static int read_text(ps_pairs *p, const char *path, const ps_graph *g, int unknown)
+{
+    if (!g)
+        return ps_fail(PS_EUSAGE, "-t needs -g GRAPH to look the names up");
+    ps_in *in = ps_in_open(path);
+    if (!in)
+        return PS_ESYS;
+    text_source s = {.text = ps_text_make(in), .g = g, .unknown = unknown};
+    ps_str line;
+    int rc;
+    while ((rc = ps_text_line(&s.text, &line)) > 0) {
+        rc = text_line(p, &s, line);
+        if (rc < 0)
+            break;
+    }
+    ps_dict_free(&s.names);
+    ps_in_close(in);
+    p->head = ps_head_make(PS_PAIRS, 0);
+    p->head.qspace = p->head.nspace = PS_ITEMS;
+    p->head.graph = g->fingerprint;
+    const ps_head none = {0};
+    return rc < 0 ? rc : ps_head_inherit(&p->head, &none);
+}
+
+/* ---- records ---- */
+
+static int check_number(const ps_graph *g, uint64_t u, const char *name, uint64_t record)
+{
+    if (g)
+        return ps_graph_in_range(g, PS_ITEMS, u, name, record);
+    if (u >= UINT32_MAX)
+        return ps_fail(PS_EDATA, "%s: record %llu: item %llu: pairs hold 32-bit numbers", name,
+                       (unsigned long long)record, (unsigned long long)u);
+    return 0;
+}
+
+static int record(ps_pairs *p, const ps_graph *g, const uint8_t *r, int width, const char *name, uint64_t number)
+{
+    uint64_t query = ps_num(r, width), positive = ps_num(r + width, width);
+    float weight = ps_getf32(r + 2 * width);
+    int rc = check_number(g, query, name, number);
+    if (rc == 0)
+        rc = check_number(g, positive, name, number);
+    if (rc == 0 && !(weight > 0 && isfinite(weight)))
+        rc = ps_fail(PS_EDATA, "%s: record %llu: weight %g: it must be a positive number", name,
+                     (unsigned long long)number, (double)weight);
+    return rc < 0 ? rc : append(p, query, positive, weight);
+}
+
+static int read_records(ps_pairs *p, const char *path, const ps_graph *g)
+{
+    ps_reader *r = ps_reader_open(path, PS_PAIRS);
+    if (!r)
+        return PS_EDATA;
+    const ps_head *h = ps_reader_head(r);
+    int rc = ps_head_match(h, ps_reader_name(r), g ? g->fingerprint : 0);
+    if (rc == 0 && (h->qspace == PS_BOARDS || h->nspace == PS_BOARDS))
+        rc = ps_fail(PS_EKIND, "%s: pairs of boards, but pairs of items are needed here", ps_reader_name(r));
+    while (rc == 0) {
+        const uint8_t *at;
+        long n = ps_reader_next(r, &at, PAIRS_AT_ONCE);
+        if (n <= 0) {
+            rc = (int)n;
+            break;
+        }
+        uint64_t first = ps_reader_count(r) - (uint64_t)n;
+        for (long i = 0; i < n && rc == 0; i++)
+            rc = record(p, g, at + (size_t)i * h->size, h->width, ps_reader_name(r), first + (uint64_t)i);
+    }
+    if (rc == 0) {
+        p->head = *h;
+        p->head.history = NULL;
+        rc = ps_head_inherit(&p->head, h);
+    }
+    ps_reader_close(r);
+    return rc;
+}
+
+int ps_pairs_read(ps_pairs *p, const char *path, const ps_graph *g, int text, int unknown)
+{
+    *p = (ps_pairs){0};
+    int rc = text ? read_text(p, path, g, unknown) : read_records(p, path, g);
+    if (rc < 0)
+        ps_pairs_free(p);
+    return rc;
+}
+
+/* ---- known positives ---- */
+
+static int by_number(const void *a, const void *b)
+{
+    uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
+    return (x > y) - (x < y);
+}
+
+/* Sorts each query's positives and drops repeats, closing the gaps. */
+static void sort_and_merge(ps_known *k)
+{
+    uint64_t kept = 0, begin = 0;
+    for (uint64_t u = 0; u < k->items; u++) {
+        uint64_t end = k->off[u + 1];
+        qsort(k->positive + begin, end - begin, sizeof *k->positive, by_number);
+        for (uint64_t i = begin; i < end; i++)
+            if (i == begin || k->positive[i] != k->positive[i - 1])
+                k->positive[kept++] = k->positive[i];
+        k->off[u + 1] = kept;
+        begin = end;
+    }
+}
+
+int ps_known_make(ps_known *k, const ps_pairs *p, uint64_t items)
+{
+    *k = (ps_known){.items = items};
+    for (size_t i = 0; i < p->n; i++)
+        if (p->query[i] >= items)
+            return ps_fail(PS_EDATA, "pair %zu: query %u: there are %llu items", i, p->query[i],
+                           (unsigned long long)items);
+    k->off = ps_zalloc(items + 2, sizeof *k->off);
+    k->positive = ps_alloc(p->n, sizeof *k->positive);
+    if (!k->off || !k->positive) {
+        ps_known_free(k);
+        return PS_EMEM;
+    }
+    /* Counting sort by query: off[u + 2] counts, then off[u + 1] is where u's next positive goes. */
+    for (size_t i = 0; i < p->n; i++)
+        k->off[p->query[i] + 2]++;
+    for (uint64_t u = 2; u <= items; u++)
+        k->off[u] += k->off[u - 1];
+    for (size_t i = 0; i < p->n; i++)
+        k->positive[k->off[p->query[i] + 1]++] = p->positive[i];
+    sort_and_merge(k);
+    return 0;
+}
+
+void ps_known_free(ps_known *k)
+{
+    free(k->off);
+    free(k->positive);
+    *k = (ps_known){0};
+}
+
+int ps_known_has(const ps_known *k, uint32_t query, uint32_t item)
+{
+    if (query >= k->items)
+        return 0;
+    uint64_t lo = k->off[query], hi = k->off[query + 1];
+    while (lo < hi) {
+        uint64_t mid = lo + (hi - lo) / 2;
+        if (k->positive[mid] == item)
+            return 1;
+        if (k->positive[mid] < item)
+            lo = mid + 1;
+        else
+            hi = mid;
+    }
+    return 0;
+}

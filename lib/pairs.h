@@ -1,0 +1,48 @@
+/* pairs.h - the positives to learn from or to test with: (query, positive, weight), both of them items. */
+#ifndef PS_PAIRS_H
+#define PS_PAIRS_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "graph.h"
+
+typedef struct {
+    size_t n;
+    uint32_t *query, *positive;
+    float *weight;    /* positive and finite; 1 unless given */
+    uint64_t skipped; /* lines left out because the graph does not know a name */
+    uint64_t self;    /* pairs left out because query and positive are the same item */
+    ps_head head;     /* of a record stream; of text: the graph's fingerprint and an empty history */
+    size_t cap[3];    /* capacities */
+} ps_pairs;
+
+/* What becomes of a line with a name that the graph does not know. */
+enum {
+    PS_UNKNOWN_FAILS,    /* the reading fails */
+    PS_UNKNOWN_SKIPPED,  /* it is left out and counted in `skipped` */
+    PS_UNKNOWN_NUMBERED, /* it is kept and counted: unknown names are numbered from g->items.nodes on */
+};
+
+/* Reads all pairs from `path` (NULL or "-": stdin).  text: lines of query TAB positive [TAB weight], names
+ * of g.  Otherwise PS_PAIRS records, of g's fingerprint; their numbers must be items of g, or, with g NULL,
+ * below 2^32 - 1.  `unknown` concerns text only: a number out of range always fails.  Free with
+ * ps_pairs_free, which is not needed after a failure. */
+PS_MUST_USE int ps_pairs_read(ps_pairs *p, const char *path, const ps_graph *g, int text, int unknown);
+void ps_pairs_free(ps_pairs *p);
+
+/* The positives of each query, each once and ascending: what must not be drawn as a negative. */
+typedef struct {
+    uint64_t items;
+    uint64_t *off;      /* items + 1 */
+    uint32_t *positive; /* of query u: positive[off[u]] .. positive[off[u + 1] - 1] */
+} ps_known;
+
+/* `items`: more than every query's number, else PS_EDATA. */
+PS_MUST_USE int ps_known_make(ps_known *k, const ps_pairs *p, uint64_t items);
+void ps_known_free(ps_known *k);
+
+/* Is `item` a positive of `query`?  A query out of range has none. */
+int ps_known_has(const ps_known *k, uint32_t query, uint32_t item);
+
+#endif
