@@ -6,31 +6,6 @@
 #include "mem.h"
 #include "rng.h"
 
-void ps_neighbours_put(uint8_t *record, const ps_head *head, uint64_t node, const ps_visit *visits, size_t n)
-{
-    const int w = head->width;
-    uint64_t sum = 0;
-    uint32_t used = 0;
-    uint8_t *p = record + w;
-    for (size_t i = 0; i < n && used < head->dim; i++)
-        if (visits[i].item != node && visits[i].count > 0) {
-            sum += visits[i].count;
-            used++;
-        }
-    ps_put_num(record, w, node);
-    for (uint32_t i = 0; i < used; visits++)
-        if (visits->item != node && visits->count > 0) {
-            ps_put_num(p, w, visits->item);
-            ps_putf32(p + w, (float)((double)visits->count / (double)sum));
-            p += w + 4;
-            i++;
-        }
-    for (uint32_t i = used; i < head->dim; i++, p += w + 4) {
-        ps_put_num(p, w, PS_NONE);
-        ps_putf32(p + w, 0);
-    }
-}
-
 static const uint8_t *record_at(const ps_neighbours *t, uint64_t i)
 {
     return t->table.records + i * t->head.size;

@@ -15,6 +15,16 @@
  * first head->dim that are not of the node itself; weight: count divided by the sum of those counts. */
 void ps_neighbours_put(uint8_t *record, const ps_head *head, uint64_t node, const ps_visit *visits, size_t n);
 
+/* The line of history that making them leaves, the same for every way of making them. */
+PS_MUST_USE int ps_neighbours_note(ps_head *head);
+
+/* Makes them from a stream of visits or walks, grouped by query; in walks every item arrived at is a visit.
+ * First the header for T neighbours, from the reader's; PS_EKIND if the stream holds something else or
+ * its queries are sets.  Then all records; a query without visits gets a record of padding. `progress`
+ * (NULL: none) is told the number of records read now and then. */
+PS_MUST_USE int ps_neighbours_head(ps_head *head, const ps_reader *r, uint32_t neighbours);
+PS_MUST_USE int ps_neighbours_make(ps_reader *r, ps_writer *w, const ps_head *head, void (*progress)(uint64_t));
+
 /* ---- a stream of them as a table ---- */
 
 typedef struct {

@@ -1,0 +1,42 @@
+/* walk_run.h - what pswalk and psneigh -g do: queries in, a record stream out, by any number of threads.
+ *
+ * The records are the same whatever the threads and however the queries are split over runs.
+ */
+#ifndef PS_WALK_RUN_H
+#define PS_WALK_RUN_H
+
+#include "par.h"
+#include "query.h"
+#include "walk.h"
+
+typedef enum {
+    PS_RUN_VISITS,    /* PS_VISITS: most visited first; a query without visits gives (query, query, 0), a set (query, PS_NONE, 0) */
+    PS_RUN_PATHS,     /* PS_WALKS of `dim` steps; a query without any: padding only.  Not for sets */
+    PS_RUN_HITS,      /* PS_HITS: the `dim` most visited, the query or the set's members left out; score: visits / steps */
+    PS_RUN_NEIGHBOURS /* PS_NEIGHBOURS with T = `dim`; a query equal to the one before it is passed over.  Not for sets */
+} ps_run_output;
+
+typedef struct {
+    ps_walk_options walk;
+    ps_run_output output;
+    uint32_t dim;
+} ps_walk_job;
+
+/* The output's header: shape, spaces and fingerprint, the history of the queries' stream (text, all: of the graph)
+ * and this step's line; two for neighbours, as if pswalk and psneigh had run one after the other. */
+PS_MUST_USE int ps_walk_head(ps_head *head, const ps_walk_job *job, const ps_graph *g, const ps_queries *q);
+
+typedef struct ps_walk_run ps_walk_run;
+
+/* Graph and queries must outlive it; `head`: from ps_walk_head, copied without its history. */
+PS_MUST_USE ps_walk_run *ps_walk_run_new(const ps_walk_job *job, const ps_graph *g, ps_queries *q, const ps_head *head,
+                                         int threads);
+void ps_walk_run_free(ps_walk_run *run);
+
+/* Takes some queries and writes their records: how many queries, 0 at the end, negative on failure. */
+PS_MUST_USE long ps_walk_run_next(ps_walk_run *run, ps_writer *w);
+
+/* Steps walked so far. */
+uint64_t ps_walk_run_steps(const ps_walk_run *run);
+
+#endif
