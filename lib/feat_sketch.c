@@ -1,0 +1,189 @@
+#include "feat_sketch.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "feat_sign.h"
+#include "mem.h"
+
+/* COLUMNS: the smoothing goes over the boards with so many dimensions at a time.  Its results replace
+ * what they were made of, so that neither a second matrix of items nor one of boards is needed. */
+enum { BLOCK = 256, COLUMNS = 64 };
+
+/* An item whose neighbourhood is the whole graph differs from the mean by rounding only: no direction. */
+static const float least_norm = 1e-5f;
+
+typedef struct {
+    const ps_graph *g;
+    uint64_t seed;
+    uint32_t d;
+    float *x;         /* items x d */
+    float *board;     /* boards x COLUMNS: their means */
+    uint32_t from, n; /* the columns at work */
+    float *mean;      /* d */
+} job;
+
+static int check_side(const ps_graph *g, const ps_side *s, uint64_t others, const char *what)
+{
+    for (uint64_t u = 0; u < s->nodes; u++)
+        if (s->off[u] > s->off[u + 1] || s->off[u + 1] > g->edges)
+            return ps_fail(PS_EDATA, "%s: damaged: the edges of %s %llu", g->name, what, (unsigned long long)u);
+    for (uint64_t e = 0; e < g->edges; e++)
+        if (s->adj[e] >= others)
+            return ps_fail(PS_EDATA, "%s: damaged: neighbour %u in the %ss' edge %llu", g->name, s->adj[e], what,
+                           (unsigned long long)e);
+    return 0;
+}
+
+int ps_sketch_check(const ps_graph *g)
+{
+    int rc = check_side(g, &g->items, g->boards.nodes, "item");
+    return rc < 0 ? rc : check_side(g, &g->boards, g->items.nodes, "board");
+}
+
+static size_t tasks_of(uint64_t rows)
+{
+    return (rows + BLOCK - 1) / BLOCK;
+}
+
+static uint64_t block_end(size_t task, uint64_t rows)
+{
+    uint64_t end = ((uint64_t)task + 1) * BLOCK;
+    return end < rows ? end : rows;
+}
+
+/* e_u */
+static int own_boards(void *ctx, size_t task, int thread)
+{
+    const job *j = ctx;
+    const ps_side *items = &j->g->items;
+    (void)thread;
+    for (uint64_t u = task * BLOCK; u < block_end(task, items->nodes); u++) {
+        float *row = j->x + u * j->d;
+        memset(row, 0, j->d * sizeof *row);
+        for (uint64_t e = items->off[u]; e < items->off[u + 1]; e++) {
+            uint32_t b = items->adj[e];
+            ps_signs_add(row, j->d, ps_signs_key(j->seed, PS_SIGNS_BOARD, b),
+                         (float)(1 / sqrt((double)ps_degree(&j->g->boards, b))));
+        }
+        ps_unit_length(row, j->d, 1, 0);
+    }
+    return 0;
+}
+
+static void add(size_t n, const float *restrict x, float *restrict y)
+{
+    for (size_t i = 0; i < n; i++)
+        y[i] += x[i];
+}
+
+/* Mean of e_v over the items v of each board, in the columns at work. */
+static int board_means(void *ctx, size_t task, int thread)
+{
+    const job *j = ctx;
+    const ps_side *boards = &j->g->boards;
+    (void)thread;
+    for (uint64_t b = task * BLOCK; b < block_end(task, boards->nodes); b++) {
+        float *row = j->board + b * COLUMNS;
+        if (ps_degree(boards, b) == 0)
+            continue;
+        memset(row, 0, COLUMNS * sizeof *row);
+        for (uint64_t e = boards->off[b]; e < boards->off[b + 1]; e++)
+            add(j->n, j->x + (size_t)boards->adj[e] * j->d + j->from, row);
+        for (uint32_t i = 0; i < j->n; i++)
+            row[i] /= (float)ps_degree(boards, b);
+    }
+    return 0;
+}
+
+/* The sum of those over the boards of each item; its mean has the same direction. */
+static int item_sums(void *ctx, size_t task, int thread)
+{
+    const job *j = ctx;
+    const ps_side *items = &j->g->items;
+    (void)thread;
+    for (uint64_t u = task * BLOCK; u < block_end(task, items->nodes); u++) {
+        float *row = j->x + u * j->d + j->from;
+        memset(row, 0, j->n * sizeof *row);
+        for (uint64_t e = items->off[u]; e < items->off[u + 1]; e++)
+            add(j->n, j->board + (size_t)items->adj[e] * COLUMNS, row);
+    }
+    return 0;
+}
+
+static int normalise(void *ctx, size_t task, int thread)
+{
+    const job *j = ctx;
+    (void)thread;
+    for (uint64_t u = task * BLOCK; u < block_end(task, j->g->items.nodes); u++)
+        ps_unit_length(j->x + u * j->d, j->d, 1, 0);
+    return 0;
+}
+
+/* A task is COLUMNS columns of all rows: the order of the additions does not depend on the threads. */
+static int column_means(void *ctx, size_t task, int thread)
+{
+    const job *j = ctx;
+    double sum[COLUMNS] = {0}, with = 0;
+    size_t from = task * COLUMNS, n = j->d - from < COLUMNS ? j->d - from : COLUMNS;
+    (void)thread;
+    for (uint64_t u = 0; u < j->g->items.nodes; u++) {
+        with += ps_degree(&j->g->items, u) > 0;
+        for (size_t i = 0; i < n; i++)
+            sum[i] += (double)j->x[u * j->d + from + i];
+    }
+    for (size_t i = 0; i < n; i++)
+        j->mean[from + i] = with > 0 ? (float)(sum[i] / with) : 0;
+    return 0;
+}
+
+static int centre(void *ctx, size_t task, int thread)
+{
+    const job *j = ctx;
+    (void)thread;
+    for (uint64_t u = task * BLOCK; u < block_end(task, j->g->items.nodes); u++) {
+        float *row = j->x + u * j->d;
+        if (ps_degree(&j->g->items, u) == 0)
+            continue;
+        for (size_t i = 0; i < j->d; i++)
+            row[i] -= j->mean[i];
+        ps_unit_length(row, j->d, sqrtf((float)j->d) / 4, least_norm);
+    }
+    return 0;
+}
+
+static int sketch(job *j, ps_pool *pool)
+{
+    const size_t item_tasks = tasks_of(j->g->items.nodes), board_tasks = tasks_of(j->g->boards.nodes);
+    int rc = ps_pool_run(pool, item_tasks, own_boards, j);
+    for (j->from = 0; j->from < j->d && rc == 0; j->from += COLUMNS) {
+        j->n = j->d - j->from < COLUMNS ? j->d - j->from : COLUMNS;
+        rc = ps_pool_run(pool, board_tasks, board_means, j);
+        if (rc == 0)
+            rc = ps_pool_run(pool, item_tasks, item_sums, j);
+    }
+    if (rc == 0)
+        rc = ps_pool_run(pool, item_tasks, normalise, j);
+    if (rc == 0)
+        rc = ps_pool_run(pool, (j->d + COLUMNS - 1) / COLUMNS, column_means, j);
+    if (rc == 0)
+        rc = ps_pool_run(pool, item_tasks, centre, j);
+    return rc;
+}
+
+int ps_sketch(const ps_graph *g, uint64_t seed, uint32_t d, float *out, ps_pool *pool)
+{
+    job j = {.g = g, .seed = seed, .d = d, .x = out};
+    j.board = ps_alloc(g->boards.nodes, COLUMNS * sizeof *j.board);
+    j.mean = ps_alloc(d, sizeof *j.mean);
+    int rc = j.board && j.mean ? sketch(&j, pool) : PS_EMEM;
+    free(j.board);
+    free(j.mean);
+    return rc;
+}
+
+float ps_log_degree(const ps_graph *g, uint64_t item)
+{
+    return (float)(log1p((double)ps_degree(&g->items, item)) / 4);
+}

@@ -1,0 +1,350 @@
+/* psfeat - features of items: texts, matrices, other vectors and the graph's structure, as one vector each. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "feat_import.h"
+#include "feat_names.h"
+#include "feat_rows.h"
+#include "feat_sketch.h"
+#include "feat_text.h"
+#include "mem.h"
+#include "tool.h"
+
+enum { BATCH = 1024 }; /* rows between two writes */
+
+typedef struct {
+    ps_common common;
+    const char *graph, *npy, *names, *ngrams;
+    ps_list joins;
+    int text, skip_unknown, sparse, text_only, no_degree, normalise, elem;
+    int64_t dim, sketch;
+    double scale;
+    ps_term_options terms;
+    uint64_t skipped;
+} options;
+
+/* What the blocks are made of. */
+typedef struct {
+    const options *o;
+    ps_pool *pool;
+    ps_graph *graph; /* NULL: none was given */
+    ps_tfidf tfidf;
+    ps_feat_npy npy;
+    ps_feat_join *joins;
+    int n_joins;
+    float *sketch;
+    uint64_t n; /* rows */
+    uint64_t fingerprint;
+    ps_feat_rows rows;
+} sources;
+
+/* ---- reading ---- */
+
+static int text_line(void *ctx, uint64_t item, uint64_t line, ps_str text)
+{
+    if (line % 65536 == 65535)
+        ps_progress("texts", line, 0);
+    return ps_texts_put(ctx, item, text);
+}
+
+static int read_texts(options *o, sources *s)
+{
+    ps_texts texts = {0};
+    int rc = ps_feat_lines(NULL, s->graph, o->skip_unknown ? &o->skipped : NULL, text_line, &texts);
+    s->n = s->graph ? s->n : texts.rows;
+    if (rc == 0)
+        rc = ps_tfidf_make(&s->tfidf, &texts, s->n, &o->terms, s->pool);
+    ps_texts_free(&texts);
+    return rc;
+}
+
+static int read_npy(options *o, sources *s)
+{
+    const ps_npy *a = &s->npy.npy;
+    int rc = ps_npy_open(&s->npy.npy, o->npy);
+    if (rc < 0)
+        return rc;
+    if (o->names)
+        return ps_feat_npy_names(&s->npy, o->names, s->graph, o->skip_unknown ? &o->skipped : NULL);
+    if (!s->graph && !o->text)
+        s->n = a->rows;
+    if (a->rows != s->n)
+        return ps_fail(PS_EMATCH, "%s: %llu rows for %llu items%s", a->name, (unsigned long long)a->rows,
+                       (unsigned long long)s->n, s->graph ? " (-I FILE says which items they are)" : "");
+    return 0;
+}
+
+static uint64_t item_of(const void *vectors, uint64_t row)
+{
+    return ps_vectors_item(vectors, row);
+}
+
+static int read_joins(const options *o, sources *s)
+{
+    s->joins = ps_zalloc((size_t)o->joins.n, sizeof *s->joins);
+    if (!s->joins)
+        return PS_EMEM;
+    /* With nothing else to say which items there are, the first stream does. */
+    const ps_vectors *lead = s->graph || o->text || o->npy ? NULL : &s->joins[0].v;
+    for (; s->n_joins < o->joins.n; s->n_joins++) {
+        ps_feat_join *j = &s->joins[s->n_joins];
+        int rc = ps_feat_join_open(j, o->joins.at[s->n_joins], s->fingerprint, lead, s->n);
+        if (rc < 0)
+            return rc;
+        if (s->fingerprint == 0)
+            s->fingerprint = j->v.head.graph;
+        if (lead)
+            s->n = lead->n;
+    }
+    if (lead && s->n_joins) {
+        s->rows.item = item_of;
+        s->rows.item_ctx = lead;
+    }
+    return 0;
+}
+
+static int make_sketch(const options *o, sources *s)
+{
+    uint32_t d = (uint32_t)o->sketch;
+    s->sketch = ps_aligned(s->n * d, sizeof *s->sketch);
+    return s->sketch ? ps_sketch(s->graph, (uint64_t)o->common.seed, d, s->sketch, s->pool) : PS_EMEM;
+}
+
+/* ---- blocks, in the order of the columns ---- */
+
+static void fill_text(const void *ctx, uint64_t row, float *out)
+{
+    const sources *s = ctx;
+    ps_tfidf_project(&s->tfidf, row, (uint64_t)s->o->common.seed, (uint32_t)s->o->dim, out);
+}
+
+static void fill_sketch(const void *ctx, uint64_t row, float *out)
+{
+    const sources *s = ctx;
+    size_t d = (size_t)s->o->sketch;
+    memcpy(out, s->sketch + row * d, d * sizeof *out);
+}
+
+static void fill_degree(const void *graph, uint64_t row, float *out)
+{
+    *out = ps_log_degree(graph, row);
+}
+
+static int add_blocks(const options *o, sources *s)
+{
+    const float scale = (float)o->scale;
+    ps_feat_rows *r = &s->rows;
+    int rc = 0;
+    if (o->text)
+        rc = ps_feat_add(r, (ps_feat_block){.fill = fill_text, .ctx = s, .scale = scale}, (uint64_t)o->dim);
+    if (rc == 0 && o->npy) {
+        ps_feat_block b = {.fill = ps_feat_npy_fill, .ctx = &s->npy, .scale = scale, .normalise = o->normalise};
+        rc = ps_feat_add(r, b, s->npy.npy.cols);
+    }
+    for (int i = 0; i < s->n_joins && rc == 0; i++) {
+        ps_feat_block b = {.fill = ps_feat_join_fill, .ctx = &s->joins[i], .scale = scale, .normalise = o->normalise};
+        rc = ps_feat_add(r, b, s->joins[i].v.d);
+    }
+    if (rc == 0 && s->sketch)
+        rc = ps_feat_add(r, (ps_feat_block){.fill = fill_sketch, .ctx = s, .scale = 1}, (uint64_t)o->sketch);
+    if (rc == 0 && s->graph && !o->no_degree)
+        rc = ps_feat_add(r, (ps_feat_block){.fill = fill_degree, .ctx = s->graph, .scale = 1}, 1);
+    if (rc == 0 && r->d == 0)
+        rc = ps_usage_error("no features are left to write");
+    return rc;
+}
+
+/* ---- writing ---- */
+
+/* One line, the same for the same features. */
+static int note(const options *o, const sources *s, ps_head *h)
+{
+    char ngrams[32] = "", scale[48] = "", joined[96] = "", structure[48] = "";
+    if (o->text && o->terms.ngram_max)
+        snprintf(ngrams, sizeof ngrams, " ngrams=%d-%d", o->terms.ngram_min, o->terms.ngram_max);
+    if (o->sparse)
+        return ps_head_note(h, "psfeat %s tf-idf%s", PS_VERSION, ngrams);
+    if (o->npy || s->n_joins)
+        snprintf(joined, sizeof joined, " npy=%llu joined=%d%s", (unsigned long long)s->npy.npy.cols, s->n_joins,
+                 o->normalise ? " normalised" : "");
+    if (o->scale != 1)
+        snprintf(scale, sizeof scale, " scale=%.9g", o->scale);
+    if (s->graph)
+        snprintf(structure, sizeof structure, " sketch=%lld degree=%d", (long long)o->sketch, !o->no_degree);
+    return ps_head_note(h, "psfeat %s text=%lld%s%s%s%s seed=%lld", PS_VERSION, (long long)(o->text ? o->dim : 0),
+                        ngrams, joined, scale, structure, (long long)o->common.seed);
+}
+
+static int make_head(const options *o, const sources *s, ps_head *h)
+{
+    *h = o->sparse ? ps_head_make(PS_SPARSE, PS_TERM_BUCKETS) : ps_head_make(PS_VECTORS, s->rows.d);
+    h->qspace = PS_ITEMS;
+    h->graph = s->fingerprint;
+    if (!o->sparse)
+        h->elem = (ps_elem)(PS_F32 + o->elem);
+    if (s->rows.item) /* its numbers may need 64 bits */
+        h->width = s->joins[0].v.head.width;
+    int rc = ps_head_size(h);
+    if (rc == 0 && s->n_joins)
+        rc = ps_head_inherit(h, &s->joins[0].v.head);
+    return rc < 0 ? rc : note(o, s, h);
+}
+
+static int put_vectors(const sources *s, const ps_head *h, ps_writer *w)
+{
+    uint8_t *records = ps_alloc(BATCH, h->size);
+    int rc = records ? 0 : PS_EMEM;
+    for (uint64_t i = 0; i < s->n && rc == 0; i += BATCH) {
+        size_t n = s->n - i < BATCH ? s->n - i : BATCH;
+        rc = ps_feat_fill(&s->rows, h, i, n, records, s->pool);
+        if (rc == 0)
+            rc = ps_writer_put(w, records, n);
+        ps_progress("vectors", i + n, s->n);
+    }
+    free(records);
+    return rc;
+}
+
+static int put_sparse(const sources *s, const ps_head *h, ps_writer *w)
+{
+    const ps_tfidf *m = &s->tfidf;
+    uint8_t record[16];
+    int rc = 0;
+    for (uint64_t i = 0; i < m->rows; i++)
+        for (size_t e = m->off[i]; e < m->off[i + 1] && rc == 0; e++) {
+            ps_put_num(record, h->width, i);
+            ps_put32(record + h->width, m->index[e]);
+            ps_putf32(record + h->width + 4, m->value[e]);
+            if (m->value[e] != 0)
+                rc = ps_writer_put(w, record, 1);
+        }
+    return rc;
+}
+
+static int write_output(const options *o, const sources *s)
+{
+    ps_head h;
+    int rc = make_head(o, s, &h);
+    ps_out *out = rc == 0 ? ps_tool_output(&o->common, 0) : NULL;
+    ps_writer *w = out ? ps_writer_new(out, &h) : NULL;
+    if (rc == 0)
+        rc = !w ? PS_ESYS : o->sparse ? put_sparse(s, &h, w) : put_vectors(s, &h, w);
+    if (rc == 0)
+        rc = ps_writer_close(w);
+    else
+        ps_writer_abort(w);
+    ps_head_free(&h);
+    if (rc == 0)
+        return ps_out_close(out);
+    ps_out_abort(out);
+    return rc;
+}
+
+/* ---- the whole ---- */
+
+static int parse_ngrams(options *o)
+{
+    int min = 0, max = 0, used = 0;
+    if (!o->ngrams || strcmp(o->ngrams, "0") == 0)
+        return 0;
+    if (sscanf(o->ngrams, "%2d-%2d%n", &min, &max, &used) != 2 || o->ngrams[used] || min < 1 || min > max ||
+        max > PS_NGRAM_MAX)
+        return ps_usage_error("--ngrams: '%s' is not MIN-MAX with 1 <= MIN <= MAX <= %d, nor 0", o->ngrams,
+                              PS_NGRAM_MAX);
+    o->terms = (ps_term_options){min, max};
+    return 0;
+}
+
+static int check_options(options *o)
+{
+    if (!o->text && !o->npy && !o->joins.n && (o->sparse || o->dim > 0))
+        return ps_usage_error("nothing to make features of: give -t, --npy or -x (or -g and -d 0: structure only)");
+    if (o->sparse && (o->npy || o->joins.n || !o->text))
+        return ps_usage_error("--sparse writes the tf-idf of texts: it goes with -t, not with --npy or -x");
+    if (o->names && (!o->npy || !o->graph))
+        return ps_usage_error("-I says which items the rows of --npy are: it needs --npy and -g");
+    if (o->text_only) {
+        o->sketch = 0;
+        o->no_degree = 1;
+    }
+    if (!o->sparse && o->dim == 0)
+        o->text = 0;
+    return parse_ngrams(o);
+}
+
+static int read_all(options *o, sources *s)
+{
+    int rc = 0;
+    if (s->graph) {
+        s->n = s->graph->items.nodes;
+        s->fingerprint = s->graph->fingerprint;
+        rc = ps_sketch_check(s->graph);
+    }
+    if (rc == 0 && o->text)
+        rc = read_texts(o, s);
+    if (rc == 0 && o->npy)
+        rc = read_npy(o, s);
+    if (rc == 0)
+        rc = read_joins(o, s);
+    if (rc == 0 && s->graph && o->sketch && !o->sparse)
+        rc = make_sketch(o, s);
+    return rc == 0 && !o->sparse ? add_blocks(o, s) : rc;
+}
+
+static int run(options *o)
+{
+    ps_graph graph;
+    sources s = {.o = o};
+    int rc = check_options(o);
+    if (rc < 0)
+        return rc;
+    if (o->graph) {
+        rc = ps_graph_open(&graph, o->graph);
+        s.graph = rc == 0 ? &graph : NULL;
+    }
+    if (rc == 0 && !(s.pool = ps_pool_new((int)o->common.threads)))
+        rc = PS_EMEM;
+    if (rc == 0)
+        rc = read_all(o, &s);
+    if (rc == 0)
+        rc = write_output(o, &s);
+    if (rc == 0 && o->skipped)
+        ps_warn("%llu lines skipped: %s does not know their items", (unsigned long long)o->skipped, o->graph);
+    for (int i = 0; s.joins && i < o->joins.n; i++)
+        ps_feat_join_close(&s.joins[i]);
+    free(s.joins);
+    free(s.sketch);
+    ps_tfidf_free(&s.tfidf);
+    ps_feat_npy_close(&s.npy);
+    ps_pool_free(s.pool);
+    if (s.graph)
+        ps_graph_close(s.graph);
+    return rc;
+}
+
+int main(int argc, char **argv)
+{
+    options o = {.common = PS_COMMON_DEFAULT, .dim = 256, .sketch = 512, .scale = 1, .ngrams = "0"};
+    const ps_option rows[] = {
+        {'g', "graph", "FILE", PS_OPT_STR, &o.graph, 0, 0, "the graph: a vector for each of its items, with structure", NULL},
+        {'t', "text", NULL, PS_OPT_FLAG, &o.text, 0, 0, "texts on standard input: item TAB free text", NULL},
+        {'d', "dim", "N", PS_OPT_INT, &o.dim, 0, 65536, "elements of the text block, 0: no text block", NULL},
+        {0, "ngrams", "MIN-MAX", PS_OPT_STR, &o.ngrams, 0, 0, "also character n-grams of the words, 0: words only", NULL},
+        {0, "sketch", "N", PS_OPT_INT, &o.sketch, 0, 65536, "elements of the structural sketch, 0: none", NULL},
+        {0, "no-degree", NULL, PS_OPT_FLAG, &o.no_degree, 0, 0, "leave out log(1 + degree) / 4", NULL},
+        {0, "text-only", NULL, PS_OPT_FLAG, &o.text_only, 0, 0, "no structure: --sketch 0 --no-degree", NULL},
+        {0, "sparse", NULL, PS_OPT_FLAG, &o.sparse, 0, 0, "write the tf-idf itself, as sparse vectors", NULL},
+        {0, "npy", "FILE", PS_OPT_STR, &o.npy, 0, 0, "add the columns of a NumPy matrix", NULL},
+        {'I', "items", "FILE", PS_OPT_STR, &o.names, 0, 0, "names of the matrix's rows, one a line (with -g)", NULL},
+        {'x', "vectors", "FILE", PS_OPT_LIST, &o.joins, 0, 0, "add the elements of these vectors (may be repeated)", NULL},
+        {0, "normalize", NULL, PS_OPT_FLAG, &o.normalise, 0, 0, "bring each row of --npy and -x to length 1", NULL},
+        {0, "scale", "S", PS_OPT_REAL, &o.scale, -1e6, 1e6, "multiply text, --npy and -x by this", NULL},
+        {'E', "element", "TYPE", PS_OPT_CHOICE, &o.elem, 0, 0, "element type", "f32|f16|bf16"},
+        {'u', "skip-unknown", NULL, PS_OPT_FLAG, &o.skip_unknown, 0, 0, "skip lines of items the graph does not know", NULL},
+        {0},
+    };
+    const ps_tool tool = {"psfeat", "Makes a feature vector for each item.", NULL};
+    ps_tool_parse(&tool, rows, &o.common, argc, argv);
+    return ps_tool_finish(run(&o));
+}
