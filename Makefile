@@ -1,4 +1,4 @@
-# psgraph: make, make check, make demo; see README.md.
+# psgraph: make, make check, make demo; make help lists the rest; see README.md.
 #
 # Nothing to configure: what the machine has is found by compiling a probe, and the result is printed.
 #   CUDA=0      leave CUDA out            OPENBLAS=0  use the plain C products
@@ -27,14 +27,15 @@ OPT_ubsan := -O1 -fsanitize=undefined -fno-sanitize-recover=all
 OPT_tsan := -O1 -fsanitize=thread
 OPT_double := -O2 -DPS_DOUBLE
 OPT_plain := -O2
+OPT_fuzz := -O1 -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer
 CFLAGS ?= -g $(OPT_$(FLAVOUR))
 ALL_CFLAGS = -std=gnu11 -D_GNU_SOURCE -fno-math-errno -fno-trapping-math $(WARN) $(CFLAGS) -Ilib -Ikernels $(DEFS)
 LDLIBS = $(LIBS) -lz -lm -lpthread
 
 # ---- probes: what this machine can compile and link ----
-quick := $(filter clean dist help,$(MAKECMDGOALS))
-ifeq ($(quick),)
-probe = $(shell mkdir -p build && printf '%b' '$(1)' | $(CC) -x c - -o build/probe $(2) >build/probe.log 2>&1 && echo 1 || echo 0)
+no_probes := clean dist format help lint uninstall
+ifneq ($(filter-out $(no_probes),$(or $(MAKECMDGOALS),all)),)
+probe = $(shell t=$$(mktemp) && printf '%b' '$(1)' | $(CC) -x c - -o $$t $(2) >/dev/null 2>&1 && echo 1 || echo 0; rm -f $$t)
 ifneq ($(call probe,\0043include <zlib.h>\nint main(void){return !zlibVersion();}\n,-lz),1)
 $(error zlib with its headers is needed (Debian: apt-get install zlib1g-dev))
 endif
@@ -43,7 +44,7 @@ OPENBLAS := $(call probe,\0043include <cblas.h>\nint main(void){openblas_set_num
 endif
 ifndef CUDA
 NVCC ?= $(shell command -v nvcc 2>/dev/null)
-CUDA := $(if $(NVCC),$(shell printf '__global__ void k(void){}\nint main(){k<<<1,1>>>();return 0;}\n' >build/probe.cu && $(NVCC) build/probe.cu -o build/probe-cuda >build/probe.log 2>&1 && echo 1 || echo 0),0)
+CUDA := $(if $(NVCC),$(shell d=$$(mktemp -d) && printf '__global__ void k(void){}\nint main(){k<<<1,1>>>();return 0;}\n' >$$d/probe.cu && $(NVCC) $$d/probe.cu -o $$d/probe >/dev/null 2>&1 && echo 1 || echo 0; rm -rf $$d),0)
 endif
 AVX2 := $(call probe,int main(void){return 0;}\n,-mavx2 -mfma)
 AVX512 := $(call probe,int main(void){return 0;}\n,-mavx512f -mavx512bw -mavx512vl -mavx512dq)
@@ -62,8 +63,12 @@ KERNELS := $(filter-out kernels/vec_avx2.c kernels/vec_avx512.c,$(wildcard kerne
 	$(if $(filter 1,$(AVX2)),kernels/vec_avx2.c) $(if $(filter 1,$(AVX512)),kernels/vec_avx512.c)
 LIB_OBJS := $(patsubst %.c,$(OUT)/obj/%.o,$(wildcard lib/*.c) $(KERNELS))
 UNITS := $(patsubst tests/unit/%.c,$(OUT)/test/%,$(wildcard tests/unit/t_*.c))
+FUZZERS := $(patsubst tests/fuzz/%.c,$(OUT)/fuzz/%,$(wildcard tests/fuzz/fuzz_*.c))
+SOURCES := $(wildcard lib/*.c kernels/*.c tools/*.c tests/unit/*.c tests/fuzz/*.c)
+HEADERS := $(wildcard lib/*.h kernels/*.h tests/unit/*.h tests/fuzz/*.h)
+PAGES := $(wildcard man/*.[1-9])
 
-.PHONY: all units check demo asan ubsan tsan fuzz bench lint format install uninstall dist clean help
+.PHONY: all units fuzzers check demo asan ubsan tsan fuzz bench lint format install uninstall dist clean help
 all: $(BINS)
 
 $(OUT)/obj/kernels/vec_avx2.o: ISA := -mavx2 -mfma
@@ -80,16 +85,65 @@ $(OUT)/bin/%: $(OUT)/obj/tools/%.o $(OUT)/libpsgraph.a
 $(OUT)/test/%: $(OUT)/obj/tests/unit/%.o $(OUT)/libpsgraph.a
 	@mkdir -p $(@D)
 	$(CC) $(ALL_CFLAGS) $(LDFLAGS) $< $(OUT)/libpsgraph.a $(LDLIBS) -o $@
+$(OUT)/fuzz/%: $(OUT)/obj/tests/fuzz/%.o $(OUT)/libpsgraph.a
+	@mkdir -p $(@D)
+	$(CC) $(ALL_CFLAGS) -fsanitize=fuzzer $(LDFLAGS) $< $(OUT)/libpsgraph.a $(LDLIBS) -o $@
 .SECONDARY:
 -include $(shell find $(OUT)/obj -name '*.d' 2>/dev/null)
 
 units: $(UNITS)
+fuzzers: $(FUZZERS)
 
 # ---- tests ----
 check:
-	tests/run
+	+tests/run --flavour $(FLAVOUR) --out $(OUT)
 demo: all
 	scripts/demo --no-setup
 asan ubsan tsan:
-	$(MAKE) FLAVOUR=$@ all units
-	tests/run --flavour $@
+	+tests/run --flavour $@
+
+# libFuzzer comes with clang (Debian: apt-get install clang libclang-rt-14-dev).
+FUZZ_SECONDS ?= 10
+fuzz: all
+	$(MAKE) FLAVOUR=fuzz OUT=build/fuzz CC=clang fuzzers
+	tests/fuzz/run --bin $(OUT)/bin --seconds $(FUZZ_SECONDS) build/fuzz/fuzz/fuzz_*
+bench: all
+	tests/bench/run $(OUT)/bin
+
+# ---- the source ----
+lint:
+	mandoc -T lint $(PAGES)
+	clang-tidy --quiet $(SOURCES) -- -std=gnu11 -D_GNU_SOURCE -Ilib -Ikernels -Itests/unit
+format:
+	clang-format -i $(SOURCES) $(HEADERS)
+
+# ---- installing ----
+section = $(patsubst .%,%,$(suffix $(1)))
+INSTALLED := $(TOOLS:%=$(DESTDIR)$(BINDIR)/%) \
+	$(foreach p,$(PAGES),$(DESTDIR)$(MANDIR)/man$(call section,$(p))/$(notdir $(p)))
+install: all
+	install -d $(sort $(dir $(INSTALLED)))
+	install -m 755 $(BINS) $(DESTDIR)$(BINDIR)
+	$(foreach p,$(PAGES),install -m 644 $(p) $(DESTDIR)$(MANDIR)/man$(call section,$(p)) &&) true
+uninstall:
+	rm -f $(INSTALLED)
+dist:
+	@mkdir -p build
+	git archive --format=tar.gz --prefix=psgraph-$(VERSION)/ -o build/psgraph-$(VERSION).tar.gz HEAD
+clean:
+	rm -rf build
+
+define HELP
+make              the tools, in build/release/bin
+make check        every test; also asan, ubsan, tsan: the same under a sanitizer
+make demo         the tour on the embedded data
+make fuzz         each reader on random input, FUZZ_SECONDS=10 each (clang)
+make bench        what each tool takes on the embedded data
+make lint         clang-tidy, mandoc -T lint;  make format: clang-format
+make install      tools and manual pages to DESTDIR= PREFIX=/usr/local; uninstall
+make dist         build/psgraph-$(VERSION).tar.gz of what is committed
+make clean        removes build/
+Settings: CC=clang  CUDA=0  OPENBLAS=0  FLAVOUR=release|asan|ubsan|tsan|double|plain  OUT=build/FLAVOUR
+endef
+help:
+	$(info $(HELP))@:
