@@ -56,6 +56,7 @@ typedef struct {
     ps_places at;
     size_t size;    /* parameters in all */
     ps_real *param;
+    uint32_t crc;   /* of the file it was read from; 0: not read */
     char *options;  /* "key=value" lines: what it was trained with; never NULL */
     char *log;      /* the training log, one line an epoch; never NULL */
     char *history;  /* the lines of the inputs' histories and its own; never NULL */

@@ -236,6 +236,7 @@ static int parse(ps_model *model, const ps_blob *b, const char *path)
     if (rc == 0)
         rc = read_tensors(model, p + PS_MODEL_HEAD + options + log + history, body - options - log - history, path);
     if (rc == 0) {
+        model->crc = ps_get32(p + b->size - 8);
         free(model->options);
         free(model->log);
         free(model->history);

@@ -14,7 +14,7 @@
 #include "gemm.h"
 #include "par.h"
 
-enum { MAX_OPTIONS = 64, LONG_BASE = 256, MAX_THREADS = 1024 };
+enum { MAX_OPTIONS = 64, LONG_BASE = 256, MAX_THREADS = 1024, MAX_GIVEN = 256 };
 
 static const ps_tool *tool = &(ps_tool){.name = "psgraph"};
 static const ps_common *common;
@@ -154,6 +154,8 @@ static void show_default(const ps_option *o)
         printf(" [all cores]");
     else if (o->type == PS_OPT_INT)
         printf(" [%lld]", (long long)*(int64_t *)o->to);
+    else if (o->type == PS_OPT_U32)
+        printf(" [%u]", *(uint32_t *)o->to);
     else if (o->type == PS_OPT_REAL)
         printf(" [%g]", *(double *)o->to);
     else if (o->type == PS_OPT_STR && *(const char **)o->to)
@@ -215,13 +217,17 @@ static void store(const ps_option *o, const char *value)
         l->at[l->n++] = value;
         return;
     }
-    case PS_OPT_INT: {
+    case PS_OPT_INT:
+    case PS_OPT_U32: {
         long long v = strtoll(value, &end, 10);
         if (end == value || *end || value[0] == ' ')
             misuse("%s: '%s' is not a whole number", name, value);
         if (errno || (double)v < o->min || (double)v > o->max)
             misuse("%s: %s is out of range (%.0f to %.0f)", name, value, o->min, o->max);
-        *(int64_t *)o->to = v;
+        if (o->type == PS_OPT_U32)
+            *(uint32_t *)o->to = (uint32_t)v;
+        else
+            *(int64_t *)o->to = v;
         return;
     }
     case PS_OPT_REAL: {
@@ -240,7 +246,21 @@ static void store(const ps_option *o, const char *value)
         *(int *)o->to = i;
         return;
     }
+    case PS_OPT_PRESET: {
+        const ps_preset *preset = o->to;
+        preset->apply(preset->ctx);
+        return;
     }
+    }
+}
+
+/* Presets first, so that the other options change what they set. */
+static void store_all(const ps_option *const *given, char *const *values, int n)
+{
+    for (int presets = 1; presets >= 0; presets--)
+        for (int i = 0; i < n; i++)
+            if ((given[i]->type == PS_OPT_PRESET) == presets)
+                store(given[i], values[i]);
 }
 
 static void version(void)
@@ -278,7 +298,9 @@ int ps_tool_parse(const ps_tool *t, const ps_option *rows, ps_common *c, int arg
     longs[n + 2] = (struct option){0};
     tool = t;
     started = now();
-    int got;
+    const ps_option *given[MAX_GIVEN];
+    char *values[MAX_GIVEN];
+    int got, stored = 0;
     while ((got = getopt_long(argc, argv, shorts, longs, NULL)) != -1) {
         if (got == '?' && optopt && optopt < LONG_BASE)
             misuse("unknown option -%c", optopt);
@@ -293,9 +315,14 @@ int ps_tool_parse(const ps_tool *t, const ps_option *rows, ps_common *c, int arg
         if (got == 'h' || got == 'V')
             exit(fflush(stdout) == 0 && !ferror(stdout) ? 0 : 1);
         for (size_t i = 0; i < n; i++)
-            if (got == LONG_BASE + (int)i || got == all[i].letter)
-                store(&all[i], optarg);
+            if (got == LONG_BASE + (int)i || got == all[i].letter) {
+                if (stored == MAX_GIVEN)
+                    misuse("more than %d options", MAX_GIVEN);
+                given[stored] = &all[i];
+                values[stored++] = optarg;
+            }
     }
+    store_all(given, values, stored);
     common = c;
     if (c->threads == 0)
         c->threads = ps_cores();

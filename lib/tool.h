@@ -15,10 +15,12 @@
 typedef enum {
     PS_OPT_FLAG,   /* int: 1 when given */
     PS_OPT_INT,    /* int64_t in [min, max] */
+    PS_OPT_U32,    /* uint32_t in [min, max] */
     PS_OPT_REAL,   /* double in [min, max] */
     PS_OPT_STR,    /* const char * */
     PS_OPT_LIST,   /* ps_list: may be repeated */
     PS_OPT_CHOICE, /* int: index into `choices`, "a|b|c" */
+    PS_OPT_PRESET, /* ps_preset: other defaults, whatever its place among the options; takes no argument */
 } ps_opt_type;
 
 enum { PS_LIST_MAX = 64 };
@@ -26,6 +28,11 @@ typedef struct {
     int n;
     const char *at[PS_LIST_MAX];
 } ps_list;
+
+typedef struct {
+    void (*apply)(void *ctx);
+    void *ctx;
+} ps_preset;
 
 /* One row for each option: parsing, range check and help all come from it. */
 typedef struct {

@@ -1,0 +1,174 @@
+#include "producer.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "mem.h"
+#include "rng.h"
+
+/* What a stream of random numbers is for. */
+enum { FOR_ORDER = 0x4f52, FOR_NEGATIVES = 0x4e45, FOR_HARD = 0x4841 };
+
+static uint64_t key_for(const ps_producer *p, uint64_t purpose, uint64_t stream)
+{
+    return ps_rng_key(ps_rng_key(ps_rng_key(p->recipe->seed, purpose), p->epoch), stream);
+}
+
+static int compare(const void *a, const void *b)
+{
+    uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
+    return (x > y) - (x < y);
+}
+
+/* How many of the sorted numbers are below v. */
+static size_t below(const uint32_t *sorted, size_t n, uint64_t v)
+{
+    size_t low = 0;
+    while (n > 0) {
+        size_t half = n / 2;
+        if (sorted[low + half] < v) {
+            low += half + 1;
+            n -= half + 1;
+        } else {
+            n = half;
+        }
+    }
+    return low;
+}
+
+/* Q of the logQ correction, without an array as long as the catalogue. */
+static int count_positives(ps_producer *p)
+{
+    size_t n = p->pairs->n;
+    uint32_t *sorted = ps_alloc(n, sizeof *sorted);
+    p->log_share = ps_alloc(n, sizeof *p->log_share);
+    if (!sorted || !p->log_share) {
+        free(sorted);
+        return PS_EMEM;
+    }
+    memcpy(sorted, p->pairs->positive, n * sizeof *sorted);
+    qsort(sorted, n, sizeof *sorted, compare);
+    for (size_t i = 0; i < n; i++) {
+        uint32_t item = p->pairs->positive[i];
+        p->log_share[i] = log((double)(below(sorted, n, (uint64_t)item + 1) - below(sorted, n, item)) / (double)n);
+    }
+    free(sorted);
+    return 0;
+}
+
+int ps_producer_init(ps_producer *p, const ps_sources *from, const ps_graph *g, const ps_pairs *pairs,
+                     const ps_recipe *recipe, ps_pool *pool)
+{
+    *p = (ps_producer){.from = *from, .pairs = pairs, .recipe = recipe, .items = from->x->n, .pool = pool};
+    if (pairs->n == 0 || pairs->n >= UINT32_MAX)
+        return ps_fail(PS_EDATA, pairs->n ? "too many training pairs: 2^32 at most" : "no training pairs");
+    p->order = ps_alloc(pairs->n, sizeof *p->order);
+    int rc = p->order ? count_positives(p) : PS_EMEM;
+    if (rc == 0 && recipe->hard)
+        rc = ps_hard_make(&p->hard, g, pairs, recipe, pool);
+    if (rc < 0)
+        ps_producer_free(p);
+    return rc;
+}
+
+void ps_producer_free(ps_producer *p)
+{
+    ps_hard_free(&p->hard);
+    free(p->order);
+    free(p->log_share);
+    memset(p, 0, sizeof *p);
+}
+
+uint64_t ps_producer_batches(const ps_producer *p)
+{
+    return (p->pairs->n + p->recipe->batch - 1) / p->recipe->batch;
+}
+
+void ps_producer_epoch(ps_producer *p, uint32_t epoch)
+{
+    p->epoch = epoch;
+    uint64_t key = key_for(p, FOR_ORDER, 0);
+    for (uint32_t i = 0; i < p->pairs->n; i++)
+        p->order[i] = i;
+    for (uint32_t i = (uint32_t)p->pairs->n; i > 1; i--) {
+        uint32_t j = (uint32_t)ps_below(ps_rng(key, i), i), swap = p->order[i - 1];
+        p->order[i - 1] = p->order[j];
+        p->order[j] = swap;
+    }
+}
+
+static uint32_t random_item(const ps_producer *p, uint64_t random)
+{
+    return (uint32_t)ps_vectors_item(p->from.x, ps_below(random, p->items));
+}
+
+static int make_room(ps_batch *batch, size_t pairs, size_t total)
+{
+    if (ps_grow(&batch->items, &batch->cap[0], total, sizeof *batch->items) < 0 ||
+        ps_grow(&batch->rows, &batch->cap[1], total, sizeof *batch->rows) < 0 ||
+        ps_grow(&batch->weight, &batch->cap[2], pairs, sizeof *batch->weight) < 0 ||
+        ps_grow(&batch->log_bq, &batch->cap[3], pairs, sizeof *batch->log_bq) < 0)
+        return PS_EMEM;
+    return 0;
+}
+
+/* Algorithm 2's set M: queries, positives, shared negatives, hard negatives. */
+static void draw(const ps_producer *p, uint64_t b, ps_batch *batch, uint32_t B, uint32_t N, uint32_t H)
+{
+    uint32_t *query = batch->items, *positive = query + B, *negative = positive + B, *hard = negative + N;
+    uint64_t negatives = key_for(p, FOR_NEGATIVES, b), hards = key_for(p, FOR_HARD, b);
+    for (uint32_t j = 0; j < B; j++) {
+        uint32_t pair = p->order[b * p->recipe->batch + j];
+        query[j] = p->pairs->query[pair];
+        positive[j] = p->pairs->positive[pair];
+        batch->weight[j] = p->pairs->weight[pair];
+        batch->log_bq[j] = (ps_real)(log((double)B) + p->log_share[pair]);
+        for (uint32_t h = 0; h < H; h++) {
+            uint64_t random = ps_rng(hards, (uint64_t)j * H + h);
+            uint32_t item = ps_hard_draw(&p->hard, query[j], random, p->items);
+            /* The graph may have items that the vectors do not. */
+            hard[j * H + h] = ps_vectors_find(p->from.x, item) == PS_NONE ? random_item(p, random) : item;
+        }
+    }
+    for (uint32_t n = 0; n < N; n++)
+        negative[n] = random_item(p, ps_rng(negatives, n));
+}
+
+int ps_producer_batch(const ps_producer *p, uint64_t b, ps_batch *batch)
+{
+    const ps_recipe *r = p->recipe;
+    uint64_t left = p->pairs->n - b * r->batch;
+    uint32_t B = left < r->batch ? (uint32_t)left : r->batch, N = r->negatives;
+    uint32_t H = p->epoch - 1 < r->hard ? p->epoch - 1 : r->hard; /* the curriculum */
+    size_t total = 2 * (size_t)B + N + (size_t)B * H;
+    int rc = make_room(batch, B, total);
+    if (rc == 0)
+        rc = ps_minibatch_begin(&batch->mb, p->from.shape, total);
+    if (rc < 0)
+        return rc;
+    draw(p, b, batch, B, N, H);
+    for (size_t i = 0; i < total && rc == 0; i++)
+        rc = ps_minibatch_add(&batch->mb, batch->items[i], &batch->rows[i]);
+    if (rc == 0)
+        rc = ps_minibatch_finish(&batch->mb, &p->from, 1, p->pool);
+    uint32_t *items = batch->items, *rows = batch->rows;
+    batch->loss = (ps_loss_batch){
+        .pairs = B, .negatives = N, .hard = H,
+        .query = items, .positive = items + B, .negative = items + 2 * (size_t)B, .hard_item = items + 2 * (size_t)B + N,
+        .query_row = rows, .positive_row = rows + B, .negative_row = rows + 2 * (size_t)B,
+        .hard_row = rows + 2 * (size_t)B + N, .weight = batch->weight, .log_bq = batch->log_bq,
+        .log_shared = N ? (ps_real)log((double)p->items / N) : 0,
+    };
+    return rc;
+}
+
+void ps_batch_free(ps_batch *batch)
+{
+    ps_minibatch_free(&batch->mb);
+    free(batch->items);
+    free(batch->rows);
+    free(batch->weight);
+    free(batch->log_bq);
+    memset(batch, 0, sizeof *batch);
+}

@@ -1,0 +1,59 @@
+#include "recipe.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+
+#include "mem.h"
+
+ps_recipe ps_recipe_default(void)
+{
+    return (ps_recipe){
+        .shape = {.layers = 1, .m = 256, .d = 256, .pooling = PS_POOL_IMPORTANCE, .bypass = 1, .bias = 1,
+                  .normalize = 1, .tau = .07},
+        .loss = PS_LOSS_SOFTMAX,
+        .margin = .1,
+        .optimizer = PS_ADAM,
+        .rate = 4e-3,
+        .decay = 1e-2,
+        .schedule = PS_COSINE,
+        .warmup = .5,
+        .epochs = 3,
+        .patience = 0,
+        .batch = 1024,
+        .negatives = 500,
+        .hard = 0,
+        .band_low = 100,
+        .band_high = 1000,
+        .hard_steps = 10000,
+        .hard_restart = .15,
+        .seed = 1,
+    };
+}
+
+ps_recipe ps_recipe_paper(void)
+{
+    ps_recipe r = ps_recipe_default();
+    r.shape = (ps_shape){.layers = 2, .m = 256, .d = 128, .pooling = PS_POOL_IMPORTANCE, .tau = .07};
+    r.loss = PS_LOSS_MARGIN;
+    r.rate = 6e-3;
+    r.decay = 0;
+    r.epochs = 10;
+    r.hard = 6;
+    return r;
+}
+
+char *ps_recipe_text(const ps_recipe *r)
+{
+    enum { SIZE = 1024 };
+    static const char *const optimizer[] = {"adam", "sgd"}, *const schedule[] = {"cosine", "exponential", "constant"};
+    char *text = ps_alloc(SIZE, 1);
+    if (text)
+        snprintf(text, SIZE,
+                 "loss=%s\nmargin=%.9g\noptimizer=%s\nrate=%.9g\ndecay=%.9g\nschedule=%s\nwarmup=%.9g\nepochs=%u\n"
+                 "patience=%u\nbatch=%u\nnegatives=%u\nhard=%u\nband=%u-%u\nhard-steps=%" PRIu64
+                 "\nhard-restart=%.9g\nseed=%" PRIu64 "\n",
+                 ps_loss_name(r->loss), r->margin, optimizer[r->optimizer], r->rate, r->decay, schedule[r->schedule],
+                 r->warmup, r->epochs, r->patience, r->batch, r->negatives, r->hard, r->band_low, r->band_high,
+                 r->hard_steps, r->hard_restart, r->seed);
+    return text;
+}

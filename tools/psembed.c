@@ -1,0 +1,116 @@
+/* psembed - feature vectors in, embeddings out. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "embed.h"
+#include "mem.h"
+#include "tool.h"
+
+typedef struct {
+    ps_common common;
+    const char *model, *neighbours;
+    int skip_missing;
+} options;
+
+typedef struct {
+    const ps_vectors *x;
+    ps_writer *writer;
+    ps_head head;
+    uint8_t *record;
+} sink;
+
+static int write_rows(void *ctx, uint64_t first, size_t n, const ps_real *z)
+{
+    sink *s = ctx;
+    int rc = 0;
+    for (size_t i = 0; i < n && rc == 0; i++) {
+        uint8_t *p = s->record + s->head.width;
+        ps_put_num(s->record, s->head.width, ps_vectors_item(s->x, first + i));
+        for (uint32_t j = 0; j < s->head.dim; j++)
+            ps_putf32(p + 4 * j, (float)z[i * s->head.dim + j]);
+        rc = ps_writer_put(s->writer, s->record, 1);
+    }
+    ps_progress("items", first + n, s->x->n);
+    return rc;
+}
+
+static int make_head(ps_head *head, const ps_model *model, const ps_vectors *x)
+{
+    *head = ps_head_make(PS_VECTORS, ps_embedding_dim(&model->shape));
+    head->elem = PS_F32;
+    head->width = x->head.width;
+    head->qspace = x->head.qspace;
+    head->graph = x->head.graph;
+    head->flags = model->shape.bias ? PS_FLAG_BIAS : 0;
+    int rc = ps_head_size(head);
+    if (rc == 0)
+        rc = ps_head_inherit(head, &x->head);
+    return rc < 0 ? rc : ps_head_note(head, "psembed %s model=%08x", PS_VERSION, model->crc);
+}
+
+static int write_embeddings(const options *o, ps_embedding *e)
+{
+    sink s = {.x = e->x};
+    e->sink = write_rows;
+    e->ctx = &s;
+    int rc = make_head(&s.head, e->model, e->x);
+    ps_out *out = NULL;
+    if (rc == 0 && !(s.record = ps_alloc(s.head.size, 1)))
+        rc = PS_EMEM;
+    if (rc == 0 && !(out = ps_tool_output(&o->common, 0)))
+        rc = PS_ESYS;
+    if (rc == 0 && !(s.writer = ps_writer_new(out, &s.head)))
+        rc = PS_ESYS;
+    if (rc == 0)
+        rc = ps_embed(e);
+    if (rc == 0)
+        rc = ps_writer_close(s.writer);
+    else if (s.writer)
+        ps_writer_abort(s.writer);
+    if (rc == 0)
+        rc = ps_out_close(out);
+    else if (out)
+        ps_out_abort(out);
+    free(s.record);
+    ps_head_free(&s.head);
+    return rc;
+}
+
+static int embed(const options *o)
+{
+    ps_model model = {0};
+    ps_vectors x = {0};
+    ps_neighbours n = {0};
+    ps_pool *pool = NULL;
+    int rc = o->model ? ps_model_read(&model, o->model) : ps_usage_error("-m MODEL is needed");
+    if (rc == 0)
+        rc = ps_vectors_open(&x, NULL, 0);
+    if (rc == 0 && o->neighbours)
+        rc = ps_neighbours_open(&n, o->neighbours, x.head.graph, 0);
+    if (rc == 0 && !(pool = ps_pool_new((int)o->common.threads)))
+        rc = PS_EMEM;
+    if (rc == 0 && model.shape.layers && !o->neighbours)
+        ps_warn("no neighbourhoods (-n): every item is embedded from its features alone");
+    if (rc == 0)
+        rc = write_embeddings(o, &(ps_embedding){.model = &model, .x = &x, .neighbours = o->neighbours ? &n : NULL,
+                                                 .skip_missing = o->skip_missing, .pool = pool});
+    ps_pool_free(pool);
+    ps_neighbours_close(&n);
+    ps_vectors_close(&x);
+    ps_model_free(&model);
+    return rc;
+}
+
+int main(int argc, char **argv)
+{
+    options o = {.common = PS_COMMON_DEFAULT};
+    const ps_option rows[] = {
+        {'m', "model", "FILE", PS_OPT_STR, &o.model, 0, 0, "the model", NULL},
+        {'n', "neighbours", "FILE", PS_OPT_STR, &o.neighbours, 0, 0, "neighbourhoods of the items", NULL},
+        {'u', "skip-unknown", NULL, PS_OPT_FLAG, &o.skip_missing, 0, 0, "leave out neighbours that have no vector", NULL},
+        {0},
+    };
+    const ps_tool tool = {"psembed", "Embeds the feature vectors on standard input by a model.", NULL};
+    ps_tool_parse(&tool, rows, &o.common, argc, argv);
+    return ps_tool_finish(embed(&o));
+}
