@@ -70,15 +70,22 @@ static int index_items(ps_vectors *v)
 
 int ps_vectors_open(ps_vectors *v, const char *path, uint64_t graph)
 {
+    ps_table table;
     memset(v, 0, sizeof *v);
-    int rc = ps_table_open(&v->table, path, PS_VECTORS);
-    if (rc < 0)
-        return rc;
+    int rc = ps_table_open(&table, path, PS_VECTORS);
+    return rc < 0 ? rc : ps_vectors_take(v, &table, graph);
+}
+
+int ps_vectors_take(ps_vectors *v, ps_table *table, uint64_t graph)
+{
+    memset(v, 0, sizeof *v);
+    v->table = *table;
+    memset(table, 0, sizeof *table);
     v->head = v->table.head;
     v->n = v->table.count;
     v->d = v->head.dim;
     v->has_bias = v->head.flags & PS_FLAG_BIAS;
-    rc = ps_head_match(&v->head, v->table.name, graph);
+    int rc = ps_head_match(&v->head, v->table.name, graph);
     /* In place only where the rows are aligned floats. */
     if (rc == 0 && (v->head.elem != PS_F32 || (uintptr_t)v->table.records % 4 != 0))
         rc = convert(v);

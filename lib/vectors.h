@@ -20,6 +20,9 @@ typedef struct {
 /* Reads a stream of vectors of any element type.  NaN or infinity in it, or the same item twice, is
  * PS_EDATA naming the record.  `graph`: the fingerprint it must match, 0: any. */
 PS_MUST_USE int ps_vectors_open(ps_vectors *v, const char *path, uint64_t graph);
+
+/* The same from a table of PS_VECTORS, which it takes over (and closes on failure). */
+PS_MUST_USE int ps_vectors_take(ps_vectors *v, ps_table *table, uint64_t graph);
 void ps_vectors_close(ps_vectors *v);
 
 /* Row i (0..n-1): d floats.  Item of row i. */
