@@ -1,0 +1,79 @@
+/* t_dict.c - names to numbers: dense, in the order of their first coming, any bytes. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "check.h"
+#include "dict.h"
+#include "rec.h"
+
+enum { MANY = 30000 };
+
+static ps_str str(const char *s)
+{
+    return (ps_str){s, strlen(s)};
+}
+
+static ps_str numbered(char *buffer, size_t size, int i)
+{
+    snprintf(buffer, size, "name-%d", i);
+    return str(buffer);
+}
+
+static void test_few(void)
+{
+    static const ps_str odd[] = {{"", 0}, {"a", 1}, {"a ", 2}, {"\xff\xfe", 2}, {"a\x01", 2}, {"ab", 2}, {"b", 1}};
+    ps_dict d = {0};
+    uint64_t number;
+    CHECK(ps_dict_find(&d, str("a")) == PS_NONE);
+    CHECK(ps_dict_find(&d, str("")) == PS_NONE);
+    for (uint64_t pass = 0; pass < 2; pass++)
+        for (uint64_t i = 0; i < sizeof odd / sizeof *odd; i++) {
+            CHECK_OK(ps_dict_add(&d, odd[i], &number));
+            CHECK(number == i && ps_dict_find(&d, odd[i]) == i);
+        }
+    CHECK(d.n == sizeof odd / sizeof *odd);
+    CHECK(ps_dict_find(&d, str("abc")) == PS_NONE && ps_dict_find(&d, str("c")) == PS_NONE);
+    CHECK(d.off[0] == 0 && d.off[1] == 0 && d.off[2] == 1 && memcmp(d.text + d.off[3], "\xff\xfe", 2) == 0);
+    ps_dict_free(&d);
+    CHECK(d.n == 0 && d.off == NULL);
+}
+
+/* Through many enlargements; none is lost, none doubled, and probing stays short. */
+static void test_many(void)
+{
+    ps_dict d = {0};
+    uint64_t number;
+    char name[32];
+    for (int i = 0; i < MANY; i++) {
+        CHECK_OK(ps_dict_add(&d, numbered(name, sizeof name, i), &number));
+        CHECK(number == (uint64_t)i);
+        if (i % 3 == 0) {
+            CHECK_OK(ps_dict_add(&d, numbered(name, sizeof name, i / 2), &number));
+            CHECK(number == (uint64_t)i / 2);
+        }
+    }
+    CHECK(d.n == MANY && d.slots >= 2 * MANY);
+    for (int i = 0; i < MANY; i++)
+        CHECK(ps_dict_find(&d, numbered(name, sizeof name, i)) == (uint64_t)i);
+    CHECK(ps_dict_find(&d, numbered(name, sizeof name, MANY)) == PS_NONE);
+    ps_dict_free(&d);
+}
+
+/* The table also comes from a file: a full one, and one with numbers that do not exist, must end the search. */
+static void test_bad_table(void)
+{
+    static const uint64_t off[] = {0, 1, 2};
+    uint32_t full[] = {1, 2, 1, 2}, beyond[] = {9, 9, 9, 9};
+    CHECK(ps_name_lookup(full, 4, off, "xy", 2, str("z")) == PS_NONE);
+    CHECK(ps_name_lookup(full, 4, off, "xy", 2, str("y")) == 1);
+    CHECK(ps_name_lookup(beyond, 4, off, "xy", 2, str("x")) == PS_NONE);
+    CHECK(ps_name_lookup(NULL, 0, NULL, NULL, 0, str("x")) == PS_NONE);
+}
+
+int main(void)
+{
+    test_few();
+    test_many();
+    test_bad_table();
+    CHECK_END();
+}
