@@ -1,0 +1,218 @@
+/* knn_scan.c - all scores: tiles of matrix products, or an inverted index. */
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "gemm.h"
+#include "knn_inner.h"
+#include "mem.h"
+
+enum { SPARSE_QUERIES = 8 }; /* of one task */
+
+typedef struct {
+    const ps_knn *knn;
+    const ps_knn_queries *q;
+    size_t blocks, parts, width; /* of queries; of rows; floats of a thread's scores */
+    ps_knn_visit visit;
+    void *ctx;
+    float *scores, *block; /* of each thread */
+    size_t pairs;          /* ps_knn_score */
+    const size_t *pair_query;
+    const uint64_t *pair_row;
+    float *pair_score;
+    float *rows;           /* of each thread: a tile of gathered rows */
+} job;
+
+static size_t block_size(const ps_knn *knn)
+{
+    return knn->is_sparse ? SPARSE_QUERIES : KNN_QUERIES;
+}
+
+static size_t block_end(const job *w, size_t block)
+{
+    size_t end = (block + 1) * block_size(w->knn);
+    return end < w->q->n ? end : w->q->n;
+}
+
+static size_t tiles(const ps_knn *knn)
+{
+    return (knn->n + KNN_TILE - 1) / KNN_TILE;
+}
+
+/* The block's queries, padded with zero rows. */
+static const float *load_block(const job *w, size_t block, int thread)
+{
+    const size_t d = w->knn->d, first = block * KNN_QUERIES, n = block_end(w, block) - first;
+    float *to = w->block + (size_t)thread * KNN_QUERIES * d;
+    memcpy(to, w->q->dense + first * d, n * d * sizeof *to);
+    memset(to + n * d, 0, (KNN_QUERIES - n) * d * sizeof *to);
+    return to;
+}
+
+/* The one product that gives every dense score. */
+static void product(const ps_knn *knn, const float *queries, const float *rows, size_t stride, float *scores)
+{
+    ps_gemm_one(PS_N, PS_T, KNN_QUERIES, KNN_TILE, knn->d, 1, queries, knn->d, rows, stride, 0, scores, KNN_TILE);
+}
+
+static void leave_out(const job *w, size_t query, uint64_t first, size_t n, float *scores)
+{
+    const ps_knn_queries *q = w->q;
+    for (size_t i = q->skip_off[query]; i < q->skip_off[query + 1]; i++)
+        if (q->skip[i] - first < n)
+            scores[q->skip[i] - first] = -INFINITY;
+}
+
+static void show(const job *w, size_t query, size_t part, uint64_t first, size_t n, float *scores)
+{
+    if (w->knn->cosine)
+        for (size_t i = 0; i < n; i++)
+            scores[i] *= w->knn->inverse[first + i];
+    leave_out(w, query, first, n, scores);
+    w->visit(w->ctx, query, part, first, n, scores);
+}
+
+static int dense_task(void *ctx, size_t task, int thread)
+{
+    const job *w = ctx;
+    const size_t block = task / w->parts, part = task % w->parts, all = tiles(w->knn);
+    const float *queries = load_block(w, block, thread);
+    float *scores = w->scores + (size_t)thread * w->width;
+    for (size_t tile = all * part / w->parts; tile < all * (part + 1) / w->parts; tile++) {
+        size_t stride, first = tile * KNN_TILE;
+        const float *rows = knn_tile(w->knn, tile, &stride);
+        const size_t n = w->knn->n - first < KNN_TILE ? w->knn->n - first : KNN_TILE;
+        product(w->knn, queries, rows, stride, scores);
+        for (size_t i = block * KNN_QUERIES; i < block_end(w, block); i++)
+            show(w, i, part, first, n, scores + (i - block * KNN_QUERIES) * KNN_TILE);
+    }
+    return 0;
+}
+
+/* The scores of one sparse query with all rows. */
+static float *sparse_scores(const job *w, size_t query, int thread)
+{
+    const ps_knn_queries *q = w->q;
+    float *scores = w->scores + (size_t)thread * w->width;
+    memset(scores, 0, w->knn->n * sizeof *scores);
+    size_t at = q->off[query];
+    ps_postings_score(&w->knn->postings, q->off[query + 1] - at, q->index + at, q->value + at, scores);
+    return scores;
+}
+
+static int sparse_task(void *ctx, size_t task, int thread)
+{
+    const job *w = ctx;
+    for (size_t i = task * SPARSE_QUERIES; i < block_end(w, task); i++)
+        show(w, i, 0, 0, w->knn->n, sparse_scores(w, i, thread));
+    return 0;
+}
+
+size_t ps_knn_parts(const ps_knn *knn, size_t queries, int threads)
+{
+    if (knn->is_sparse || queries == 0)
+        return 1;
+    size_t blocks = (queries + KNN_QUERIES - 1) / KNN_QUERIES, want = (2 * (size_t)threads + blocks - 1) / blocks;
+    size_t most = tiles(knn) / 4 > 0 ? tiles(knn) / 4 : 1;
+    if (blocks >= 4 * (size_t)threads)
+        return 1;
+    return want < most ? want : most;
+}
+
+static int make_scratch(job *w, int threads, int gather)
+{
+    const ps_knn *knn = w->knn;
+    const size_t t = (size_t)threads;
+    w->blocks = (w->q->n + block_size(knn) - 1) / block_size(knn);
+    w->width = knn->is_sparse ? (knn->n + 15) / 16 * 16 : (size_t)KNN_QUERIES * KNN_TILE;
+    w->scores = ps_aligned(t * w->width, sizeof *w->scores);
+    w->block = knn->is_sparse ? NULL : ps_aligned(t * KNN_QUERIES * knn->d, sizeof *w->block);
+    w->rows = knn->is_sparse || !gather ? NULL : ps_aligned(t * KNN_TILE * knn->d, sizeof *w->rows);
+    return w->scores && (knn->is_sparse || (w->block && (w->rows || !gather))) ? 0 : PS_EMEM;
+}
+
+static void free_scratch(job *w)
+{
+    free(w->scores);
+    free(w->block);
+    free(w->rows);
+}
+
+int ps_knn_scan(const ps_knn *knn, const ps_knn_queries *q, ps_pool *pool, size_t parts, ps_knn_visit visit, void *ctx)
+{
+    job w = {.knn = knn, .q = q, .parts = parts, .visit = visit, .ctx = ctx};
+    if (q->n == 0 || knn->n == 0)
+        return 0;
+    int rc = make_scratch(&w, ps_pool_threads(pool), 0);
+    if (rc == 0)
+        rc = ps_pool_run(pool, w.blocks * parts, knn->is_sparse ? sparse_task : dense_task, &w);
+    free_scratch(&w);
+    return rc;
+}
+
+/* ---- single scores ---- */
+
+/* The first pair whose query is not below `query`. */
+static size_t pairs_from(const job *w, size_t query)
+{
+    size_t lo = 0, hi = w->pairs;
+    while (lo < hi) {
+        size_t mid = lo + (hi - lo) / 2;
+        if (w->pair_query[mid] < query)
+            lo = mid + 1;
+        else
+            hi = mid;
+    }
+    return lo;
+}
+
+static float finish(const ps_knn *knn, float score, uint64_t row)
+{
+    return knn->cosine ? score * knn->inverse[row] : score;
+}
+
+/* Gathers the rows of the block's pairs into tiles and takes the scan's product of them. */
+static int dense_pairs(void *ctx, size_t block, int thread)
+{
+    const job *w = ctx;
+    const size_t d = w->knn->d, end = pairs_from(w, block_end(w, block));
+    const float *queries = load_block(w, block, thread);
+    float *scores = w->scores + (size_t)thread * w->width, *rows = w->rows + (size_t)thread * KNN_TILE * d;
+    for (size_t first = pairs_from(w, block * KNN_QUERIES); first < end; first += KNN_TILE) {
+        const size_t n = end - first < KNN_TILE ? end - first : KNN_TILE;
+        for (size_t i = 0; i < n; i++)
+            memcpy(rows + i * d, ps_vectors_row(&w->knn->dense, w->pair_row[first + i]), d * sizeof *rows);
+        product(w->knn, queries, rows, d, scores);
+        for (size_t i = 0; i < n; i++) {
+            size_t query = w->pair_query[first + i] - block * KNN_QUERIES;
+            w->pair_score[first + i] = finish(w->knn, scores[query * KNN_TILE + i], w->pair_row[first + i]);
+        }
+    }
+    return 0;
+}
+
+static int sparse_pairs(void *ctx, size_t block, int thread)
+{
+    const job *w = ctx;
+    size_t at = pairs_from(w, block * SPARSE_QUERIES), end = pairs_from(w, block_end(w, block));
+    while (at < end) {
+        const size_t query = w->pair_query[at];
+        const float *scores = sparse_scores(w, query, thread);
+        for (; at < end && w->pair_query[at] == query; at++)
+            w->pair_score[at] = finish(w->knn, scores[w->pair_row[at]], w->pair_row[at]);
+    }
+    return 0;
+}
+
+int ps_knn_score(const ps_knn *knn, const ps_knn_queries *q, ps_pool *pool, size_t n, const size_t *query,
+                 const uint64_t *row, float *score)
+{
+    job w = {.knn = knn, .q = q, .pairs = n, .pair_query = query, .pair_row = row, .pair_score = score};
+    if (n == 0)
+        return 0;
+    int rc = make_scratch(&w, ps_pool_threads(pool), 1);
+    if (rc == 0)
+        rc = ps_pool_run(pool, w.blocks, knn->is_sparse ? sparse_pairs : dense_pairs, &w);
+    free_scratch(&w);
+    return rc;
+}

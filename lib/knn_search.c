@@ -1,0 +1,64 @@
+/* knn_search.c - the k best candidates of each query. */
+#include <math.h>
+#include <stdlib.h>
+
+#include "knn.h"
+#include "mem.h"
+
+enum { HITS_AT_ONCE = 1 << 22, QUERIES_MIN = 64, QUERIES_MAX = 2048 };
+
+typedef struct {
+    const ps_knn *knn;
+    size_t parts;
+    ps_topk *best; /* of each query and part */
+} job;
+
+size_t ps_knn_batch(size_t k)
+{
+    size_t n = HITS_AT_ONCE / (k > 0 ? k : 1);
+    return n < QUERIES_MIN ? QUERIES_MIN : n > QUERIES_MAX ? QUERIES_MAX : n;
+}
+
+static void take(void *ctx, size_t query, size_t part, uint64_t first, size_t n, const float *scores)
+{
+    const job *w = ctx;
+    ps_topk *best = &w->best[query * w->parts + part];
+    const float floor = w->knn->is_sparse ? 0 : -INFINITY; /* above which a candidate is listed */
+    for (size_t i = 0; i < n; i++)
+        if (ps_topk_wants(best, scores[i]) && scores[i] > floor)
+            ps_topk_put(best, (ps_hit){scores[i], ps_knn_item(w->knn, first + i)});
+}
+
+/* The parts' best of one query into its own row of hits. */
+static size_t merge(const ps_topk *parts, size_t n, size_t k, ps_hit *hits)
+{
+    ps_topk all = {hits, k, 0};
+    for (size_t p = 0; p < n; p++)
+        for (size_t i = 0; i < parts[p].n; i++)
+            ps_topk_put(&all, parts[p].hit[i]);
+    ps_topk_sort(&all);
+    return all.n;
+}
+
+int ps_knn_search(const ps_knn *knn, const ps_knn_queries *q, ps_pool *pool, size_t k, ps_hit *hits, size_t *found)
+{
+    job w = {.knn = knn, .parts = ps_knn_parts(knn, q->n, ps_pool_threads(pool))};
+    const size_t heap = k < knn->n ? k : knn->n; /* no heap holds more */
+    if (w.parts > 1 && heap > HITS_AT_ONCE / w.parts / q->n)
+        w.parts = 1;
+    w.best = ps_zalloc(q->n * w.parts, sizeof *w.best);
+    ps_hit *room = w.parts > 1 ? ps_alloc(q->n * w.parts * heap, sizeof *room) : NULL;
+    int rc = w.best && (room || w.parts == 1) ? 0 : PS_EMEM;
+    for (size_t i = 0; i < q->n * w.parts && rc == 0; i++)
+        w.best[i] = (ps_topk){w.parts > 1 ? room + i * heap : hits + i * k, heap, 0};
+    if (rc == 0)
+        rc = ps_knn_scan(knn, q, pool, w.parts, take, &w);
+    for (size_t i = 0; i < q->n && rc == 0; i++) {
+        if (w.parts == 1)
+            ps_topk_sort(&w.best[i]);
+        found[i] = w.parts == 1 ? w.best[i].n : merge(w.best + i * w.parts, w.parts, k, hits + i * k);
+    }
+    free(room);
+    free(w.best);
+    return rc;
+}
