@@ -59,21 +59,25 @@ static void test_many(void)
     ps_dict_free(&d);
 }
 
-/* The table also comes from a file: a full one, and one with numbers that do not exist, must end the search. */
-static void test_bad_table(void)
+/* The table also comes from a file: a full one, and one with numbers from n on, must end the search; and names
+ * of the same slot are told apart by all their bytes. */
+static void test_table(void)
 {
-    static const uint64_t off[] = {0, 1, 2};
-    uint32_t full[] = {1, 2, 1, 2}, beyond[] = {9, 9, 9, 9};
-    CHECK(ps_name_lookup(full, 4, off, "xy", 2, str("z")) == PS_NONE);
-    CHECK(ps_name_lookup(full, 4, off, "xy", 2, str("y")) == 1);
-    CHECK(ps_name_lookup(beyond, 4, off, "xy", 2, str("x")) == PS_NONE);
+    static const uint64_t off[] = {0, 1, 2, 3}, pair[] = {0, 2, 4};
+    static const uint32_t full[] = {1, 2, 1, 2}, beyond[] = {3, 3, 3, 3}, one[] = {1}, both[] = {1, 2, 1, 2};
+    CHECK(ps_name_lookup(full, 4, off, "xyz", 2, str("z")) == PS_NONE);
+    CHECK(ps_name_lookup(full, 4, off, "xyz", 2, str("y")) == 1);
+    CHECK(ps_name_lookup(beyond, 4, off, "xyz", 2, str("z")) == PS_NONE);
     CHECK(ps_name_lookup(NULL, 0, NULL, NULL, 0, str("x")) == PS_NONE);
+    CHECK(ps_name_lookup(one, 1, pair, "xyxz", 2, str("x")) == PS_NONE);
+    CHECK(ps_name_lookup(one, 1, pair, "xyxz", 2, str("xyx")) == PS_NONE);
+    CHECK(ps_name_lookup(both, 4, pair, "xyxz", 2, str("xz")) == 1);
 }
 
 int main(void)
 {
     test_few();
     test_many();
-    test_bad_table();
+    test_table();
     CHECK_END();
 }

@@ -28,11 +28,23 @@ static void test_empty(void)
     }
 }
 
+/* Leaves used memory of that size with the allocator. */
+static void soil(size_t size)
+{
+    unsigned char *p = malloc(size + 64);
+    for (size_t i = 0; p && i < size + 64; i++)
+        ((volatile unsigned char *)p)[i] = 0xa5;
+    free(p);
+}
+
 static void test_zeroed(void)
 {
     static const size_t sizes[] = {1, 63, 64, 65, 5000, (16 << 20) + 3};
     for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
-        unsigned char *z = ps_zalloc(sizes[i], 1), *a = ps_aligned(sizes[i], 1);
+        soil(sizes[i]);
+        unsigned char *a = ps_aligned(sizes[i], 1);
+        soil(sizes[i]);
+        unsigned char *z = ps_zalloc(sizes[i], 1);
         size_t sum = 0;
         CHECK(z && a && (uintptr_t)a % 64 == 0);
         for (size_t b = 0; b < sizes[i]; b++)

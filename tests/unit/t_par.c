@@ -1,6 +1,7 @@
 /* t_par.c - the thread pool: every task once, whatever the number of threads; failures reach the caller. */
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "check.h"
 #include "par.h"
@@ -76,6 +77,36 @@ static void test_rounds(ps_pool *pool)
     }
 }
 
+/* As many tasks as threads, each waiting for all to have begun: they run at the same time, under different numbers,
+ * and the caller waits for the last. */
+typedef struct {
+    size_t begun, ended, threads;
+    size_t seen[THREADS_MAX];
+} meeting;
+
+static int meet(void *ctx, size_t i, int thread)
+{
+    meeting *m = ctx;
+    __atomic_add_fetch(&m->begun, 1, __ATOMIC_SEQ_CST);
+    for (int wait = 0; wait < 10000 && __atomic_load_n(&m->begun, __ATOMIC_SEQ_CST) < m->threads; wait++)
+        usleep(1000);
+    __atomic_add_fetch(&m->seen[thread], 1, __ATOMIC_SEQ_CST);
+    usleep((unsigned)i * 500);
+    __atomic_add_fetch(&m->ended, 1, __ATOMIC_SEQ_CST);
+    return 0;
+}
+
+static void test_together(ps_pool *pool)
+{
+    meeting *m = calloc(1, sizeof *m);
+    m->threads = (size_t)ps_pool_threads(pool);
+    CHECK_OK(ps_pool_run(pool, m->threads, meet, m));
+    CHECK(m->begun == m->threads && m->ended == m->threads);
+    for (size_t t = 0; t < THREADS_MAX; t++)
+        CHECK(m->seen[t] == (t < m->threads));
+    free(m);
+}
+
 static void test_pool(ps_pool *pool)
 {
     static const size_t counts[] = {0, 1, 2, 3, 16, 100, TASKS_MAX};
@@ -87,6 +118,7 @@ static void test_pool(ps_pool *pool)
     test_failure(pool, 1000, 500);
     test_failure(pool, 1000, 999);
     test_rounds(pool);
+    test_together(pool);
 }
 
 int main(void)
