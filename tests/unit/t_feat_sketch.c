@@ -1,0 +1,157 @@
+/* The structural sketch against the formula, written down plainly in double. */
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "check.h"
+#include "feat_sign.h"
+#include "feat_sketch.h"
+#include "mem.h"
+#include "rng.h"
+
+enum { ITEMS = 700, BOARDS = 300, EDGES = 2500 };
+static const char path[] = "t_feat_sketch.tmp";
+
+/* Items from 650 on have no board; some edges are parallel. */
+static void build(int edges)
+{
+    ps_builder *b = ps_builder_new();
+    uint64_t key = ps_rng_key(9, 0);
+    CHECK_OK(ps_builder_reserve(b, ITEMS, BOARDS));
+    for (uint64_t e = 0; e < (uint64_t)edges; e++) {
+        uint64_t board = ps_below(ps_rng(key, 2 * e), BOARDS);
+        board = board * board / BOARDS; /* some boards are much larger than others */
+        CHECK_OK(ps_builder_edge(b, ps_below(ps_rng(key, 2 * e + 1), 650), board, 1));
+    }
+    ps_out *out = ps_out_open(path, 0);
+    CHECK_OK(ps_builder_write(b, out, "test\n"));
+    CHECK_OK(ps_out_close(out));
+    ps_builder_free(b);
+}
+
+static void unit(double *x, int d, double length)
+{
+    double sum = 0;
+    for (int i = 0; i < d; i++)
+        sum += x[i] * x[i];
+    for (int i = 0; i < d; i++)
+        x[i] = sum > 0 ? x[i] * length / sqrt(sum) : 0;
+}
+
+static double sign(uint64_t seed, uint64_t board, int i)
+{
+    return ps_rng(ps_signs_key(seed, PS_SIGNS_BOARD, board), (uint64_t)i / 64) >> i % 64 & 1 ? 1 : -1;
+}
+
+/* items x d */
+static double *reference(const ps_graph *g, uint64_t seed, int d)
+{
+    const ps_side *it = &g->items, *bo = &g->boards;
+    double *e = calloc(ITEMS * (size_t)d, sizeof *e), *x = calloc(ITEMS * (size_t)d, sizeof *x);
+    for (uint64_t u = 0; u < ITEMS; u++) {
+        for (uint64_t k = it->off[u]; k < it->off[u + 1]; k++)
+            for (int i = 0; i < d; i++)
+                e[u * d + i] += sign(seed, it->adj[k], i) / sqrt((double)ps_degree(bo, it->adj[k]));
+        unit(e + u * d, d, 1);
+    }
+    double *mean = calloc((size_t)d, sizeof *mean), with = 0;
+    for (uint64_t u = 0; u < ITEMS; u++) {
+        for (uint64_t k = it->off[u]; k < it->off[u + 1]; k++) {
+            uint32_t b = it->adj[k];
+            for (uint64_t l = bo->off[b]; l < bo->off[b + 1]; l++)
+                for (int i = 0; i < d; i++)
+                    x[u * d + i] += e[(uint64_t)bo->adj[l] * d + i] / (double)ps_degree(bo, b) / (double)ps_degree(it, u);
+        }
+        unit(x + u * d, d, 1);
+        with += ps_degree(it, u) > 0;
+        for (int i = 0; i < d; i++)
+            mean[i] += x[u * d + i];
+    }
+    for (uint64_t u = 0; u < ITEMS; u++) {
+        for (int i = 0; i < d && ps_degree(it, u) > 0; i++)
+            x[u * d + i] -= mean[i] / with;
+        unit(x + u * d, d, sqrt(d) / 4);
+    }
+    free(e);
+    free(mean);
+    return x;
+}
+
+static void against_reference(const ps_graph *g, int d)
+{
+    ps_pool *pool = ps_pool_new(3);
+    float *a = ps_aligned(ITEMS * (size_t)d, sizeof *a), *b = ps_aligned(ITEMS * (size_t)d, sizeof *b);
+    double *want = reference(g, 11, d), worst = 0;
+    for (size_t i = 0; i < ITEMS * (size_t)d; i++)
+        b[i] = NAN; /* what the matrix held before does not matter */
+    CHECK_OK(ps_sketch(g, 11, (uint32_t)d, a, NULL));
+    CHECK_OK(ps_sketch(g, 11, (uint32_t)d, b, pool));
+    CHECK(memcmp(a, b, ITEMS * (size_t)d * sizeof *a) == 0);
+    for (size_t i = 0; i < ITEMS * (size_t)d; i++) {
+        CHECK(isfinite(a[i]));
+        worst = fmax(worst, fabs((double)a[i] - want[i]));
+    }
+    CHECK(worst < 1e-5);
+    for (uint64_t u = 650; u < ITEMS; u++)
+        CHECK(a[u * (uint64_t)d] == 0);
+    free(a);
+    free(b);
+    free(want);
+    ps_pool_free(pool);
+}
+
+/* One board for all: no item differs from the mean, and rounding must not be blown up to a direction. */
+static void one_board(void)
+{
+    ps_builder *b = ps_builder_new();
+    ps_graph g;
+    float x[30 * 48];
+    for (uint64_t i = 0; i < 30; i++)
+        CHECK_OK(ps_builder_edge(b, i, 0, 1));
+    ps_out *out = ps_out_open(path, 0);
+    CHECK_OK(ps_builder_write(b, out, "test\n"));
+    CHECK_OK(ps_out_close(out));
+    ps_builder_free(b);
+    CHECK_OK(ps_graph_open(&g, path));
+    CHECK_OK(ps_sketch(&g, 1, 48, x, NULL));
+    for (int i = 0; i < 30 * 48; i++)
+        CHECK(x[i] == 0);
+    CHECK(ps_log_degree(&g, 3) == logf(2) / 4);
+    ps_graph_close(&g);
+}
+
+/* A graph that was mapped without being read may hold anything. */
+static void damaged(const ps_graph *g)
+{
+    ps_graph bad = *g;
+    uint32_t *adj = malloc(g->edges * sizeof *adj);
+    uint64_t *off = malloc((BOARDS + 1) * sizeof *off);
+    memcpy(adj, g->items.adj, g->edges * sizeof *adj);
+    memcpy(off, g->boards.off, (BOARDS + 1) * sizeof *off);
+    CHECK_OK(ps_sketch_check(g));
+    adj[7] = BOARDS;
+    bad.items.adj = adj;
+    CHECK(ps_sketch_check(&bad) == PS_EDATA);
+    bad = *g;
+    off[3] = UINT64_MAX;
+    bad.boards.off = off;
+    CHECK(ps_sketch_check(&bad) == PS_EDATA);
+    free(adj);
+    free(off);
+}
+
+int main(void)
+{
+    ps_graph g;
+    build(EDGES);
+    CHECK_OK(ps_graph_open(&g, path));
+    against_reference(&g, 33);
+    against_reference(&g, 64);
+    against_reference(&g, 150);
+    damaged(&g);
+    ps_graph_close(&g);
+    one_board();
+    unlink(path);
+    CHECK_END();
+}
