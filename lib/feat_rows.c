@@ -21,7 +21,7 @@ typedef struct {
 int ps_feat_add(ps_feat_rows *r, ps_feat_block b, uint64_t d)
 {
     if (d > PS_REC_SIZE_MAX || r->d + d > PS_REC_SIZE_MAX / sizeof(float) - 2 || r->n == PS_FEAT_BLOCKS_MAX)
-        return ps_fail(PS_EUSAGE, "too many features: %llu and %u before them; the most is %zu", (unsigned long long)d,
+        return ps_fail(PS_EDATA, "too many features: %llu and %u before them; the most is %zu", (unsigned long long)d,
                        r->d, PS_REC_SIZE_MAX / sizeof(float) - 2);
     if (d == 0)
         return 0;

@@ -24,7 +24,7 @@ typedef struct {
     const void *item_ctx;
 } ps_feat_rows;
 
-/* Appends a block; PS_EUSAGE if the records would outgrow PS_REC_SIZE_MAX.  A block of 0 columns is left out. */
+/* Appends a block; PS_EDATA if the records would outgrow PS_REC_SIZE_MAX.  A block of 0 columns is left out. */
 PS_MUST_USE int ps_feat_add(ps_feat_rows *r, ps_feat_block b, uint64_t d);
 
 /* Fills `records` with rows first..first+n-1 in the shape of `head` (kind PS_VECTORS, dim r->d).

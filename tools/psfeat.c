@@ -256,8 +256,18 @@ static int parse_ngrams(options *o)
     return 0;
 }
 
+static int is_stdin(const char *path)
+{
+    return path && strcmp(path, "-") == 0;
+}
+
 static int check_options(options *o)
 {
+    int readers = o->text + is_stdin(o->graph) + is_stdin(o->npy) + is_stdin(o->names);
+    for (int i = 0; i < o->joins.n; i++)
+        readers += is_stdin(o->joins.at[i]);
+    if (readers > 1)
+        return ps_usage_error("standard input can be read only once: -t reads it, and so does a FILE named -");
     if (!o->text && !o->npy && !o->joins.n && (o->sparse || o->dim > 0))
         return ps_usage_error("nothing to make features of: give -t, --npy or -x (or -g and -d 0: structure only)");
     if (o->sparse && (o->npy || o->joins.n || !o->text))
