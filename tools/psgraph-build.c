@@ -24,7 +24,7 @@ static int read_items(const options *o, ps_builder *b)
     int rc;
     while ((rc = ps_text_line(&t, &line)) > 0) {
         ps_text_field(&line, &name);
-        uint64_t before = ps_builder_nodes(b, PS_ITEMS), number;
+        uint64_t before = ps_builder_nodes(b, PS_ITEMS), number = before;
         if (name.len == 0)
             rc = ps_text_fail(&t, "an empty item name");
         else
@@ -45,7 +45,7 @@ static int read_items(const options *o, ps_builder *b)
 static int edge_line(options *o, ps_builder *b, const ps_text *t, ps_str line)
 {
     ps_str item, board, field;
-    uint64_t u, v;
+    uint64_t u = 0, v = 0;
     double weight = 1;
     if (!ps_text_field(&line, &item) || !ps_text_field(&line, &board) || item.len == 0 || board.len == 0)
         return ps_text_fail(t, "expected item TAB board [TAB weight]");
@@ -84,6 +84,8 @@ static int read_text(options *o, ps_builder *b)
         if (t.line % 65536 == 0)
             ps_progress("edges", t.line, 0);
     }
+    if (rc == 0 && t.line == 0)
+        rc = ps_fail(PS_EDATA, "%s: empty, expected edges", ps_in_name(in));
     ps_in_close(in);
     return rc;
 }
