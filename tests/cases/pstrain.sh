@@ -1,0 +1,94 @@
+#!/bin/sh
+# pstrain: the same bytes for any number of threads; what every option changes; a loss that falls.
+set -eu
+. "$PS_ROOT/tests/fixture.sh"
+PATH=$PS_BIN:$PATH
+fail() {
+    echo "$*" >&2
+    exit 1
+}
+small_debian
+psgraph-build -t -I items.tsv <edges.tsv >g.psg
+psfeat -g g.psg -t -d 32 --sketch 16 <items.tsv >x.psr
+psneigh -g g.psg -a -T 8 >n.psr
+train() {
+    pstrain -g g.psg -x x.psr -n n.psr -t --hidden 24 -d 16 --batch 128 --negatives 60 "$@" <pairs.tsv
+}
+
+# Threads, pipes, files, gzip
+train -j 1 >m.psm
+for j in 2 5; do
+    train -j $j | cmp - m.psm || fail "-j $j gives other bytes"
+done
+train -o o.psm && cmp o.psm m.psm || fail "-o gives other bytes"
+train -z | gzip -dc | cmp - m.psm || fail "-z gives other bytes"
+gzip -kc x.psr >x.gz
+gzip -kc n.psr >n.gz
+gzip -c pairs.tsv | pstrain -g g.psg -x x.gz -n n.gz -t --hidden 24 -d 16 --batch 128 --negatives 60 | cmp - m.psm ||
+    fail "gzip input gives other bytes"
+psview -c m.psm || fail "psview -c finds the model damaged"
+for j in 1 3; do
+    train -j $j --paper --epochs 3 --pooling max --layers 3 >max$j.psm
+done
+cmp max1.psm max3.psm || fail "max pooling with hard negatives: -j 3 gives other bytes"
+
+# Everything that should make a difference does
+train >same.psm && cmp -s same.psm m.psm || fail "a second run gives other bytes"
+set -- "-s 2" "--layers 2" "--pooling mean" "--loss margin" "--loss xent" "--no-bypass" "--no-bias" "--no-normalize" \
+    "--tau .1" "--epochs 4" "--optimizer sgd" "--rate .001" "--schedule exponential" "--warmup 0" "--decay 0" "--hard 2" \
+    "--paper" "--paper --band 5-20"
+for options; do
+    train $options >other.psm || fail "$options: failed"
+    cmp -s other.psm m.psm && fail "$options changes nothing"
+    psview -c other.psm || fail "$options: psview -c finds the model damaged"
+    cp other.psm last.psm
+done
+train --paper >paper.psm
+cmp -s paper.psm last.psm && fail "--band changes nothing"
+train --margin .3 --paper >late.psm
+train --paper --margin .3 >early.psm
+cmp late.psm early.psm || fail "--paper after an option overrules it"
+train --margin .3 --hard 0 >x.psm
+cmp -s x.psm m.psm || true
+
+# The loss falls, for every loss
+for loss in softmax margin xent; do
+    train --loss $loss --epochs 6 >l.psm
+    psview l.psm | sed -n 's/.*epoch=\([0-9]*\) loss=\([0-9.e-]*\).*/\1 \2/p' >log
+    awk 'NR == 1 {first = $2} {last = $2} END {exit !(NR == 6 && last < .9 * first)}' log ||
+        fail "--loss $loss does not fall: $(cat log)"
+done
+
+# Validation: the parameters kept are the best epoch's, and training stops when it gets no better
+train -p valid.tsv --epochs 8 --patience 1 --rate .2 >v.psm
+psview v.psm | grep -o 'epoch=.*' >log
+[ "$(grep -c valid-scaled-mrr log)" = "$(wc -l <log)" ] || fail "no validation score in the log"
+[ "$(wc -l <log)" -lt 8 ] || fail "patience 1 did not stop a rate of .2: $(cat log)"
+best=$(grep best log | tail -n 1 | sed 's/.*mrr=\([0-9.]*\).*/\1/')
+psembed -m v.psm -n n.psr <x.psr >z.psr
+got=$(pseval -g g.psg -t -p valid.tsv -x z.psr -J | sed 's/.*"scaled-mrr": *\([0-9.]*\).*/\1/')
+awk -v a="$best" -v b="$got" 'BEGIN {exit !(a - b < 1e-4 && b - a < 1e-4)}' ||
+    fail "validation score of the best epoch: $best in the log, $got by pseval"
+
+# Wrong use and wrong data
+refuse() {
+    want=$1
+    shift
+    status=0
+    "$@" >out 2>err || status=$?
+    [ $status = "$want" ] && [ ! -s out ] && [ "$(wc -l <err)" = 1 ] ||
+        fail "status $status instead of $want, $(wc -c <out) bytes out: $* : $(cat err)"
+}
+refuse 2 pstrain -x x.psr -n n.psr
+refuse 2 pstrain -g g.psg -x x.psr
+refuse 2 train --patience 2
+refuse 2 train --band 9-3
+refuse 2 train --band x
+refuse 2 train --loss margin --negatives 0
+refuse 1 pstrain -g g.psg -x x.psr -n n.psr -t </dev/null
+grep -q 'no training pairs' err || fail "no pairs: $(cat err)"
+printf 'nobody\tpython3-numpy\n' >bad
+refuse 1 pstrain -g g.psg -x x.psr -n n.psr -t <bad
+grep -q 'line 1' err || fail "unknown name: $(cat err)"
+refuse 1 train --rate 1000 --loss margin --no-normalize --optimizer sgd --epochs 50
+grep -q 'diverged' err || fail "divergence: $(cat err)"
