@@ -1,0 +1,219 @@
+/* view_flow.c - from records to an output: slices, order, element types, forms; of view.h. */
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "mem.h"
+#include "rec_head.h"
+#include "vectors.h"
+#include "view.h"
+
+/* An int8 scale of 16 significant bits makes scale x element exact in a float, so that text gives the same
+ * elements back. */
+static float i8_scale(float largest)
+{
+    int exponent;
+    if (!(largest > 0))
+        return 1;
+    float s = frexpf(largest / 127, &exponent);
+    return ldexpf(ceilf(s * 0x1p16f), exponent - 16);
+}
+
+/* Nothing can be written before the last record is there. */
+static int must_hold(const ps_flow *f)
+{
+    return f->o.sort || f->o.form == PS_FORM_NPY || (f->to.elem == PS_I8 && f->from.elem != PS_I8);
+}
+
+static int begin_output(ps_flow *f)
+{
+    f->printer = (ps_printer){.head = &f->to, .graph = f->o.graph, .json = f->o.form == PS_FORM_JSON,
+                              .wide = f->o.wide};
+    if (f->o.form != PS_FORM_RECORDS)
+        return 0;
+    f->writer = ps_writer_new(f->out, &f->to);
+    return f->writer ? 0 : PS_ESYS;
+}
+
+int ps_flow_head(ps_flow *f, const ps_head *h, const char *stream)
+{
+    if (f->from.kind)
+        return ps_head_same(&f->from, h) ? 0
+             : ps_fail(PS_EKIND, "%s: its kind, shape or graph is not that of the stream before", stream);
+    if ((f->o.elem || f->o.form == PS_FORM_NPY) && h->kind != PS_VECTORS)
+        return ps_fail(PS_EKIND, "%s: holds %s: only vectors %s", stream, ps_kind_name(h->kind),
+                       f->o.elem ? "have an element type" : "make an .npy file");
+    ps_elem elem = f->o.form == PS_FORM_NPY ? PS_F32 : f->o.elem ? f->o.elem : h->elem;
+    f->from = f->to = *h;
+    f->from.history = f->to.history = NULL;
+    f->to.count = PS_COUNT_UNKNOWN;
+    f->to.elem = elem;
+    f->to.scale = elem == h->elem ? h->scale : 1;
+    int rc = ps_head_inherit(&f->from, h);
+    if (rc == 0)
+        rc = ps_head_inherit(&f->to, h);
+    if (rc == 0 && f->o.note)
+        rc = ps_head_note(&f->to, "%s", f->o.note);
+    if (rc == 0)
+        rc = ps_head_size(&f->to);
+    if (rc < 0)
+        return rc;
+    f->name = strdup(stream);
+    f->line = ps_alloc(f->to.size, 1);
+    if (!f->name || !f->line)
+        return ps_fail(PS_EMEM, "out of memory");
+    return must_hold(f) ? 0 : begin_output(f);
+}
+
+/* The record with elements of the type that was asked for. */
+static int convert(ps_flow *f, const uint8_t **record, const char *stream, uint64_t number)
+{
+    const ps_head *from = &f->from, *to = &f->to;
+    if (from->elem == to->elem)
+        return 0;
+    const size_t w = (size_t)from->width, a = ps_elem_size(from->elem), b = ps_elem_size(to->elem);
+    memcpy(f->line, *record, w);
+    for (uint32_t j = 0; j < to->dim; j++) {
+        float v = ps_elem_get(*record + w + j * a, from->elem, from->scale);
+        ps_elem_put(f->line + w + j * b, to->elem, to->scale, v);
+        if (!isfinite(ps_elem_get(f->line + w + j * b, to->elem, to->scale)))
+            return ps_fail(PS_EDATA, "%s: record %llu, element %u: %g is too large for %s", stream,
+                           (unsigned long long)number, j, (double)v, ps_elem_name(to->elem));
+    }
+    *record = f->line;
+    return 0;
+}
+
+static int emit(ps_flow *f, const uint8_t *record, const char *stream, uint64_t number)
+{
+    int rc = convert(f, &record, stream, number);
+    if (rc < 0)
+        return rc;
+    if (f->o.form == PS_FORM_RECORDS)
+        return ps_writer_put(f->writer, record, 1);
+    if (f->o.form == PS_FORM_NPY)
+        return ps_out_write(f->out, record + f->to.width, f->to.size - (size_t)f->to.width);
+    return ps_print_record(&f->printer, f->out, record);
+}
+
+int ps_flow_put(ps_flow *f, const uint8_t *record, const char *stream, uint64_t number)
+{
+    int rc = ps_rules_record(&f->from, f->o.graph, record, stream, number);
+    if (rc < 0)
+        return rc;
+    if (f->seen++ < f->o.skip || (f->o.take && f->taken >= f->o.take))
+        return 0;
+    f->taken++;
+    if (f->o.form == PS_FORM_COUNT)
+        return 0;
+    if (!must_hold(f))
+        return emit(f, record, stream, number);
+    const size_t size = f->from.size, at = f->held_n++ * size;
+    if (ps_grow(&f->held, &f->held_cap, at + size, 1) < 0)
+        return PS_EMEM;
+    memcpy(f->held + at, record, size);
+    return 0;
+}
+
+/* ---- the records that were held back ---- */
+
+typedef struct {
+    uint64_t first, second;
+    size_t at;
+} sort_key;
+
+static int by_number(const void *a, const void *b)
+{
+    const sort_key *x = a, *y = b;
+    if (x->first != y->first)
+        return x->first < y->first ? -1 : 1;
+    if (x->second != y->second)
+        return x->second < y->second ? -1 : 1;
+    return x->at < y->at ? -1 : x->at > y->at;
+}
+
+static uint64_t second_number(const ps_head *h, const uint8_t *p)
+{
+    switch (h->kind) {
+    case PS_EDGES:
+    case PS_VISITS:
+    case PS_PAIRS: return ps_num(p + h->width, h->width);
+    case PS_SPARSE: return ps_get32(p + h->width);
+    default: return 0;
+    }
+}
+
+/* Places of the held records, in order. */
+static sort_key *held_order(const ps_flow *f)
+{
+    sort_key *keys = ps_alloc(f->held_n, sizeof *keys);
+    for (size_t i = 0; keys && i < f->held_n; i++) {
+        const uint8_t *p = f->held + i * f->from.size;
+        keys[i] = (sort_key){ps_num(p, f->from.width), second_number(&f->from, p), i * f->from.size};
+    }
+    if (keys && f->o.sort)
+        qsort(keys, f->held_n, sizeof *keys, by_number);
+    return keys;
+}
+
+static void measure_scale(ps_flow *f)
+{
+    const ps_head *h = &f->from;
+    const size_t w = (size_t)h->width, elem = ps_elem_size(h->elem);
+    float largest = 0;
+    for (size_t i = 0; i < f->held_n; i++)
+        for (uint32_t j = 0; j < h->dim; j++)
+            largest = fmaxf(largest, fabsf(ps_elem_get(f->held + i * h->size + w + j * elem, h->elem, h->scale)));
+    f->to.scale = i8_scale(largest);
+}
+
+/* The header of a .npy file, version 1.0: its length makes the data start at a multiple of 64. */
+static int npy_head(ps_flow *f)
+{
+    char text[128];
+    int n = snprintf(text, sizeof text, "{'descr': '<f4', 'fortran_order': False, 'shape': (%zu, %u), }", f->held_n,
+                     f->to.dim);
+    uint8_t begin[10] = {0x93, 'N', 'U', 'M', 'P', 'Y', 1, 0};
+    const int len = (10 + n + 1 + 63) / 64 * 64 - 10;
+    ps_put16(begin + 8, (uint16_t)len);
+    int rc = ps_out_write(f->out, begin, sizeof begin);
+    return rc < 0 ? rc : ps_out_printf(f->out, "%s%*s\n", text, len - 1 - n, "");
+}
+
+static int release_held(ps_flow *f)
+{
+    sort_key *keys = held_order(f);
+    if (!keys)
+        return PS_EMEM;
+    if (f->to.elem == PS_I8 && f->from.elem != PS_I8)
+        measure_scale(f);
+    int rc = f->o.form == PS_FORM_NPY ? npy_head(f) : begin_output(f);
+    for (size_t i = 0; i < f->held_n && rc == 0; i++)
+        rc = emit(f, f->held + keys[i].at, f->name, f->o.skip + keys[i].at / f->from.size);
+    free(keys);
+    return rc;
+}
+
+int ps_flow_end(ps_flow *f)
+{
+    int rc = f->from.kind && must_hold(f) ? release_held(f) : 0;
+    if (rc == 0 && f->writer) {
+        rc = ps_writer_close(f->writer);
+        f->writer = NULL;
+    }
+    if (rc == 0 && f->o.form == PS_FORM_COUNT)
+        rc = ps_out_printf(f->out, "%llu\n", (unsigned long long)f->taken);
+    return rc;
+}
+
+void ps_flow_free(ps_flow *f)
+{
+    ps_writer_abort(f->writer);
+    ps_head_free(&f->from);
+    ps_head_free(&f->to);
+    free(f->held);
+    free(f->line);
+    free(f->name);
+    *f = (ps_flow){0};
+}
