@@ -8,7 +8,7 @@
 #include "neigh.h"
 
 enum { T = 3 };
-static char path[] = "/tmp/t_neigh.XXXXXX";
+static char path[4096];
 
 typedef struct {
     uint64_t item;
@@ -94,6 +94,7 @@ static void refused(row bad, uint64_t items, int width, int line)
 
 int main(void)
 {
+    snprintf(path, sizeof path, "%s/t_neigh.XXXXXX", getenv("TMPDIR") ? getenv("TMPDIR") : "/tmp");
     int fd = mkstemp(path);
     if (fd < 0)
         return 1;

@@ -18,7 +18,8 @@ typedef struct {
 /* Builds and opens; items and boards beyond the edges' may be on none. */
 static inline int make_graph(ps_graph *g, uint64_t items, uint64_t boards, const test_edge *e, size_t n)
 {
-    char path[] = "/tmp/t_graph.XXXXXX";
+    char path[4096];
+    snprintf(path, sizeof path, "%s/t_graph.XXXXXX", getenv("TMPDIR") ? getenv("TMPDIR") : "/tmp");
     int fd = mkstemp(path);
     ps_builder *b = ps_builder_new();
     if (fd < 0 || !b)
