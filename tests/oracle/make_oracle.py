@@ -113,6 +113,11 @@ def draw_parameters(c, rng):
 
 # ---- the model: the whole graph at once, no minibatches, no renumbering ----
 
+def softplus(v):
+    """torch's own takes softplus(v) = v above 20."""
+    return -F.logsigmoid(-v)
+
+
 class Model:
     """`nearest` collects how near each value came to a kink, where there is one."""
 
@@ -188,7 +193,7 @@ class Model:
                 columns += [score(i) for i in hard]
                 term = torch.logsumexp(torch.stack(columns), 0) - own
             elif kind == XENT:
-                term = F.softplus(-own) + sum(F.softplus(score(i)) for i in shared + hard) / self.c["N"]
+                term = softplus(-own) + sum(softplus(score(i)) for i in shared + hard) / self.c["N"]
             else:
                 hinge = torch.stack([score(i) - own + self.c["margin"] for i in shared + hard])
                 self.active.append((hinge > 0).double().mean().item())
