@@ -83,8 +83,9 @@ PS_MUST_USE int ps_knn_suits(const ps_knn *knn, const ps_knn *from);
  * from several threads, but never at once for the same query and part; parts cover the rows in order. */
 typedef void (*ps_knn_visit)(void *ctx, size_t query, size_t part, uint64_t first, size_t n, const float *scores);
 
-/* How many parts to cut the rows into so that all threads have work. */
-size_t ps_knn_parts(const ps_knn *knn, size_t queries, int threads);
+/* How many parts to cut the rows into so that all threads have work, and k hits kept for each query and part
+ * stay within a fixed amount of memory. */
+size_t ps_knn_parts(const ps_knn *knn, size_t queries, size_t k, int threads);
 
 /* Scores everything with everything. */
 PS_MUST_USE int ps_knn_scan(const ps_knn *knn, const ps_knn_queries *q, ps_pool *pool, size_t parts, ps_knn_visit visit,
@@ -99,7 +100,7 @@ PS_MUST_USE int ps_knn_score(const ps_knn *knn, const ps_knn_queries *q, ps_pool
 PS_MUST_USE int ps_knn_search(const ps_knn *knn, const ps_knn_queries *q, ps_pool *pool, size_t k, ps_hit *hits,
                               size_t *found);
 
-/* Queries to take on at once so that their hits stay within a fixed amount of memory. */
+/* Queries to take on at once so that k hits of each stay within the same amount of memory. */
 size_t ps_knn_batch(size_t k);
 
 /* Cosine of two rows, the item bias left out, in double; 0 if one is a zero vector. */

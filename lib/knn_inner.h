@@ -8,6 +8,9 @@
  * blocking: a product library takes the same path for every element of every tile, hence the same sum. */
 enum { KNN_QUERIES = 64, KNN_TILE = 1024 };
 
+/* Hits in memory at once, about. */
+enum { KNN_HITS = 1 << 22 };
+
 /* Floats from one dense row to the next. */
 static inline size_t knn_stride(const ps_knn *knn)
 {

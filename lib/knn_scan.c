@@ -108,15 +108,17 @@ static int sparse_task(void *ctx, size_t task, int thread)
     return 0;
 }
 
-size_t ps_knn_parts(const ps_knn *knn, size_t queries, int threads)
+size_t ps_knn_parts(const ps_knn *knn, size_t queries, size_t k, int threads)
 {
     if (knn->is_sparse || queries == 0)
         return 1;
     size_t blocks = (queries + KNN_QUERIES - 1) / KNN_QUERIES, want = (2 * (size_t)threads + blocks - 1) / blocks;
-    size_t most = tiles(knn) / 4 > 0 ? tiles(knn) / 4 : 1;
+    size_t most = tiles(knn) / 4, room = KNN_HITS / (k > 0 ? k : 1) / queries;
     if (blocks >= 4 * (size_t)threads)
         return 1;
-    return want < most ? want : most;
+    want = want < most ? want : most;
+    want = want < room ? want : room;
+    return want > 0 ? want : 1;
 }
 
 static int make_scratch(job *w, int threads, int gather)

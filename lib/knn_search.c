@@ -2,10 +2,10 @@
 #include <math.h>
 #include <stdlib.h>
 
-#include "knn.h"
+#include "knn_inner.h"
 #include "mem.h"
 
-enum { HITS_AT_ONCE = 1 << 22, QUERIES_MIN = 64, QUERIES_MAX = 2048 };
+enum { QUERIES_MIN = KNN_QUERIES, QUERIES_MAX = 2048 };
 
 typedef struct {
     const ps_knn *knn;
@@ -15,7 +15,7 @@ typedef struct {
 
 size_t ps_knn_batch(size_t k)
 {
-    size_t n = HITS_AT_ONCE / (k > 0 ? k : 1);
+    size_t n = KNN_HITS / (k > 0 ? k : 1);
     return n < QUERIES_MIN ? QUERIES_MIN : n > QUERIES_MAX ? QUERIES_MAX : n;
 }
 
@@ -42,10 +42,8 @@ static size_t merge(const ps_topk *parts, size_t n, size_t k, ps_hit *hits)
 
 int ps_knn_search(const ps_knn *knn, const ps_knn_queries *q, ps_pool *pool, size_t k, ps_hit *hits, size_t *found)
 {
-    job w = {.knn = knn, .parts = ps_knn_parts(knn, q->n, ps_pool_threads(pool))};
     const size_t heap = k < knn->n ? k : knn->n; /* no heap holds more */
-    if (w.parts > 1 && heap > HITS_AT_ONCE / w.parts / q->n)
-        w.parts = 1;
+    job w = {.knn = knn, .parts = ps_knn_parts(knn, q->n, heap, ps_pool_threads(pool))};
     w.best = ps_zalloc(q->n * w.parts, sizeof *w.best);
     ps_hit *room = w.parts > 1 ? ps_alloc(q->n * w.parts * heap, sizeof *room) : NULL;
     int rc = w.best && (room || w.parts == 1) ? 0 : PS_EMEM;
