@@ -171,6 +171,13 @@ python3 read.py t.psr without >text2.txt
 cut -d' ' -f1-256 all.txt | cmp - text2.txt || fail "without a graph"
 
 # The same bytes for any number of threads and any way in or out; other ones for another seed.
+awk 'BEGIN { for (i = 0; i < 3000; i++) print "n" i "\tw" i % 7 " w" i * i % 1009 " n" i }' >many.tsv
+awk 'BEGIN { for (i = 0; i < 9000; i++) print "n" i * 7 % 3000 "\tb" i * i % 613 }' >many-edges.tsv
+"$PS_BIN/psgraph-build" -t -I many.tsv <many-edges.tsv >many.psg
+for j in 1 2 5; do
+    "$psfeat" -g many.psg -t -d 100 --sketch 100 -j $j <many.tsv >j$j.psr
+    cmp j1.psr j$j.psr || fail "3000 items, -j $j"
+done
 for j in 1 2 5; do
     "$psfeat" -g g.psg -t -j $j --ngrams 3-4 <items.tsv >j$j.psr
     cmp j1.psr j$j.psr || fail "-j $j"

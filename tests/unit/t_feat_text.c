@@ -43,7 +43,7 @@ static void weights(void)
     ps_tfidf m;
     CHECK_OK(ps_texts_put(&t, 3, str("cat")));
     CHECK_OK(ps_texts_put(&t, 0, str("Cat dog, CAT!")));
-    CHECK_OK(ps_texts_put(&t, 1, str("--dog-- mouse")));
+    CHECK_OK(ps_texts_put(&t, 1, str("--dog\x7f- mouse")));
     CHECK_OK(ps_tfidf_make(&m, &t, 5, &words, NULL));
     double cat = (1 + log(2)) * log(3.0 / 2), dog = log(3.0 / 2), mouse = log(3);
     double norm0 = hypot(cat, dog), norm1 = hypot(dog, mouse);
