@@ -63,7 +63,7 @@ int main(int argc, char **argv)
 {
     options o = {.common = PS_COMMON_DEFAULT, .neighbours = 20, .steps = 1000, .restart = .5};
     const ps_option rows[] = {
-        {'T', "neighbours", "N", PS_OPT_INT, &o.neighbours, 1, 65536, "neighbours of each item", NULL},
+        {'T', "top", "N", PS_OPT_INT, &o.neighbours, 1, 65536, "neighbours of each item", NULL},
         {'g', "graph", "FILE", PS_OPT_STR, &o.graph, 0, 0, "walk on this graph; standard input holds items", NULL},
         {'a', "all", NULL, PS_OPT_FLAG, &o.all, 0, 0, "all items of the graph, nothing is read", NULL},
         {'t', "text", NULL, PS_OPT_FLAG, &o.text, 0, 0, "the items are text: a name a line", NULL},

@@ -47,11 +47,11 @@ int main(int argc, char **argv)
         {0, "sets", NULL, PS_OPT_FLAG, &o.sets, 0, 0, "queries are sets: names on a line, or pairs records", NULL},
         {'w', "steps", "N", PS_OPT_INT, &o.steps, 1, PS_WALK_STEPS_MAX, "steps in all for each query", NULL},
         {'r', "restart", "P", PS_OPT_REAL, &o.restart, 0, 1, "probability of a restart after each step", NULL},
-        {'k', "hits", "N", PS_OPT_INT, &o.hits, 1, 100000, "write the N most visited, ranked; 0: visits", NULL},
-        {0, "paths", "L", PS_OPT_INT, &o.paths, 1, 100000, "write the walks, up to L steps each; 0: visits", NULL},
-        {0, "early-items", "N", PS_OPT_INT, &o.early_items, 1, 4294967295, "stop once N items were visited ... 0: never",
+        {'k', "hits", "N", PS_OPT_INT, &o.hits, 0, 131071, "write the N most visited, ranked; 0: visits", NULL},
+        {0, "paths", "L", PS_OPT_INT, &o.paths, 0, 100000, "write the walks, up to L steps each; 0: visits", NULL},
+        {0, "early-items", "N", PS_OPT_INT, &o.early_items, 0, 4294967295, "stop once N items were visited ... 0: never",
          NULL},
-        {0, "early-visits", "N", PS_OPT_INT, &o.early_visits, 1, 4294967295, "... N times each; 0: never", NULL},
+        {0, "early-visits", "N", PS_OPT_INT, &o.early_visits, 0, 4294967295, "... N times each; 0: never", NULL},
         {0},
     };
     const ps_tool tool = {"pswalk", "Walks at random from items or sets of items; writes visits, walks or hits.", NULL};
