@@ -68,7 +68,7 @@ int ps_dict_add(ps_dict *d, ps_str name, uint64_t *number)
         return PS_EMEM;
     uint64_t used = d->n ? d->off[d->n] : 0;
     if (ps_grow(&d->off, &d->off_cap, d->n + 2, sizeof *d->off) < 0 ||
-        ps_grow(&d->text, &d->text_cap, used + name.len, 1) < 0)
+        ps_grow(&d->text, &d->text_cap, used + name.len + 1, 1) < 0) /* never NULL, even for "" */
         return PS_EMEM;
     memcpy(d->text + used, name.s, name.len);
     d->off[d->n] = used;
