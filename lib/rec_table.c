@@ -4,7 +4,17 @@
 #include "mem.h"
 #include "rec_head.h"
 
-/* If the blob is exactly one stream, points into it.  1: done, 0: several streams follow one another. */
+/* Where a record should begin but none does: its first number is that of an end mark. */
+static int has_false_end(const ps_table *t, const uint8_t *records, uint64_t count)
+{
+    for (uint64_t i = 0; i < count; i++)
+        if (ps_num(records + i * t->head.size, t->head.width) == PS_NONE)
+            return 1;
+    return 0;
+}
+
+/* If the blob is exactly one stream, points into it.  1: done, 0: the reader must see to it: several streams
+ * follow one another, or something is wrong. */
 static int in_place(ps_table *t, const char *name)
 {
     const uint8_t *p = t->blob.data;
@@ -25,9 +35,11 @@ static int in_place(ps_table *t, const char *name)
         if (crc != (uint32_t)crc32_z(0, p + len, body))
             return ps_fail(PS_EDATA, "%s: byte %zu: the records' CRC does not match: the data is damaged", name,
                            (size_t)len + body);
-        t->records = p + len;
-        t->count = count;
-        return 1;
+        if (!has_false_end(t, p + len, count)) {
+            t->records = p + len;
+            t->count = count;
+            return 1;
+        }
     }
     ps_head_free(&t->head);
     return 0;

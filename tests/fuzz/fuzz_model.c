@@ -1,0 +1,38 @@
+/* Model files: what is read has a shape that its parameters fill. */
+#include "fuzz.h"
+#include "model.h"
+#include "model_file.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n);
+
+static void seal(uint8_t *p, size_t n)
+{
+    if (n < PS_MODEL_HEAD + PS_MODEL_END)
+        return;
+    ps_put32(p + PS_MODEL_HEAD - 4, (uint32_t)crc32_z(0, p, PS_MODEL_HEAD - 4));
+    uint8_t *end = p + n - PS_MODEL_END;
+    ps_put64(end + 8, n - PS_MODEL_END);
+    ps_put32(end + 16, (uint32_t)crc32_z(0, p, n - PS_MODEL_END));
+    ps_put32(end + 20, (uint32_t)crc32_z(0, end, 20));
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
+{
+    if (n < 1)
+        return 0;
+    uint8_t *copy = malloc(n);
+    memcpy(copy, data + 1, n - 1);
+    if (data[0] & 1)
+        seal(copy, n - 1);
+    fuzz_file f = fuzz_file_make(copy, n - 1);
+    free(copy);
+    ps_model m;
+    if (ps_model_read(&m, f.path) == 0) {
+        MUST(m.size == ps_shape_size(&m.shape) && m.size * 4 <= n && m.options && m.log && m.history);
+        volatile ps_real last = m.size ? m.param[m.size - 1] : 0;
+        (void)last;
+        ps_model_free(&m);
+    }
+    fuzz_file_close(&f);
+    return 0;
+}
