@@ -6,6 +6,7 @@ pswalk(1) with the standard library only, so that nothing is compared with itsel
   walk_check.py show FILE                       prints a stream: its kind, then a line for each record
   walk_check.py visits FILE EDGES STEPS R SEED  checks the visits of a stream against walks made here
   walk_check.py neighbours FILE VISITS T        checks neighbourhoods against a stream of visits
+  walk_check.py hit-rate FILE ITEMS PAIRS K     prints the share of pairs (names) whose positive is in the first K hits
 """
 import struct
 import sys
@@ -109,6 +110,17 @@ def check_neighbours(path, visits, neighbours):
     return len(rows)
 
 
+def hit_rate(path, items, pairs, k):
+    with open(items, encoding="utf-8") as f:
+        number = {line.rstrip("\n").split("\t")[0]: i for i, line in enumerate(f)}
+    kind, dim, rows, _ = read(path)
+    assert kind == "hits" and dim >= k
+    first = {r[0]: set(r[1:2 * k:2]) for r in rows}
+    with open(pairs, encoding="utf-8") as f:
+        found = [number[p] in first[number[q]] for q, p in (line.rstrip("\n").split("\t")[:2] for line in f)]
+    return sum(found) / len(found)
+
+
 def main(what, path, *rest):
     if what == "ids":
         write(path, "ids", "I", [(int(x),) for x in rest])
@@ -124,6 +136,8 @@ def main(what, path, *rest):
         assert check_visits(path, rest[0], int(rest[1]), float(rest[2]), int(rest[3])) > 0, "nothing to compare"
     elif what == "neighbours":
         assert check_neighbours(path, rest[0], int(rest[1])) > 0, "nothing to compare"
+    elif what == "hit-rate":
+        print("%.4f" % hit_rate(path, rest[0], rest[1], int(rest[2])))
     else:
         sys.exit(__doc__)
 
