@@ -111,16 +111,19 @@ is x.psr "0 2 -6 9
 2 6 0 0
 3 8 0 0
 4 10 2 4"
-python3 - five.psr reversed.psr <<'END'
+cat >edit.py <<'END'
+"""edit.py FROM TO EXPRESSION: another stream whose records are EXPRESSION of r, a list of bytes."""
 import struct, sys, zlib
 b = open(sys.argv[1], 'rb').read()
 size, = struct.unpack_from('<I', b, 16)
 head, = struct.unpack_from('<I', b, 44)
 body = b[head:-32]
-body = b''.join(body[i:i + size] for i in range(len(body) - size, -1, -size))
+r = [body[i:i + size] for i in range(0, len(body), size)]
+body = b''.join(eval(sys.argv[3]))
 end = b[-32:-8] + struct.pack('<I', zlib.crc32(body))
 open(sys.argv[2], 'wb').write(b[:head] + body + end + struct.pack('<I', zlib.crc32(end)))
 END
+python3 edit.py five.psr reversed.psr 'r[::-1]'
 "$psfeat" -x reversed.psr -x named.psr >x.psr
 is x.psr "4 5 1 2
 3 4 0 0
@@ -151,3 +154,14 @@ cmp x.psr y.psr || fail "-x from a pipe"
 gzip -c five.psr >five.gz
 "$psfeat" -x five.gz -x named.psr >x.psr
 cmp x.psr y.psr || fail "-x from gzip"
+
+# A stream that is whole but holds what cannot be used.
+no() { # no STREAM 'message'
+    "$psfeat" -x "$1" -o bad.psr 2>err.txt && fail "$1 is taken"
+    grep -q "^psfeat: $1: $2" err.txt || fail "$1: $(cat err.txt)"
+    [ ! -e bad.psr ] || fail "$1: an output is left"
+}
+python3 edit.py five.psr nan.psr 'r[:3] + [r[3][:4] + bytes([0, 0, 192, 127])] + r[4:]'
+no nan.psr 'record 3, element 0: NaN'
+python3 edit.py five.psr twice.psr 'r[:3] + r[2:3] + r[4:]'
+no twice.psr 'record 3: item 2 again'
