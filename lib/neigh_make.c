@@ -88,7 +88,8 @@ static int count(maker *m, const uint8_t *p, uint64_t item, uint32_t times)
     uint32_t total;
     if (item >= UINT32_MAX)
         return bad(m, p, item == PS_NONE ? "a visit of no item" : "an item number of more than 32 bits");
-    return ps_visits_add(&m->visits, (uint32_t)item, times, &total);
+    int rc = ps_visits_add(&m->visits, (uint32_t)item, times, &total);
+    return rc < 0 ? ps_fail_in(rc, ps_reader_name(m->r)) : 0;
 }
 
 static int add_walk(maker *m, const uint8_t *p)

@@ -77,7 +77,10 @@ int ps_rules_record(const ps_head *h, const ps_graph *g, const uint8_t *p, const
     case PS_PAIRS:
         v = ps_getf32(p + 2 * w);
         return v > 0 && isfinite(v) ? 0 : broken(stream, number, "a weight that is not positive and finite");
-    case PS_VISITS: return ps_get32(p + 2 * w) > 0 ? 0 : broken(stream, number, "a count of 0");
+    case PS_VISITS: /* a query without visits has one record, of itself */
+        if (ps_get32(p + 2 * w) > 0 || ps_num(p, (int)w) == ps_num(p + w, (int)w))
+            return 0;
+        return broken(stream, number, "a count of 0");
     case PS_SPARSE:
         if (ps_get32(p + w) >= h->dim)
             return ps_fail(PS_EDATA, "%s: record %llu: index %u, but there are %u", stream,

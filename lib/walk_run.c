@@ -198,12 +198,12 @@ static int answer_set(const ps_walk_run *run, size_t i, ps_pixie *pixie, answer 
     if (n < 0)
         return (int)n;
     a->steps = ps_pixie_steps(pixie);
-    uint8_t *p = more(a, head, hits || n == 0 ? 1 : (size_t)n);
+    if (n == 0 && !hits)
+        return 0;
+    uint8_t *p = more(a, head, hits ? 1 : (size_t)n);
     if (!p)
         return PS_EMEM;
     if (!hits) {
-        if (n == 0)
-            put_visit(p, head->width, query, PS_NONE, 0);
         for (long k = 0; k < n; k++, p += head->size)
             put_visit(p, head->width, query, s[k].item, (uint32_t)s[k].score);
         return 0;

@@ -59,8 +59,9 @@ check show v.psr >v.txt
 echo 5 | "$PS_BIN/pswalk" -g g.psg -t >one.psr
 check show one.psr | sed 's/^5 /1 /' >want
 awk 'NR == 1 || $1 == 1' v.txt | same want "the set of one item"
-grep -q '^3 - 0$' v.txt || fail "a set without visits has no record"
+[ "$(sed 1d v.txt | cut -d ' ' -f 1 | uniq | tr '\n' ' ')" = "0 1 2 " ] || fail "visits are not those of the sets that have any"
 "$PS_BIN/pswalk" -g g.psg -t --sets -k 50 <sets >h.psr
+[ "$(check show h.psr | cut -d ' ' -f 1 | tr '\n' ' ')" = "hits 0 1 2 3 " ] || fail "not a record of hits for each set"
 check show h.psr | awk '$1 == 0 { for (i = 2; i < NF; i += 2) if ($i == 3 || $i == 0 || $i == 17) exit 1 }' ||
     fail "a member of the set among its hits"
 check pairs pairs.psr 0:3:1 0:0:1 0:17:1 1:5:2 2:17:1 2:3:2 2:0:1 3:39
