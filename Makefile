@@ -59,8 +59,8 @@ export OPENBLAS CUDA CC
 # ---- what is built ----
 TOOLS := $(patsubst tools/%.c,%,$(wildcard tools/*.c))
 BINS := $(TOOLS:%=$(OUT)/bin/%)
-KERNELS := $(filter-out kernels/vec_avx2.c kernels/vec_avx512.c,$(wildcard kernels/*.c)) \
-	$(if $(filter 1,$(AVX2)),kernels/vec_avx2.c) $(if $(filter 1,$(AVX512)),kernels/vec_avx512.c)
+KERNELS := $(filter-out %_avx2.c %_avx512.c,$(wildcard kernels/*.c)) \
+	$(if $(filter 1,$(AVX2)),$(wildcard kernels/*_avx2.c)) $(if $(filter 1,$(AVX512)),$(wildcard kernels/*_avx512.c))
 LIB_OBJS := $(patsubst %.c,$(OUT)/obj/%.o,$(wildcard lib/*.c) $(KERNELS))
 UNITS := $(patsubst tests/unit/%.c,$(OUT)/test/%,$(wildcard tests/unit/t_*.c))
 FUZZERS := $(patsubst tests/fuzz/%.c,$(OUT)/fuzz/%,$(wildcard tests/fuzz/fuzz_*.c))
@@ -71,8 +71,8 @@ PAGES := $(wildcard man/*.[1-9])
 .PHONY: all units fuzzers check demo asan ubsan tsan fuzz bench lint format install uninstall dist clean help
 all: $(BINS)
 
-$(OUT)/obj/kernels/vec_avx2.o: ISA := -mavx2 -mfma
-$(OUT)/obj/kernels/vec_avx512.o: ISA := -mavx512f -mavx512bw -mavx512vl -mavx512dq -mfma -mprefer-vector-width=512
+$(OUT)/obj/kernels/%_avx2.o: ISA := -mavx2 -mfma
+$(OUT)/obj/kernels/%_avx512.o: ISA := -mavx512f -mavx512bw -mavx512vl -mavx512dq -mfma -mprefer-vector-width=512
 $(OUT)/obj/%.o: %.c Makefile
 	@mkdir -p $(@D)
 	$(CC) $(ALL_CFLAGS) $(ISA) -MMD -MP -c $< -o $@
