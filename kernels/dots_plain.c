@@ -1,0 +1,6 @@
+#include "dots.h"
+
+ps_dots_fn ps_dots_plain;
+
+#define PS_DOTS_NAME ps_dots_plain
+#include "dots_body.h"
