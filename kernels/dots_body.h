@@ -21,22 +21,33 @@ static inline lanes load(const float *p)
     return v;
 }
 
-/* The last n < W elements, then zeros. */
-static inline lanes load_some(const float *p, size_t n)
+/* The last n < W elements of a row of d, and zeros.  Where the row is long enough they come with what stands
+ * before them. */
+static inline lanes load_end(const float *row, size_t d, size_t n)
 {
-    float v[W] = {0};
-    memcpy(v, p, n * sizeof *v);
+    typedef int words __attribute__((vector_size(4 * W)));
+    if (d >= W) {
+        words keep;
+        for (int l = 0; l < W; l++)
+            keep[l] = l + (int)n >= W ? -1 : 0;
+        return (lanes)((words)load(row + d - W) & keep);
+    }
+    float v[W];
+    for (size_t l = 0; l < W; l++)
+        v[l] = l < n ? row[l] : 0;
     return load(v);
 }
 
+/* Upper half onto lower half, down to 4 lanes, then in pairs. */
 static inline float sum(lanes v)
 {
-    float x[W];
-    memcpy(x, &v, sizeof x);
-    for (size_t half = W / 2; half > 0; half /= 2)
+    typedef float quad __attribute__((vector_size(16)));
+    quad q[W / 4];
+    memcpy(q, &v, sizeof q);
+    for (size_t half = W / 8; half > 0; half /= 2)
         for (size_t l = 0; l < half; l++)
-            x[l] += x[l + half];
-    return x[0];
+            q[l] += q[l + half];
+    return (q[0][0] + q[0][2]) + (q[0][1] + q[0][3]);
 }
 
 /* The only place where products are summed: blocks at the edges repeat a row instead of taking another way. */
@@ -54,10 +65,16 @@ static void block(size_t d, const float *const a[MR], const float *const b[NR], 
                 acc[i][j] += x * y[j];
         }
     }
-    if (p < d)
-        for (int i = 0; i < MR; i++)
+    if (p < d) {
+        lanes y[NR];
+        for (int j = 0; j < NR; j++)
+            y[j] = load_end(b[j], d, d - p);
+        for (int i = 0; i < MR; i++) {
+            lanes x = load_end(a[i], d, d - p);
             for (int j = 0; j < NR; j++)
-                acc[i][j] += load_some(a[i] + p, d - p) * load_some(b[j] + p, d - p);
+                acc[i][j] += x * y[j];
+        }
+    }
     for (int i = 0; i < MR; i++)
         for (int j = 0; j < NR; j++)
             out[i][j] = sum(acc[i][j]);

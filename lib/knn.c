@@ -4,7 +4,6 @@
 #include <math.h>
 #include <stdlib.h>
 
-#include "knn_inner.h"
 #include "mem.h"
 
 void ps_knn_close(ps_knn *knn)
@@ -13,7 +12,6 @@ void ps_knn_close(ps_knn *knn)
     ps_sparse_free(&knn->sparse);
     ps_postings_free(&knn->postings);
     free(knn->inverse);
-    free(knn->tail);
     free(knn->name_own);
     *knn = (ps_knn){0};
 }
@@ -64,17 +62,6 @@ static int measure(ps_knn *knn)
     return 0;
 }
 
-static int pad_tail(ps_knn *knn)
-{
-    uint64_t full = knn->n / KNN_TILE * KNN_TILE;
-    knn->tail = ps_aligned((size_t)KNN_TILE * knn->d, sizeof *knn->tail);
-    if (!knn->tail)
-        return PS_EMEM;
-    for (uint64_t i = full; i < knn->n; i++)
-        memcpy(knn->tail + (i - full) * knn->d, ps_vectors_row(&knn->dense, i), knn->d * sizeof *knn->tail);
-    return 0;
-}
-
 static int take_dense(ps_knn *knn, ps_table *table, const ps_graph *g)
 {
     int rc = ps_vectors_take(&knn->dense, table, g ? g->fingerprint : 0);
@@ -89,8 +76,6 @@ static int take_dense(ps_knn *knn, ps_table *table, const ps_graph *g)
         return ps_fail(PS_EDATA, "%s: vectors of no elements", knn->name);
     for (uint64_t i = 0; i < knn->n && g && rc == 0; i++)
         rc = ps_graph_in_range(g, PS_ITEMS, ps_vectors_item(&knn->dense, i), knn->name, i);
-    if (rc == 0)
-        rc = pad_tail(knn);
     return rc;
 }
 

@@ -1,9 +1,8 @@
 /* knn.h - exact nearest neighbours: every candidate's product with every query.
  *
  * Candidates are the rows of a vectors or a sparse stream, or a graph's boards (ps_sparse_boards).  Dense
- * rows are scored by matrix products of one fixed shape, padded with zero rows, sparse ones through an inverted
- * index: the score of a query and a candidate is the same number whatever else is asked for in the same call,
- * and for any number of threads.
+ * rows are scored by ps_dots (dots.h), sparse ones through an inverted index: the score of a query and a candidate is the same number whatever else is asked for in the same call, wherever
+ * the two stand, and for any number of threads; equal rows have equal scores.
  */
 #ifndef PS_KNN_H
 #define PS_KNN_H
@@ -25,7 +24,6 @@ typedef struct {
     ps_postings postings;
     float *inverse;      /* cosine: 1 / norm of each row; of a zero row 0 */
     double longest;      /* the largest norm */
-    float *tail;         /* dense: the rows of the last tile, padded with zero rows */
     const char *name;    /* of the stream, for messages */
     char *name_own;
 } ps_knn;

@@ -1,9 +1,9 @@
-/* knn_scan.c - all scores: tiles of matrix products, or an inverted index. */
+/* knn_scan.c - all scores: tiles of dot products, or an inverted index. */
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "gemm.h"
+#include "dots.h"
 #include "knn_inner.h"
 #include "mem.h"
 
@@ -15,12 +15,12 @@ typedef struct {
     size_t blocks, parts, width; /* of queries; of rows; floats of a thread's scores */
     ps_knn_visit visit;
     void *ctx;
-    float *scores, *block; /* of each thread */
+    float *scores; /* of each thread */
     size_t pairs;          /* ps_knn_score */
     const size_t *pair_query;
     const uint64_t *pair_row;
     float *pair_score;
-    float *rows;           /* of each thread: a tile of gathered rows */
+    ps_dots_fn *dots;
 } job;
 
 static size_t block_size(const ps_knn *knn)
@@ -37,22 +37,6 @@ static size_t block_end(const job *w, size_t block)
 static size_t tiles(const ps_knn *knn)
 {
     return (knn->n + KNN_TILE - 1) / KNN_TILE;
-}
-
-/* The block's queries, padded with zero rows. */
-static const float *load_block(const job *w, size_t block, int thread)
-{
-    const size_t d = w->knn->d, first = block * KNN_QUERIES, n = block_end(w, block) - first;
-    float *to = w->block + (size_t)thread * KNN_QUERIES * d;
-    memcpy(to, w->q->dense + first * d, n * d * sizeof *to);
-    memset(to + n * d, 0, (KNN_QUERIES - n) * d * sizeof *to);
-    return to;
-}
-
-/* The one product that gives every dense score. */
-static void product(const ps_knn *knn, const float *queries, const float *rows, size_t stride, float *scores)
-{
-    ps_gemm_one(PS_N, PS_T, KNN_QUERIES, KNN_TILE, knn->d, 1, queries, knn->d, rows, stride, 0, scores, KNN_TILE);
 }
 
 static void leave_out(const job *w, size_t query, uint64_t first, size_t n, float *scores)
@@ -75,16 +59,16 @@ static void show(const job *w, size_t query, size_t part, uint64_t first, size_t
 static int dense_task(void *ctx, size_t task, int thread)
 {
     const job *w = ctx;
-    const size_t block = task / w->parts, part = task % w->parts, all = tiles(w->knn);
-    const float *queries = load_block(w, block, thread);
+    const ps_knn *knn = w->knn;
+    const size_t block = task / w->parts, part = task % w->parts, all = tiles(knn);
+    const size_t begin = block * KNN_QUERIES, end = block_end(w, block), stride = knn_stride(knn);
     float *scores = w->scores + (size_t)thread * w->width;
     for (size_t tile = all * part / w->parts; tile < all * (part + 1) / w->parts; tile++) {
-        size_t stride, first = tile * KNN_TILE;
-        const float *rows = knn_tile(w->knn, tile, &stride);
-        const size_t n = w->knn->n - first < KNN_TILE ? w->knn->n - first : KNN_TILE;
-        product(w->knn, queries, rows, stride, scores);
-        for (size_t i = block * KNN_QUERIES; i < block_end(w, block); i++)
-            show(w, i, part, first, n, scores + (i - block * KNN_QUERIES) * KNN_TILE);
+        const size_t first = tile * KNN_TILE, n = knn->n - first < KNN_TILE ? knn->n - first : KNN_TILE;
+        w->dots(end - begin, n, knn->d, w->q->dense + begin * knn->d, knn->d, ps_vectors_row(&knn->dense, first),
+                stride, scores, KNN_TILE);
+        for (size_t i = begin; i < end; i++)
+            show(w, i, part, first, n, scores + (i - begin) * KNN_TILE);
     }
     return 0;
 }
@@ -121,23 +105,14 @@ size_t ps_knn_parts(const ps_knn *knn, size_t queries, size_t k, int threads)
     return want > 0 ? want : 1;
 }
 
-static int make_scratch(job *w, int threads, int gather)
+static int make_scratch(job *w, int threads)
 {
     const ps_knn *knn = w->knn;
-    const size_t t = (size_t)threads;
     w->blocks = (w->q->n + block_size(knn) - 1) / block_size(knn);
     w->width = knn->is_sparse ? (knn->n + 15) / 16 * 16 : (size_t)KNN_QUERIES * KNN_TILE;
-    w->scores = ps_aligned(t * w->width, sizeof *w->scores);
-    w->block = knn->is_sparse ? NULL : ps_aligned(t * KNN_QUERIES * knn->d, sizeof *w->block);
-    w->rows = knn->is_sparse || !gather ? NULL : ps_aligned(t * KNN_TILE * knn->d, sizeof *w->rows);
-    return w->scores && (knn->is_sparse || (w->block && (w->rows || !gather))) ? 0 : PS_EMEM;
-}
-
-static void free_scratch(job *w)
-{
-    free(w->scores);
-    free(w->block);
-    free(w->rows);
+    w->scores = ps_aligned((size_t)threads * w->width, sizeof *w->scores);
+    w->dots = ps_dots();
+    return w->scores ? 0 : PS_EMEM;
 }
 
 int ps_knn_scan(const ps_knn *knn, const ps_knn_queries *q, ps_pool *pool, size_t parts, ps_knn_visit visit, void *ctx)
@@ -145,10 +120,10 @@ int ps_knn_scan(const ps_knn *knn, const ps_knn_queries *q, ps_pool *pool, size_
     job w = {.knn = knn, .q = q, .parts = parts, .visit = visit, .ctx = ctx};
     if (q->n == 0 || knn->n == 0)
         return 0;
-    int rc = make_scratch(&w, ps_pool_threads(pool), 0);
+    int rc = make_scratch(&w, ps_pool_threads(pool));
     if (rc == 0)
         rc = ps_pool_run(pool, w.blocks * parts, knn->is_sparse ? sparse_task : dense_task, &w);
-    free_scratch(&w);
+    free(w.scores);
     return rc;
 }
 
@@ -173,22 +148,17 @@ static float finish(const ps_knn *knn, float score, uint64_t row)
     return knn->cosine ? score * knn->inverse[row] : score;
 }
 
-/* Gathers the rows of the block's pairs into tiles and takes the scan's product of them. */
 static int dense_pairs(void *ctx, size_t block, int thread)
 {
     const job *w = ctx;
-    const size_t d = w->knn->d, end = pairs_from(w, block_end(w, block));
-    const float *queries = load_block(w, block, thread);
-    float *scores = w->scores + (size_t)thread * w->width, *rows = w->rows + (size_t)thread * KNN_TILE * d;
-    for (size_t first = pairs_from(w, block * KNN_QUERIES); first < end; first += KNN_TILE) {
-        const size_t n = end - first < KNN_TILE ? end - first : KNN_TILE;
-        for (size_t i = 0; i < n; i++)
-            memcpy(rows + i * d, ps_vectors_row(&w->knn->dense, w->pair_row[first + i]), d * sizeof *rows);
-        product(w->knn, queries, rows, d, scores);
-        for (size_t i = 0; i < n; i++) {
-            size_t query = w->pair_query[first + i] - block * KNN_QUERIES;
-            w->pair_score[first + i] = finish(w->knn, scores[query * KNN_TILE + i], w->pair_row[first + i]);
-        }
+    const ps_knn *knn = w->knn;
+    (void)thread;
+    const size_t end = pairs_from(w, block_end(w, block));
+    for (size_t i = pairs_from(w, block * KNN_QUERIES); i < end; i++) {
+        float score;
+        w->dots(1, 1, knn->d, w->q->dense + w->pair_query[i] * knn->d, knn->d,
+                ps_vectors_row(&knn->dense, w->pair_row[i]), knn->d, &score, 1);
+        w->pair_score[i] = finish(knn, score, w->pair_row[i]);
     }
     return 0;
 }
@@ -212,9 +182,9 @@ int ps_knn_score(const ps_knn *knn, const ps_knn_queries *q, ps_pool *pool, size
     job w = {.knn = knn, .q = q, .pairs = n, .pair_query = query, .pair_row = row, .pair_score = score};
     if (n == 0)
         return 0;
-    int rc = make_scratch(&w, ps_pool_threads(pool), 1);
+    int rc = make_scratch(&w, ps_pool_threads(pool));
     if (rc == 0)
         rc = ps_pool_run(pool, w.blocks, knn->is_sparse ? sparse_pairs : dense_pairs, &w);
-    free_scratch(&w);
+    free(w.scores);
     return rc;
 }
