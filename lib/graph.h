@@ -53,7 +53,7 @@ void ps_graph_close(ps_graph *g);
 /* Reads the whole file: every section's CRC and the fingerprint. */
 PS_MUST_USE int ps_graph_verify(const ps_graph *g);
 
-/* The same and the structure: offsets ascending, neighbours in range and sorted, both directions the same
+/* The same and the structure: nothing between or behind the sections, offsets ascending, neighbours in range and sorted, both directions the same
  * edges, names found by their own lookup. */
 PS_MUST_USE int ps_graph_check(const ps_graph *g);
 

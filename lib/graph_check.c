@@ -88,6 +88,23 @@ static uint64_t section_bytes(const ps_graph *g, uint32_t id)
     return 0;
 }
 
+/* No CRC covers what lies between the sections: it is zero, and nothing follows the last one. */
+static int check_gaps(const ps_graph *g)
+{
+    const uint8_t *p = g->blob.data;
+    uint64_t at = ps_get32(p + 12);
+    for (int i = 0; i < ps_get16(p + 10); i++) {
+        ps_section s = ps_section_decode(p + PS_GRAPH_HEAD + i * PS_GRAPH_ENTRY);
+        if (s.offset < at)
+            return bad(g, "byte", s.offset, "a section begins inside the one before");
+        for (; at < s.offset; at++)
+            if (p[at])
+                return bad(g, "byte", at, "not zero between two sections: the data is damaged");
+        at = s.offset + s.bytes;
+    }
+    return at == g->blob.size ? 0 : bad(g, "byte", at, "something follows the last section");
+}
+
 int ps_graph_verify(const ps_graph *g)
 {
     return check_crcs(g);
@@ -96,6 +113,8 @@ int ps_graph_verify(const ps_graph *g)
 int ps_graph_check(const ps_graph *g)
 {
     int rc = ps_graph_verify(g);
+    if (rc == 0)
+        rc = check_gaps(g);
     if (rc == 0)
         rc = check_side(g, &g->items, g->boards.nodes, "item");
     if (rc == 0)

@@ -171,6 +171,11 @@ long ps_head_length(const uint8_t *p, const char *name, uint64_t offset)
     return (long)len;
 }
 
+static int has_dimension(ps_kind kind)
+{
+    return kind == PS_WALKS || kind == PS_NEIGHBOURS || kind == PS_VECTORS || kind == PS_SPARSE || kind == PS_HITS;
+}
+
 int ps_head_decode(ps_head *h, const uint8_t *p, size_t len, const char *name, uint64_t offset)
 {
     static const uint8_t zero[4];
@@ -200,6 +205,8 @@ int ps_head_decode(ps_head *h, const uint8_t *p, size_t len, const char *name, u
         return bad(name, offset + 12, PS_EDATA, "bad header: node numbers of neither 4 nor 8 bytes");
     if (h->qspace >= PS_SPACE_END || h->nspace >= PS_SPACE_END)
         return bad(name, offset + 13, PS_EDATA, "bad header: node space");
+    if (h->dim && !has_dimension(h->kind))
+        return bad(name, offset + 20, PS_EDATA, "bad header: a dimension where the kind has none");
     if (ps_head_size(h) < 0 || h->size != ps_get32(p + 16))
         return bad(name, offset + 16, PS_EDATA, "bad header: the record size does not follow from the shape");
     if (text > len - PS_REC_HEAD)

@@ -9,8 +9,8 @@
 
 enum { MAGIC = 8 };
 
-/* Copies the rest of the input to memory that has a path. */
-static int spool(ps_view_input *v, const char *name)
+/* Copies the rest of the input to memory that has a path; it takes the place of standard input. */
+static int spool(ps_view_input *v, const char *name, int is_stdin)
 {
     v->fd = memfd_create("psgraph", MFD_CLOEXEC);
     if (v->fd < 0)
@@ -18,6 +18,10 @@ static int spool(ps_view_input *v, const char *name)
     for (;;) {
         const uint8_t *p;
         long n = ps_in_peek(v->in, &p, 1);
+        if (n == 0 && is_stdin && (lseek(v->fd, 0, SEEK_SET) < 0 || dup2(v->fd, STDIN_FILENO) < 0))
+            return ps_fail(PS_ESYS, "%s: cannot keep a pipe in memory", name);
+        if (n <= 0 && is_stdin)
+            return (int)n;
         if (n <= 0) {
             snprintf(v->spool, sizeof v->spool, "/dev/fd/%d", v->fd);
             v->path = v->spool;
@@ -44,7 +48,7 @@ static int rewind_input(ps_view_input *v, const char *path, off_t begin)
     else if (!is_stdin && stat(path, &st) == 0 && S_ISREG(st.st_mode))
         v->path = path;
     else
-        rc = spool(v, ps_in_name(v->in));
+        rc = spool(v, ps_in_name(v->in), is_stdin);
     ps_in_close(v->in);
     v->in = NULL;
     return rc;

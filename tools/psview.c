@@ -6,12 +6,12 @@
 #include "tool.h"
 #include "view.h"
 
-#define ELEMENTS "f32|f16|bf16|i8"
 #define KINDS "edges|ids|walks|visits|neighbours|pairs|vectors|sparse|hits"
 
 typedef struct {
     ps_common common;
-    const char *graph_path, *kind, *elem;
+    const char *graph_path, *kind;
+    int elem; /* a ps_elem; PS_ELEM_NONE: as they are */
     int head, check, count, json, npy, wide, edges, raw, sort, text, skip_unknown, bias;
     int first_space, other_space; /* 0: the usual ones of the kind, else a ps_space + 1 */
     int64_t skip, take, dim, width;
@@ -297,7 +297,7 @@ static void make_note(options *o)
     if (o->take)
         p += snprintf(p, (size_t)(end - p), " take=%lld", (long long)o->take);
     if (o->elem)
-        snprintf(p, (size_t)(end - p), " elem=%s", o->elem);
+        snprintf(p, (size_t)(end - p), " elem=%s", ps_elem_name((ps_elem)o->elem));
 }
 
 static int check_options(const options *o)
@@ -312,8 +312,6 @@ static int check_options(const options *o)
         return ps_usage_error("-J is another form of text");
     if (o->npy && o->elem)
         return ps_usage_error("--npy writes f32: -E does not go with it");
-    if (o->elem && !ps_elem_of(o->elem))
-        return ps_usage_error("-E (--elem): '%s' is none of %s", o->elem, ELEMENTS);
     if (o->width != 4 && o->width != 8)
         return ps_usage_error("--width: numbers have 4 or 8 bytes");
     return 0;
@@ -324,7 +322,7 @@ static int run(options *o, ps_out *out, char **files, int n)
     ps_flow flow = {.out = out};
     flow.o = (ps_flow_options){.graph = o->g, .wide = o->wide, .sort = o->sort, .skip = (uint64_t)o->skip,
                                .take = (uint64_t)o->take, .note = o->note,
-                               .elem = o->elem ? ps_elem_of(o->elem) : PS_ELEM_NONE};
+                               .elem = (ps_elem)o->elem};
     flow.o.form = o->raw || o->text ? PS_FORM_RECORDS : o->npy ? PS_FORM_NPY : o->count ? PS_FORM_COUNT
                 : o->json ? PS_FORM_JSON : PS_FORM_TEXT;
     int rc = o->text ? load_all(o, &flow, files, n) : 0;
@@ -373,7 +371,7 @@ int main(int argc, char **argv)
         {0, "npy", NULL, PS_OPT_FLAG, &o.npy, 0, 0, "vectors as a NumPy file, row by row", NULL},
         {0, "raw", NULL, PS_OPT_FLAG, &o.raw, 0, 0, "records, not text: cat with a check", NULL},
         {'S', "sort", NULL, PS_OPT_FLAG, &o.sort, 0, 0, "in the order of the first number, then the second", NULL},
-        {'E', "elem", "TYPE", PS_OPT_STR, &o.elem, 0, 0, "convert vectors: " ELEMENTS, NULL},
+        {'E', "element", "TYPE", PS_OPT_CHOICE, &o.elem, 0, 0, "element type of vectors", "same|f32|f16|bf16|i8"},
         {0, "skip", "N", PS_OPT_INT, &o.skip, 0, 9e15, "leave out the first N records", NULL},
         {0, "take", "N", PS_OPT_INT, &o.take, 0, 9e15, "at most N records (0: all)", NULL},
         {'t', "text", NULL, PS_OPT_FLAG, &o.text, 0, 0, "the other way: text in, records out", NULL},
