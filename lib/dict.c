@@ -15,8 +15,8 @@ uint64_t ps_name_hash(ps_str name)
     return ps_mix64(h);
 }
 
-uint64_t ps_name_lookup(const uint32_t *hash, uint64_t slots, const uint64_t *off, const char *text, uint64_t n,
-                        ps_str name)
+uint64_t ps_name_lookup(const uint32_t *hash, uint64_t slots, const uint64_t *off, const char *text, uint64_t bytes,
+                        uint64_t n, ps_str name)
 {
     uint64_t at = ps_name_hash(name);
     for (uint64_t probe = 0; probe < slots; probe++, at++) {
@@ -24,7 +24,8 @@ uint64_t ps_name_lookup(const uint32_t *hash, uint64_t slots, const uint64_t *of
         if (u == 0 || u > n)
             return PS_NONE;
         u--;
-        if (off[u + 1] - off[u] == name.len && memcmp(text + off[u], name.s, name.len) == 0)
+        if (off[u + 1] - off[u] == name.len && off[u] <= bytes && name.len <= bytes - off[u] &&
+            memcmp(text + off[u], name.s, name.len) == 0)
             return u;
     }
     return PS_NONE;
@@ -32,7 +33,7 @@ uint64_t ps_name_lookup(const uint32_t *hash, uint64_t slots, const uint64_t *of
 
 uint64_t ps_dict_find(const ps_dict *d, ps_str name)
 {
-    return ps_name_lookup(d->hash, d->slots, d->off, d->text, d->n, name);
+    return ps_name_lookup(d->hash, d->slots, d->off, d->text, d->n ? d->off[d->n] : 0, d->n, name);
 }
 
 static void enter(uint32_t *hash, uint64_t slots, ps_str name, uint64_t number)

@@ -23,9 +23,10 @@ uint64_t ps_dict_find(const ps_dict *d, ps_str name);
 /* The same, adding it at the end if it is new. */
 PS_MUST_USE int ps_dict_add(ps_dict *d, ps_str name, uint64_t *number);
 
-/* The lookup that dictionary and graph file share: psgraph(5), "Names". */
+/* The lookup that dictionary and graph file share: psgraph(5), "Names".  Offsets beyond the text's `bytes` are
+ * no match: those of a large graph file are believed only so far. */
 uint64_t ps_name_hash(ps_str name);
-uint64_t ps_name_lookup(const uint32_t *hash, uint64_t slots, const uint64_t *off, const char *text, uint64_t n,
-                        ps_str name);
+uint64_t ps_name_lookup(const uint32_t *hash, uint64_t slots, const uint64_t *off, const char *text, uint64_t bytes,
+                        uint64_t n, ps_str name);
 
 #endif

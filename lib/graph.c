@@ -55,6 +55,10 @@ static int attach(ps_graph *g, const ps_section *s, uint64_t at)
         return ps_fail(PS_EDATA, "%s: byte %llu: the section '%s' has an impossible length", g->name,
                        (unsigned long long)at, ps_section_name(s->id));
     *t.to = g->blob.data + s->offset;
+    if (s->id == PS_SEC_ITEM_NAMES)
+        g->item_names.bytes = s->bytes;
+    if (s->id == PS_SEC_BOARD_NAMES)
+        g->board_names.bytes = s->bytes;
     if (s->id == PS_SEC_ITEM_HASH)
         g->item_names.slots = s->bytes / 4;
     if (s->id == PS_SEC_BOARD_HASH)
@@ -164,7 +168,7 @@ uint64_t ps_graph_find(const ps_graph *g, ps_space space, ps_str name)
     const ps_side *side = space == PS_BOARDS ? &g->boards : &g->items;
     uint64_t u;
     if (names->n > 0)
-        return ps_name_lookup(names->hash, names->slots, names->off, names->text, names->n, name);
+        return ps_name_lookup(names->hash, names->slots, names->off, names->text, names->bytes, names->n, name);
     return ps_text_u64(name, &u) == 0 && u < side->nodes ? u : PS_NONE;
 }
 
@@ -174,7 +178,7 @@ ps_str ps_graph_name(const ps_graph *g, ps_space space, uint64_t u, char buf[32]
     const ps_side *side = space == PS_BOARDS ? &g->boards : &g->items;
     if (space == PS_PLAIN || (u < side->nodes && names->n == 0))
         snprintf(buf, 32, "%llu", (unsigned long long)u);
-    else if (u >= side->nodes || names->off[u + 1] < names->off[u])
+    else if (u >= side->nodes || names->off[u + 1] < names->off[u] || names->off[u + 1] > names->bytes)
         snprintf(buf, 32, "?%llu", (unsigned long long)u);
     else
         return (ps_str){names->text + names->off[u], names->off[u + 1] - names->off[u]};

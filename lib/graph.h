@@ -27,6 +27,7 @@ typedef struct {
     uint64_t n;
     const uint64_t *off;  /* n + 1; name i is text[off[i]] .. text[off[i+1] - 1] */
     const char *text;
+    uint64_t bytes;       /* of text */
     const uint32_t *hash; /* open addressing, `slots` entries of number + 1, 0: empty */
     uint64_t slots;       /* a power of two */
 } ps_names;

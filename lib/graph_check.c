@@ -65,25 +65,14 @@ static int check_both_ways(const ps_graph *g)
     return rc;
 }
 
-static int check_names(const ps_graph *g, const ps_names *names, ps_space space, uint64_t bytes)
+static int check_names(const ps_graph *g, const ps_names *names, ps_space space)
 {
     for (uint64_t u = 0; u < names->n; u++) {
-        if (names->off[u + 1] < names->off[u] || names->off[u + 1] > bytes)
+        if (names->off[u + 1] < names->off[u] || names->off[u + 1] > names->bytes)
             return bad(g, "name of node", u, "outside the names");
         ps_str name = {names->text + names->off[u], names->off[u + 1] - names->off[u]};
         if (ps_graph_find(g, space, name) != u)
             return bad(g, "name of node", u, "its own lookup does not find it");
-    }
-    return 0;
-}
-
-static uint64_t section_bytes(const ps_graph *g, uint32_t id)
-{
-    const uint8_t *p = g->blob.data;
-    for (int i = 0; i < ps_get16(p + 10); i++) {
-        ps_section s = ps_section_decode(p + PS_GRAPH_HEAD + i * PS_GRAPH_ENTRY);
-        if (s.id == id)
-            return s.bytes;
     }
     return 0;
 }
@@ -122,8 +111,8 @@ int ps_graph_check(const ps_graph *g)
     if (rc == 0)
         rc = check_both_ways(g);
     if (rc == 0)
-        rc = check_names(g, &g->item_names, PS_ITEMS, section_bytes(g, PS_SEC_ITEM_NAMES));
+        rc = check_names(g, &g->item_names, PS_ITEMS);
     if (rc == 0)
-        rc = check_names(g, &g->board_names, PS_BOARDS, section_bytes(g, PS_SEC_BOARD_NAMES));
+        rc = check_names(g, &g->board_names, PS_BOARDS);
     return rc;
 }
