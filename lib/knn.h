@@ -55,8 +55,9 @@ typedef struct {
     float *value;
     size_t *skip_off;
     uint64_t *skip;
+    float *scale;  /* its products are multiplied by: 1, for cosines 1 / norm */
     double weight; /* of the query being made */
-    size_t cap[6];
+    size_t cap[7];
 } ps_knn_queries;
 
 /* A query is made by begin, one or more adds, leave_outs, end.  Its vector is the weighted mean of the rows

@@ -19,6 +19,7 @@ void ps_knn_queries_free(ps_knn_queries *q)
     free(q->value);
     free(q->skip_off);
     free(q->skip);
+    free(q->scale);
     *q = (ps_knn_queries){0};
 }
 
@@ -43,7 +44,8 @@ int ps_knn_suits(const ps_knn *knn, const ps_knn *from)
 int ps_knn_begin(ps_knn_queries *q, const ps_knn *knn)
 {
     q->weight = 0;
-    if (ps_grow(&q->skip_off, &q->cap[0], q->n + 2, sizeof *q->skip_off) < 0)
+    if (ps_grow(&q->skip_off, &q->cap[0], q->n + 2, sizeof *q->skip_off) < 0 ||
+        ps_grow(&q->scale, &q->cap[6], q->n + 1, sizeof *q->scale) < 0)
         return PS_EMEM;
     if (knn->is_sparse) {
         if (ps_grow(&q->off, &q->cap[1], q->n + 2, sizeof *q->off) < 0)
@@ -163,7 +165,6 @@ int ps_knn_end(ps_knn_queries *q, const ps_knn *knn)
     double norm = sqrt(squares);
     if (!(norm * knn->longest < FLT_MAX))
         return ps_fail(PS_EDATA, "a query so long (%g) that products with %s overflow", norm, knn->name);
-    for (size_t i = 0; i < n && knn->cosine && norm > 0; i++)
-        x[i] = (float)(x[i] / norm);
+    q->scale[q->n - 1] = !knn->cosine ? 1 : norm > FLT_MIN ? (float)(1 / norm) : 0;
     return 0;
 }

@@ -47,11 +47,16 @@ static void leave_out(const job *w, size_t query, uint64_t first, size_t n, floa
             scores[q->skip[i] - first] = -INFINITY;
 }
 
+static inline float cosine(const job *w, size_t query, uint64_t row, float product)
+{
+    return product * w->q->scale[query] * w->knn->inverse[row];
+}
+
 static void show(const job *w, size_t query, size_t part, uint64_t first, size_t n, float *scores)
 {
     if (w->knn->cosine)
         for (size_t i = 0; i < n; i++)
-            scores[i] *= w->knn->inverse[first + i];
+            scores[i] = cosine(w, query, first + i, scores[i]);
     leave_out(w, query, first, n, scores);
     w->visit(w->ctx, query, part, first, n, scores);
 }
@@ -143,11 +148,6 @@ static size_t pairs_from(const job *w, size_t query)
     return lo;
 }
 
-static float finish(const ps_knn *knn, float score, uint64_t row)
-{
-    return knn->cosine ? score * knn->inverse[row] : score;
-}
-
 static int dense_pairs(void *ctx, size_t block, int thread)
 {
     const job *w = ctx;
@@ -158,7 +158,7 @@ static int dense_pairs(void *ctx, size_t block, int thread)
         float score;
         w->dots(1, 1, knn->d, w->q->dense + w->pair_query[i] * knn->d, knn->d,
                 ps_vectors_row(&knn->dense, w->pair_row[i]), knn->d, &score, 1);
-        w->pair_score[i] = finish(knn, score, w->pair_row[i]);
+        w->pair_score[i] = knn->cosine ? cosine(w, w->pair_query[i], w->pair_row[i], score) : score;
     }
     return 0;
 }
@@ -170,8 +170,10 @@ static int sparse_pairs(void *ctx, size_t block, int thread)
     while (at < end) {
         const size_t query = w->pair_query[at];
         const float *scores = sparse_scores(w, query, thread);
-        for (; at < end && w->pair_query[at] == query; at++)
-            w->pair_score[at] = finish(w->knn, scores[w->pair_row[at]], w->pair_row[at]);
+        for (; at < end && w->pair_query[at] == query; at++) {
+            const uint64_t row = w->pair_row[at];
+            w->pair_score[at] = w->knn->cosine ? cosine(w, query, row, scores[row]) : scores[row];
+        }
     }
     return 0;
 }
