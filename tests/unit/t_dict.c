@@ -65,13 +65,13 @@ static void test_table(void)
 {
     static const uint64_t off[] = {0, 1, 2, 3}, pair[] = {0, 2, 4};
     static const uint32_t full[] = {1, 2, 1, 2}, beyond[] = {3, 3, 3, 3}, one[] = {1}, both[] = {1, 2, 1, 2};
-    CHECK(ps_name_lookup(full, 4, off, "xyz", 2, str("z")) == PS_NONE);
-    CHECK(ps_name_lookup(full, 4, off, "xyz", 2, str("y")) == 1);
-    CHECK(ps_name_lookup(beyond, 4, off, "xyz", 2, str("z")) == PS_NONE);
-    CHECK(ps_name_lookup(NULL, 0, NULL, NULL, 0, str("x")) == PS_NONE);
-    CHECK(ps_name_lookup(one, 1, pair, "xyxz", 2, str("x")) == PS_NONE);
-    CHECK(ps_name_lookup(one, 1, pair, "xyxz", 2, str("xyx")) == PS_NONE);
-    CHECK(ps_name_lookup(both, 4, pair, "xyxz", 2, str("xz")) == 1);
+    CHECK(ps_name_lookup(full, 4, off, "xyz", 3, 2, str("z")) == PS_NONE);
+    CHECK(ps_name_lookup(full, 4, off, "xyz", 3, 2, str("y")) == 1);
+    CHECK(ps_name_lookup(beyond, 4, off, "xyz", 3, 2, str("z")) == PS_NONE);
+    CHECK(ps_name_lookup(NULL, 0, NULL, NULL, 0, 0, str("x")) == PS_NONE);
+    CHECK(ps_name_lookup(one, 1, pair, "xyxz", 4, 2, str("x")) == PS_NONE);
+    CHECK(ps_name_lookup(one, 1, pair, "xyxz", 4, 2, str("xyx")) == PS_NONE);
+    CHECK(ps_name_lookup(both, 4, pair, "xyxz", 4, 2, str("xz")) == 1);
 }
 
 int main(void)
