@@ -113,7 +113,8 @@ bench: all
 # ---- the source ----
 lint:
 	! mandoc -T lint -W style $(PAGES) 2>/dev/null | grep -v 'referenced manual not found'
-	clang-tidy --quiet $(SOURCES) -- -std=gnu11 -D_GNU_SOURCE -Ilib -Ikernels -Itests/unit
+	printf '%s\n' $(SOURCES) | xargs -P $$(nproc) -I FILE \
+		clang-tidy --quiet FILE -- -std=gnu11 -D_GNU_SOURCE -DPS_OPENBLAS -Ilib -Ikernels -Itests/unit
 format:
 	clang-format -i $(SOURCES) $(HEADERS)
 
