@@ -1,7 +1,8 @@
 """What the cases of psknn and pseval share: brute force over plain lists, written anew from the manual pages with
 the standard library only, so that nothing is compared with itself.
 
-  knn_check.py vectors OUT N D SEED [bias|gaps|big]   small whole numbers as elements: dot products are exact, ties many
+  knn_check.py vectors OUT N D SEED [bias|gaps|free]  small whole numbers as elements: dot products are exact, ties many;
+                                                      free: normally distributed ones
   knn_check.py sparse OUT VECTORS                     the same numbers as a sparse stream
   knn_check.py ids|pairs OUT NUMBER...                records (pairs: query positive weight ...)
   knn_check.py show FILE                              prints a stream's records
@@ -48,8 +49,8 @@ def read(path):
     return kind, data[15], list(struct.iter_unpack("<" + form, body))
 
 
-def vectors(path, cosine=False, dense=False):
-    """item -> elements, and a function of two items' scores."""
+def vectors(path, cosine=False, dense=False, items=()):
+    """item -> elements (items: those that are there in any case), and a function of two items' scores."""
     kind, flags, rows = read(path)
     if kind == "sparse":
         table = defaultdict(dict)
@@ -57,6 +58,7 @@ def vectors(path, cosine=False, dense=False):
             table[item][index] = value
         dim = 1 + max(i for r in table.values() for i in r)
         table = {u: [r.get(i, 0.0) for i in range(dim)] for u, r in table.items()}
+        table.update({u: [0.0] * dim for u in items if u not in table})
     else:
         table = {r[0]: list(r[1:]) for r in rows}
     plain = {u: (x[:-1] if flags & 1 else x) for u, x in table.items()}
@@ -123,7 +125,7 @@ def ranks(path, pairs, n, cosine):
             else:
                 out.append(1.0 + listed.index(p) if p in listed else (len(listed) + n) / 2)
         return out, {q: [i for i, _ in lists[q] if i != q] for q, _ in pairs if q in lists}
-    table, score = vectors(path, cosine)
+    table, score = vectors(path, cosine, items=range(n) if kind == "sparse" else ())
     out, lists = [], {}
     for q, p in pairs:
         if q not in table or p not in table:
@@ -241,8 +243,8 @@ def make_vectors(path, n, d, seed, how=""):
     rows = []
     for u in range(n):
         x = [float(r.randint(-3, 3)) if r.random() < 0.4 else 0.0 for _ in range(d)]
-        if how == "big":
-            x = [v * 1e19 for v in x]
+        if how == "free":
+            x = [r.gauss(0, 1) for _ in range(d)]
         if not (how == "gaps" and u % 7 == 3):
             rows.append([u] + x)
     write(path, "vectors", d, "I%df" % d, rows, 1, 1 if how == "bias" else 0)
