@@ -66,7 +66,7 @@ psview v.psm | grep -o 'epoch=.*' >log
 [ "$(wc -l <log)" -lt 8 ] || fail "patience 1 did not stop a rate of .2: $(cat log)"
 best=$(grep best log | tail -n 1 | sed 's/.*mrr=\([0-9.]*\).*/\1/')
 psembed -m v.psm -n n.psr <x.psr >z.psr
-got=$(pseval -g g.psg -t -p valid.tsv -x z.psr -J | sed 's/.*"scaled-mrr": *\([0-9.]*\).*/\1/')
+got=$(pseval -g g.psg -t -p valid.tsv -x z.psr -J | grep -o '"scaled-mrr": [0-9.]*' | sed -n '1s/.* //p')
 awk -v a="$best" -v b="$got" 'BEGIN {exit !(a - b < 1e-4 && b - a < 1e-4)}' ||
     fail "validation score of the best epoch: $best in the log, $got by pseval"
 
