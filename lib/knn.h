@@ -55,9 +55,10 @@ typedef struct {
     float *value;
     size_t *skip_off;
     uint64_t *skip;
-    float *scale;  /* its products are multiplied by: 1, for cosines 1 / norm */
-    double weight; /* of the query being made */
-    size_t cap[7];
+    float *scale;    /* what its products are multiplied by: 1, for cosines 1 / norm */
+    size_t *members; /* rows that were added to it; one with none finds nothing */
+    double weight;   /* of the query being made */
+    size_t cap[8];
 } ps_knn_queries;
 
 /* A query is made by begin, one or more adds, leave_outs, end.  Its vector is the weighted mean of the rows

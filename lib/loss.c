@@ -170,7 +170,7 @@ static void one_pair(const job *g, uint32_t j)
     ps_real own = ps_vec()->dot(l->d, q, l->p + (size_t)j * l->d) + bias(g, b->positive_row[j]);
     column_set c[3] = {
         {N, b->negative, b->negative_row, l->sn + (size_t)j * N, NULL, b->log_shared},
-        {H, b->hard_item ? b->hard_item + (size_t)j * H : NULL, b->hard_row ? b->hard_row + (size_t)j * H : NULL,
+        {H, H ? b->hard_item + (size_t)j * H : NULL, H ? b->hard_row + (size_t)j * H : NULL,
          l->sh + (size_t)j * H, NULL, 0},
         {b->pairs, b->positive, b->positive_row, l->sp + (size_t)j * b->pairs, b->log_bq, 0},
     };

@@ -71,6 +71,7 @@ static int write_embeddings(const options *o, ps_embedding *e)
         rc = ps_out_close(out);
     else if (out)
         ps_out_abort(out);
+    e->ctx = NULL;
     free(s.record);
     ps_head_free(&s.head);
     return rc;
@@ -91,9 +92,13 @@ static int embed(const options *o)
         rc = PS_EMEM;
     if (rc == 0 && model.shape.layers && !o->neighbours)
         ps_warn("no neighbourhoods (-n): every item is embedded from its features alone");
+    ps_embedding e = {.model = &model,
+                      .x = &x,
+                      .neighbours = o->neighbours ? &n : NULL,
+                      .skip_missing = o->skip_missing,
+                      .pool = pool};
     if (rc == 0)
-        rc = write_embeddings(o, &(ps_embedding){.model = &model, .x = &x, .neighbours = o->neighbours ? &n : NULL,
-                                                 .skip_missing = o->skip_missing, .pool = pool});
+        rc = write_embeddings(o, &e);
     ps_pool_free(pool);
     ps_neighbours_close(&n);
     ps_vectors_close(&x);
