@@ -117,12 +117,20 @@ static void add_slabs(const job *g, size_t slabs)
         }
 }
 
+static _Thread_local double operations;
+
+double ps_gemm_operations(void)
+{
+    return operations;
+}
+
 void ps_gemm(ps_pool *pool, ps_trans ta, ps_trans tb, size_t m, size_t n, size_t k, ps_real alpha, const ps_real *a,
              size_t lda, const ps_real *b, size_t ldb, ps_real beta, ps_real *c, size_t ldc)
 {
     size_t tm = m < TILE_M ? m : TILE_M, tn = n < TILE_N ? n : TILE_N, least = k < 2 * SLAB ? TILE_MIN : TILE_MIN_LONG;
     if (m == 0 || n == 0)
         return;
+    operations += 2 * (double)m * (double)n * (double)k;
     while (parts(m, tm) * parts(n, tn) < TASKS_WANTED && (tm > least || tn > least)) {
         if (tm >= tn)
             tm = (tm + 1) / 2;

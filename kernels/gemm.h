@@ -24,6 +24,9 @@ void ps_gemm(ps_pool *pool, ps_trans ta, ps_trans tb, size_t m, size_t n, size_t
 void ps_gemm_plain(ps_trans ta, ps_trans tb, size_t m, size_t n, size_t k, ps_real alpha, const ps_real *a, size_t lda,
                    const ps_real *b, size_t ldb, ps_real beta, ps_real *c, size_t ldc);
 
+/* Operations (2 m n k) of all ps_gemm of the calling thread so far. */
+double ps_gemm_operations(void);
+
 /* "OpenBLAS ..." with the kernels it chose, or "plain C". */
 const char *ps_gemm_backend(void);
 

@@ -28,8 +28,12 @@ typedef struct {
     /* Convolve's ReLU(. + bias) on rows of n at distance ld: y = max(0, y + bias). */
     void (*bias_relu)(size_t rows, size_t n, ps_real *y, size_t ld, const ps_real *bias);
 
-    /* Its gradient: dy = 0 where the ReLU's output y was 0. */
-    void (*relu_grad)(size_t n, ps_real *dy, const ps_real *y);
+    /* Its gradient: dy = 0 where the ReLU's output y was 0; the bias's: sum += dy. */
+    void (*relu_grad)(size_t n, ps_real *dy, const ps_real *y, ps_real *sum);
+
+    /* The same through z = y / |y|, from dz in dy: dy = scale (dy - along z) where z > 0, else 0; sum += dy.
+     * along = z . dz, scale = 1 / |y|. */
+    void (*unit_relu_grad)(size_t n, ps_real *dy, const ps_real *z, ps_real along, ps_real scale, ps_real *sum);
 
     /* Importance pooling: out[0..n-1] = sum over t < count of weight[t] * base[index[t] * ld + .]. */
     void (*pool_sum)(size_t n, size_t count, const uint32_t *index, const ps_real *weight, const ps_real *base,

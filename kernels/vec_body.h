@@ -39,10 +39,22 @@ static void bias_relu(size_t rows, size_t n, ps_real *restrict y, size_t ld, con
         }
 }
 
-static void relu_grad(size_t n, ps_real *restrict dy, const ps_real *restrict y)
+static void relu_grad(size_t n, ps_real *restrict dy, const ps_real *restrict y, ps_real *restrict sum)
 {
-    for (size_t i = 0; i < n; i++)
+    for (size_t i = 0; i < n; i++) {
         dy[i] = y[i] > 0 ? dy[i] : 0;
+        sum[i] += dy[i];
+    }
+}
+
+static void unit_relu_grad(size_t n, ps_real *restrict dy, const ps_real *restrict z, ps_real along, ps_real scale_by,
+                           ps_real *restrict sum)
+{
+    for (size_t i = 0; i < n; i++) {
+        ps_real d = scale_by * (dy[i] - along * z[i]);
+        dy[i] = z[i] > 0 ? d : 0;
+        sum[i] += dy[i];
+    }
 }
 
 static void pool_sum(size_t n, size_t count, const uint32_t *index, const ps_real *weight, const ps_real *base,
@@ -105,5 +117,6 @@ static void sgd(size_t n, ps_real *restrict p, const ps_real *restrict g, ps_rea
 
 extern const ps_vec_ops NAME(PS_VEC_ISA);
 const ps_vec_ops NAME(PS_VEC_ISA) = {
-    STRING(PS_VEC_ISA), dot, axpy, scale, bias_relu, relu_grad, pool_sum, pool_max, adam, sgd,
+    STRING(PS_VEC_ISA), dot, axpy, scale, bias_relu, relu_grad, unit_relu_grad,
+    pool_sum, pool_max, adam, sgd,
 };

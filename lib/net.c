@@ -25,8 +25,8 @@ void ps_net_free(ps_net *net)
         free(net->layer[k].norm);
         free(net->layer[k].arg);
     }
-    ps_real *const all[] = {net->r,  net->z,     net->norm,  net->beta,    net->dr,
-                            net->dy, net->dh[0], net->dh[1], net->dpooled, net->dp};
+    ps_real *const all[] = {net->r,  net->z,     net->norm,  net->beta, net->dr,
+                            net->dy, net->dh[0], net->dh[1], net->sums, net->scratch};
     for (size_t i = 0; i < sizeof all / sizeof *all; i++)
         free(all[i]);
     memset(net, 0, sizeof *net);
@@ -39,38 +39,40 @@ int ps_net_room(ps_real **array, size_t *cap, size_t rows, size_t cols)
 
 /* ---- rows ---- */
 
-enum { ROWS = 128, COLUMNS = 32 };
+enum { ROWS = 128 };
+
+size_t ps_rows_blocks(size_t n)
+{
+    return (n + ROWS - 1) / ROWS;
+}
 
 static int rows_task(void *ctx, size_t task, int thread)
 {
     const ps_rows *job = ctx;
-    (void)thread;
     size_t first = task * ROWS, last = first + ROWS < job->n ? first + ROWS : job->n;
-    job->work(job, first, last);
+    ps_rows block = *job;
+    if (job->scratch)
+        block.scratch = job->scratch + (size_t)thread * job->m;
+    if (job->sums) {
+        block.sums = job->sums + task * job->m;
+        memset(block.sums, 0, job->m * sizeof *block.sums);
+    }
+    job->work(&block, first, last);
     return 0;
 }
 
 void ps_rows_run(ps_pool *pool, const ps_rows *job)
 {
     ps_rows copy = *job;
-    (void)!ps_pool_run(pool, (job->n + ROWS - 1) / ROWS, rows_task, &copy); /* such a task cannot fail */
+    (void)!ps_pool_run(pool, ps_rows_blocks(job->n), rows_task, &copy); /* such a task cannot fail */
 }
 
-static int sums_task(void *ctx, size_t task, int thread)
+void ps_rows_sums(ps_pool *pool, const ps_rows *job, ps_real *out)
 {
-    const ps_rows *job = ctx;
-    (void)thread;
-    size_t first = task * COLUMNS, width = job->m - first < COLUMNS ? job->m - first : COLUMNS;
-    memset(job->out + first, 0, width * sizeof *job->out);
-    for (size_t i = 0; i < job->n; i++)
-        ps_vec()->axpy(width, job->weight ? job->weight[i] : 1, job->a + i * job->m + first, job->out + first);
-    return 0;
-}
-
-void ps_column_sums(ps_pool *pool, size_t n, size_t m, const ps_real *a, const ps_real *weight, ps_real *out)
-{
-    ps_rows job = {.n = n, .m = m, .a = a, .weight = weight, .out = out};
-    (void)!ps_pool_run(pool, (m + COLUMNS - 1) / COLUMNS, sums_task, &job);
+    ps_rows_run(pool, job);
+    memset(out, 0, job->m * sizeof *out);
+    for (size_t b = 0; b < ps_rows_blocks(job->n); b++)
+        ps_vec()->axpy(job->m, 1, job->sums + b * job->m, out);
 }
 
 /* ---- the steps ---- */

@@ -34,7 +34,8 @@ typedef struct {
     ps_layer_state layer[PS_LAYERS_MAX];
     ps_real *r, *z, *norm, *beta; /* n_K x m, n_K x d, n_K, n_K */
     ps_real *dr, *dy;             /* gradients of the head's */
-    ps_real *dh[2], *dpooled, *dp;
+    ps_real *dh[2];
+    ps_real *sums, *scratch;      /* of net_rows.h */
     size_t cap[10];
 } ps_net;
 
@@ -45,7 +46,8 @@ void ps_net_free(ps_net *net);
 PS_MUST_USE int ps_net_forward(ps_net *net, const ps_real *param, const ps_minibatch *mb);
 
 /* After a forward pass on the same batch and parameters: from dz (n[K] x d) and dbeta (n[K]; NULL without a
- * bias), the gradients of the loss by z and beta, writes its gradient by every parameter. */
+ * bias), the gradients of the loss by z and beta, writes its gradient by every parameter.  The gradients by p and
+ * pooled take the place of these activations. */
 PS_MUST_USE int ps_net_backward(ps_net *net, const ps_real *param, const ps_minibatch *mb, const ps_real *dz,
                                 const ps_real *dbeta, ps_real *grad);
 

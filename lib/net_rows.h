@@ -4,7 +4,7 @@
 
 #include "net.h"
 
-/* A job on rows first .. last - 1. */
+/* A job on rows first .. last - 1; there, sums and scratch are those of the block and the thread. */
 typedef struct ps_rows ps_rows;
 struct ps_rows {
     void (*work)(const ps_rows *job, size_t first, size_t last);
@@ -15,12 +15,17 @@ struct ps_rows {
     uint32_t *arg;
     uint32_t users;
     ps_pooling pooling;
+    ps_real *sums;    /* m for every block of rows: what work adds up; ps_rows_sums adds the blocks */
+    ps_real *scratch; /* m for every thread */
 };
 
 void ps_rows_run(ps_pool *pool, const ps_rows *job);
 
-/* out[j] = sum over the n rows of weight[i] a[i][j] (weight NULL: 1), m columns. */
-void ps_column_sums(ps_pool *pool, size_t n, size_t m, const ps_real *a, const ps_real *weight, ps_real *out);
+/* Room for the sums of so many rows. */
+size_t ps_rows_blocks(size_t n);
+
+/* Runs the job and leaves the sums over all rows in out (m), added in an order that depends on n only. */
+void ps_rows_sums(ps_pool *pool, const ps_rows *job, ps_real *out);
 
 PS_MUST_USE int ps_net_room(ps_real **array, size_t *cap, size_t rows, size_t cols);
 

@@ -7,6 +7,7 @@
 #include <time.h>
 
 #include "checkpoint.h"
+#include "gemm.h"
 #include "mem.h"
 #include "net.h"
 #include "optim.h"
@@ -24,6 +25,7 @@ typedef struct {
     uint64_t batches, steps, warmup; /* batches: of an epoch */
     ps_position at;
     ps_real *best; /* parameters of the best epoch */
+    double began, operations; /* of this epoch; ps_gemm_operations() when it began */
     double saved, stepped; /* when the last checkpoint and the last step were */
     size_t log_len, log_cap;
 } work;
@@ -81,7 +83,8 @@ static int note(work *w, const ps_epoch *e)
 
 static int end_epoch(work *w, ps_step *s)
 {
-    ps_epoch e = {.epoch = s->epoch, .loss = w->at.loss_sum / w->at.pairs_sum, .rate = s->rate, .valid = NAN};
+    ps_epoch e = {.epoch = s->epoch, .loss = w->at.loss_sum / w->at.pairs_sum, .rate = s->rate, .valid = NAN,
+                  .seconds = now() - w->began, .operations = ps_gemm_operations() - w->operations};
     int rc = 0;
     if (w->t->validate) {
         rc = w->t->validate(w->t->ctx, w->model, &e.valid);
@@ -95,6 +98,8 @@ static int end_epoch(work *w, ps_step *s)
     }
     w->at.loss_sum = w->at.pairs_sum = 0;
     e.times = ps_ring_clock(w->ring);
+    w->began = now();
+    w->operations = ps_gemm_operations();
     if (rc == 0)
         rc = note(w, &e);
     if (rc == 0 && w->t->on_epoch)
@@ -159,7 +164,8 @@ static int run(work *w)
 {
     const ps_recipe *r = w->t->recipe;
     int rc = 0;
-    w->saved = w->stepped = now();
+    w->saved = w->stepped = w->began = now();
+    w->operations = ps_gemm_operations();
     while (rc == 0 && w->at.step < w->steps) {
         rc = one_step(w);
         if (r->patience && w->at.since_best >= r->patience)

@@ -95,6 +95,8 @@ static void on_epoch(void *ctx, const ps_epoch *e)
                 e->best ? ", the best so far" : "");
     ps_info("epoch %u: producer busy %.2f s, waiting %.2f s; consumer busy %.2f s, waiting %.2f s", e->epoch, t->producing,
             t->full, t->training, t->starved);
+    ps_info("epoch %u: products %.1f GFLOP, %.1f GFLOP/s over the whole of it", e->epoch, 1e-9 * e->operations,
+            e->seconds > 0 ? 1e-9 * e->operations / e->seconds : 0);
 }
 
 static void on_checkpoint(void *ctx, uint64_t step, int rc)

@@ -187,16 +187,38 @@ static void test_bias_relu(size_t n, size_t shift)
     }
 }
 
-/* Exact. */
+/* Exact, and one addition. */
 static void test_relu_grad(size_t n, size_t shift)
 {
     ps_real *y = input(n, shift), *dy = input(n, 0), *got = output(n, (shift + 2) % SHIFTS, dy);
+    ps_real *sum = input(n, 0), *added = output(n, (shift + 1) % SHIFTS, sum);
     for (size_t i = 0; i < n; i++)
         y[i] = i % 5 == 2 ? 0 : y[i];
-    ops->relu_grad(n, got, y);
-    for (size_t i = 0; i < n; i++)
+    ops->relu_grad(n, got, y, added);
+    for (size_t i = 0; i < n; i++) {
         check_close("relu_grad", n, i, got[i], y[i] > 0 ? dy[i] : 0, 0);
+        check_close("relu_grad's sum", n, i, added[i], (wide)sum[i] + got[i], u * fabsl((wide)sum[i] + got[i]));
+    }
     check_guards("relu_grad", n, got);
+    check_guards("relu_grad's sum", n, added);
+}
+
+/* Two products, a subtraction; one addition. */
+static void test_unit_relu_grad(size_t n, size_t shift)
+{
+    ps_real *z = input(n, shift), *dz = input(n, 0), *got = output(n, (shift + 2) % SHIFTS, dz);
+    ps_real *sum = input(n, 0), *added = output(n, (shift + 1) % SHIFTS, sum), along = draw(), scale = 3 + draw();
+    for (size_t i = 0; i < n; i++)
+        z[i] = i % 5 == 2 ? 0 : z[i];
+    ops->unit_relu_grad(n, got, z, along, scale, added);
+    for (size_t i = 0; i < n; i++) {
+        wide want = z[i] > 0 ? (wide)scale * (dz[i] - (wide)along * z[i]) : 0;
+        wide size = scale * (fabsl((wide)dz[i]) + fabsl((wide)along * z[i]));
+        check_close("unit_relu_grad", n, i, got[i], want, 3 * u * size);
+        check_close("unit_relu_grad's sum", n, i, added[i], (wide)sum[i] + got[i], u * (fabsl((wide)sum[i]) + 4 * size));
+    }
+    check_guards("unit_relu_grad", n, got);
+    check_guards("unit_relu_grad's sum", n, added);
 }
 
 static uint32_t *input_index(size_t count)
@@ -307,7 +329,7 @@ static void test_sgd(size_t n, size_t shift)
 static void test_form(void)
 {
     static void (*const simple[])(size_t, size_t) = {test_dot,       test_axpy, test_scale, test_bias_relu,
-                                                     test_relu_grad, test_adam, test_sgd};
+                                                     test_relu_grad, test_unit_relu_grad, test_adam, test_sgd};
     static const size_t counts[] = {0, 1, 2, 3, 4, 5, 8, 11, 20};
     for (size_t s = 0; s < SIZES * SHIFTS; s++) {
         size_t n = sizes[s / SHIFTS], shift = s % SHIFTS;
