@@ -81,12 +81,22 @@ static int note(work *w, const ps_epoch *e)
     return 0;
 }
 
+/* The loss of the last batch is of the parameters before its step. */
+static int check_parameters(const ps_model *model, uint32_t epoch)
+{
+    for (size_t i = 0; i < model->size; i++)
+        if (!isfinite(model->param[i]))
+            return ps_fail(PS_EDATA, "parameters are not finite after epoch %u: training has diverged; "
+                           "a lower learning rate may help", epoch);
+    return 0;
+}
+
 static int end_epoch(work *w, ps_step *s)
 {
     ps_epoch e = {.epoch = s->epoch, .loss = w->at.loss_sum / w->at.pairs_sum, .rate = s->rate, .valid = NAN,
                   .seconds = now() - w->began, .operations = ps_gemm_operations() - w->operations};
-    int rc = 0;
-    if (w->t->validate) {
+    int rc = check_parameters(w->model, s->epoch);
+    if (rc == 0 && w->t->validate) {
         rc = w->t->validate(w->t->ctx, w->model, &e.valid);
         e.best = rc == 0 && e.valid > w->at.best_score;
         w->at.since_best = e.best ? 0 : w->at.since_best + 1;

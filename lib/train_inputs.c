@@ -10,6 +10,14 @@
 #include "neigh_walk.h"
 #include "tool.h"
 
+static int read_pairs(ps_pairs *p, const char *path, const ps_graph *g, const ps_train_paths *from)
+{
+    int rc = ps_pairs_read(p, path, g, from->text, from->unknown);
+    if (rc == 0 && p->n == 0)
+        rc = ps_fail(PS_EDATA, "%s: no pairs in it", path ? path : "<stdin>");
+    return rc;
+}
+
 int ps_train_inputs_open(ps_train_inputs *in, const ps_train_paths *from, uint32_t layers, ps_pool *pool)
 {
     memset(in, 0, sizeof *in);
@@ -20,9 +28,9 @@ int ps_train_inputs_open(ps_train_inputs *in, const ps_train_paths *from, uint32
     if (rc == 0 && from->neighbours)
         rc = ps_neighbours_open(&in->neighbours, from->neighbours, in->graph.fingerprint, in->graph.items.nodes);
     if (rc == 0 && from->valid)
-        rc = ps_pairs_read(&in->valid, from->valid, &in->graph, from->text, from->unknown);
+        rc = read_pairs(&in->valid, from->valid, &in->graph, from);
     if (rc == 0)
-        rc = ps_pairs_read(&in->pairs, NULL, &in->graph, from->text, from->unknown);
+        rc = read_pairs(&in->pairs, NULL, &in->graph, from);
     if (rc == 0)
         rc = ps_known_make(&in->known, &in->pairs, in->graph.items.nodes);
     if (rc == 0 && from->valid && in->walks)

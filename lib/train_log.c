@@ -71,3 +71,10 @@ int ps_train_log_close(ps_train_log *log)
     log->file = NULL;
     return log->failed ? ps_fail(PS_EDATA, "%s: the training log could not be written", log->path) : 0;
 }
+
+void ps_train_log_abandon(ps_train_log *log)
+{
+    if (log->file)
+        fclose(log->file);
+    log->file = NULL;
+}

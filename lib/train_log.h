@@ -27,4 +27,7 @@ int ps_train_log_add(ps_train_log *log, const ps_step *step);
 /* The first failure of all. */
 PS_MUST_USE int ps_train_log_close(ps_train_log *log);
 
+/* Closes it after another failure, whose message stays. */
+void ps_train_log_abandon(ps_train_log *log);
+
 #endif

@@ -1,12 +1,11 @@
 /* pstrain - pairs in, model out. */
 #include <inttypes.h>
 #include <math.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 
 #include "gemm.h"
-#include "mem.h"
+#include "stop.h"
 #include "tool.h"
 #include "train.h"
 #include "train_inputs.h"
@@ -108,54 +107,25 @@ static void on_checkpoint(void *ctx, uint64_t step, int rc)
         ps_info("checkpoint after batch %" PRIu64, step);
 }
 
-/* ---- signals: a checkpoint before the end ---- */
-
-static volatile sig_atomic_t signalled;
-static const int signals[] = {SIGINT, SIGTERM};
-
-/* The second one ends it at once. */
-static void on_signal(int sig)
-{
-    signalled = sig;
-    signal(sig, SIG_DFL);
-}
-
 static int stop(void *ctx)
 {
     (void)ctx;
-    return signalled != 0;
-}
-
-static void set_signals(void (*from)(int), void (*to)(int))
-{
-    for (size_t i = 0; i < sizeof signals / sizeof *signals; i++) {
-        struct sigaction old, act = {.sa_handler = to, .sa_flags = SA_RESTART};
-        if (sigaction(signals[i], NULL, &old) == 0 && old.sa_handler == from)
-            sigaction(signals[i], &act, NULL);
-    }
+    return ps_stopped();
 }
 
 /* ---- the work ---- */
 
-static int write_model(const ps_train_inputs *in, const options *o, ps_model *model)
+static int write_model(const ps_train_inputs *in, const options *o, ps_model *model, ps_out *out)
 {
     free(model->options);
     free(model->history);
     model->options = ps_recipe_text(&o->recipe);
     model->history = ps_train_history(in, &o->from, &o->recipe);
-    if (!model->options || !model->history)
-        return PS_EMEM;
-    ps_out *out = ps_tool_output(&o->common, 0);
-    if (!out)
-        return PS_ESYS;
-    int rc = ps_model_write(model, out);
-    if (rc == 0)
-        return ps_out_close(out);
-    ps_out_abort(out);
-    return rc;
+    return model->options && model->history ? ps_model_write(model, out) : PS_EMEM;
 }
 
-static int train_on(const options *o, ps_train_inputs *in, ps_model *model, ps_pool *pool)
+/* *log_rc: what became of the log; it does not keep the model from being written. */
+static int train_on(const options *o, ps_train_inputs *in, ps_model *model, ps_pool *pool, int *log_rc)
 {
     char *run = o->checkpoint || o->resume ? ps_train_run(in, &o->from, &o->recipe) : NULL;
     const ps_neighbours *table = in->neighbours.dim ? &in->neighbours : NULL;
@@ -171,15 +141,25 @@ static int train_on(const options *o, ps_train_inputs *in, ps_model *model, ps_p
     if ((o->checkpoint || o->resume) && !run)
         return PS_EMEM;
     if (o->checkpoint)
-        set_signals(SIG_DFL, on_signal);
+        ps_stop_catch();
     ps_info("products: %s", ps_gemm_backend());
-    int rc = ps_train(&t, model), log_rc = ps_train_log_close(&w.log);
-    set_signals(on_signal, SIG_DFL);
+    int rc = ps_train(&t, model);
+    ps_stop_restore();
     ps_progress_end();
     free(run);
     if (rc == 0)
-        rc = write_model(in, o, model);
-    return rc < 0 ? rc : log_rc;
+        *log_rc = ps_train_log_close(&w.log);
+    else
+        ps_train_log_abandon(&w.log);
+    return rc;
+}
+
+static void warn_of_pairs(const char *name, const ps_pairs *p)
+{
+    if (p->skipped)
+        ps_warn("%s: %" PRIu64 " pairs skipped: the graph does not know an item of theirs", name, p->skipped);
+    if (p->self)
+        ps_warn("%s: %" PRIu64 " pairs of an item with itself: left out", name, p->self);
 }
 
 static int train(options *o)
@@ -187,24 +167,34 @@ static int train(options *o)
     ps_train_inputs in = {0};
     ps_model model = {0};
     ps_pool *pool = NULL;
-    int rc = settle(o);
+    ps_out *out = NULL;
+    int rc = settle(o), log_rc = 0;
     if (rc == 0 && !(pool = ps_pool_new((int)o->common.threads)))
         rc = PS_EMEM;
     if (rc == 0)
         rc = ps_train_inputs_open(&in, &o->from, o->recipe.shape.layers, pool);
-    if (in.pairs.skipped + in.valid.skipped)
-        ps_warn("%" PRIu64 " pairs skipped: the graph does not know an item of theirs", in.pairs.skipped + in.valid.skipped);
+    warn_of_pairs("<stdin>", &in.pairs);
+    warn_of_pairs(o->from.valid, &in.valid);
     o->recipe.shape.dx = in.x.d;
     if (rc == 0)
         rc = ps_model_make(&model, &o->recipe.shape);
+    /* Training may take long: an output that cannot be is known before. */
+    if (rc == 0 && !(out = ps_tool_output(&o->common, 0)))
+        rc = PS_ESYS;
     if (rc == 0) {
         ps_model_init(&model, o->recipe.seed);
-        rc = train_on(o, &in, &model, pool);
+        rc = train_on(o, &in, &model, pool, &log_rc);
     }
+    if (rc == 0)
+        rc = write_model(&in, o, &model, out);
+    if (rc == 0)
+        rc = ps_out_close(out);
+    else
+        ps_out_abort(out);
     ps_pool_free(pool);
     ps_model_free(&model);
     ps_train_inputs_close(&in);
-    return rc;
+    return rc < 0 ? rc : log_rc;
 }
 
 static void use_paper(void *recipe)
