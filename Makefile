@@ -64,7 +64,7 @@ KERNELS := $(filter-out %_avx2.c %_avx512.c,$(wildcard kernels/*.c)) \
 LIB_OBJS := $(patsubst %.c,$(OUT)/obj/%.o,$(wildcard lib/*.c) $(KERNELS))
 UNITS := $(patsubst tests/unit/%.c,$(OUT)/test/%,$(wildcard tests/unit/t_*.c))
 FUZZERS := $(patsubst tests/fuzz/%.c,$(OUT)/fuzz/%,$(wildcard tests/fuzz/fuzz_*.c))
-SOURCES := $(wildcard lib/*.c kernels/*.c tools/*.c tests/unit/*.c tests/fuzz/*.c)
+SOURCES := $(wildcard lib/*.c kernels/*.c tools/*.c tests/unit/*.c tests/fuzz/*.c tests/bench/*.c)
 HEADERS := $(wildcard lib/*.h kernels/*.h tests/unit/*.h tests/fuzz/*.h)
 PAGES := $(wildcard man/*.[1-9])
 
@@ -88,6 +88,9 @@ $(OUT)/test/%: $(OUT)/obj/tests/unit/%.o $(OUT)/libpsgraph.a
 $(OUT)/fuzz/%: $(OUT)/obj/tests/fuzz/%.o $(OUT)/libpsgraph.a
 	@mkdir -p $(@D)
 	$(CC) $(ALL_CFLAGS) -fsanitize=fuzzer $(LDFLAGS) $< $(OUT)/libpsgraph.a $(LDLIBS) -o $@
+$(OUT)/bench/%: $(OUT)/obj/tests/bench/%.o $(OUT)/libpsgraph.a
+	@mkdir -p $(@D)
+	$(CC) $(ALL_CFLAGS) $(LDFLAGS) $< $(OUT)/libpsgraph.a $(LDLIBS) -o $@
 .SECONDARY:
 -include $(shell find $(OUT)/obj -name '*.d' 2>/dev/null)
 
@@ -107,8 +110,9 @@ FUZZ_SECONDS ?= 10
 fuzz: all
 	$(MAKE) FLAVOUR=fuzz OUT=build/fuzz CC=clang fuzzers
 	tests/fuzz/run --bin $(OUT)/bin --seconds $(FUZZ_SECONDS) build/fuzz/fuzz/fuzz_*
-bench: all
+bench: all $(OUT)/bench/sgemm
 	tests/bench/run $(OUT)/bin
+	tests/bench/train $(OUT)
 
 # ---- the source ----
 lint:
@@ -139,7 +143,7 @@ make              the tools, in build/release/bin
 make check        every test; also asan, ubsan, tsan: the same under a sanitizer
 make demo         the tour on the embedded data
 make fuzz         each reader on random input, FUZZ_SECONDS=10 each (clang)
-make bench        what each tool takes on the embedded data
+make bench        what each tool takes on the embedded data, and a training step at several sizes
 make lint         clang-tidy, mandoc -T lint;  make format: clang-format
 make install      tools and manual pages to DESTDIR= PREFIX=/usr/local; uninstall
 make dist         build/psgraph-$(VERSION).tar.gz of what is committed
