@@ -1,7 +1,7 @@
 # psgraph: make, make check, make demo; make help lists the rest; see README.md.
 #
 # Nothing to configure: what the machine has is found by compiling a probe, and the result is printed.
-#   CUDA=0      leave CUDA out            OPENBLAS=0  use the plain C products
+#   CUDA=0      leave CUDA out            OPENBLAS=0  use the plain C products   ONEDNN=0  no bf16
 #   PREFIX=/usr/local  DESTDIR=          CC=clang    any C11 compiler
 
 MAKEFLAGS += --no-builtin-rules
@@ -46,15 +46,20 @@ ifndef CUDA
 NVCC ?= $(shell command -v nvcc 2>/dev/null)
 CUDA := $(if $(NVCC),$(shell d=$$(mktemp -d) && printf '__global__ void k(void){}\nint main(){k<<<1,1>>>();return 0;}\n' >$$d/probe.cu && $(NVCC) $$d/probe.cu -o $$d/probe >/dev/null 2>&1 && echo 1 || echo 0; rm -rf $$d),0)
 endif
+ifndef ONEDNN
+ONEDNN := $(call probe,\0043include <oneapi/dnnl/dnnl.h>\nint main(void){dnnl_matmul_desc_t d;return sizeof d == DNNL_VERSION_MAJOR;}\n,)
+endif
 AVX2 := $(call probe,int main(void){return 0;}\n,-mavx2 -mfma)
 AVX512 := $(call probe,int main(void){return 0;}\n,-mavx512f -mavx512bw -mavx512vl -mavx512dq)
 ifeq ($(MAKELEVEL),0)
-$(info zlib yes, OpenBLAS $(if $(filter 1,$(OPENBLAS)),yes,no (plain C products: slow but right)), CUDA $(if $(filter 1,$(CUDA)),yes (no kernels use it yet),no), AVX2 kernels $(if $(filter 1,$(AVX2)),yes,no), AVX-512 kernels $(if $(filter 1,$(AVX512)),yes,no))
+$(info zlib yes, OpenBLAS $(if $(filter 1,$(OPENBLAS)),yes,no (plain C products: slow but right)), CUDA $(if $(filter 1,$(CUDA)),yes (no kernels use it yet),no), AVX2 kernels $(if $(filter 1,$(AVX2)),yes,no), AVX-512 kernels $(if $(filter 1,$(AVX512)),yes,no), oneDNN $(if $(filter 1,$(ONEDNN)),yes,no (no bf16)))
 endif
 endif
-DEFS := $(if $(filter 1,$(OPENBLAS)),-DPS_OPENBLAS) $(if $(filter 1,$(AVX2)),-DPS_AVX2) $(if $(filter 1,$(AVX512)),-DPS_AVX512)
-LIBS := $(if $(filter 1,$(OPENBLAS)),-lopenblas)
-export OPENBLAS CUDA CC
+DEFS := $(if $(filter 1,$(OPENBLAS)),-DPS_OPENBLAS) $(if $(filter 1,$(AVX2)),-DPS_AVX2) $(if $(filter 1,$(AVX512)),-DPS_AVX512) \
+	$(if $(filter 1,$(ONEDNN)),-DPS_ONEDNN)
+# oneDNN is opened when bf16 is asked for, not linked: few runs need it, and it is large.
+LIBS := $(if $(filter 1,$(OPENBLAS)),-lopenblas) -ldl
+export OPENBLAS CUDA ONEDNN CC
 
 # ---- what is built ----
 TOOLS := $(patsubst tools/%.c,%,$(wildcard tools/*.c))
@@ -148,7 +153,7 @@ make lint         clang-tidy, mandoc -T lint;  make format: clang-format
 make install      tools and manual pages to DESTDIR= PREFIX=/usr/local; uninstall
 make dist         build/psgraph-$(VERSION).tar.gz of what is committed
 make clean        removes build/
-Settings: CC=clang  CUDA=0  OPENBLAS=0  FLAVOUR=release|asan|ubsan|tsan|double|plain  OUT=build/FLAVOUR
+Settings: CC=clang  CUDA=0  OPENBLAS=0  ONEDNN=0  FLAVOUR=release|asan|ubsan|tsan|double|plain  OUT=build/FLAVOUR
 endef
 help:
 	$(info $(HELP))@:

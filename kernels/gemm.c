@@ -2,6 +2,8 @@
 
 #include <stdlib.h>
 
+#include "bf16.h"
+
 #ifdef PS_OPENBLAS
 #include <cblas.h>
 #include <pthread.h>
@@ -78,7 +80,10 @@ const char *ps_gemm_backend(void)
 
 /* ---- shared out to threads ---- */
 
+typedef __typeof__(ps_gemm_one) one_fn;
+
 typedef struct {
+    one_fn *one;
     ps_trans ta, tb;
     size_t m, n, k, lda, ldb, ldc, tile_m, tile_n, across, tiles, slab;
     ps_real alpha, beta;
@@ -95,7 +100,7 @@ static int tile(void *ctx, size_t task, int thread)
     size_t m = g->m - i < g->tile_m ? g->m - i : g->tile_m, n = g->n - j < g->tile_n ? g->n - j : g->tile_n;
     size_t k = g->k - p < g->slab ? g->k - p : g->slab, ldc = s ? g->n : g->ldc;
     ps_real *c = s ? g->part + (s - 1) * g->m * g->n : g->c;
-    ps_gemm_one(g->ta, g->tb, m, n, k, g->alpha, g->ta == PS_N ? g->a + i * g->lda + p : g->a + p * g->lda + i, g->lda,
+    g->one(g->ta, g->tb, m, n, k, g->alpha, g->ta == PS_N ? g->a + i * g->lda + p : g->a + p * g->lda + i, g->lda,
                 g->tb == PS_N ? g->b + p * g->ldb + j : g->b + j * g->ldb + p, g->ldb, s ? 0 : g->beta,
                 c + i * ldc + j, ldc);
     return 0;
@@ -124,8 +129,9 @@ double ps_gemm_operations(void)
     return operations;
 }
 
-void ps_gemm(ps_pool *pool, ps_trans ta, ps_trans tb, size_t m, size_t n, size_t k, ps_real alpha, const ps_real *a,
-             size_t lda, const ps_real *b, size_t ldb, ps_real beta, ps_real *c, size_t ldc)
+static void share_out(one_fn *one, ps_pool *pool, ps_trans ta, ps_trans tb, size_t m, size_t n, size_t k, ps_real alpha,
+                      const ps_real *a, size_t lda, const ps_real *b, size_t ldb, ps_real beta, ps_real *c,
+                      size_t ldc)
 {
     size_t tm = m < TILE_M ? m : TILE_M, tn = n < TILE_N ? n : TILE_N, least = k < 2 * SLAB ? TILE_MIN : TILE_MIN_LONG;
     if (m == 0 || n == 0)
@@ -140,7 +146,7 @@ void ps_gemm(ps_pool *pool, ps_trans ta, ps_trans tb, size_t m, size_t n, size_t
     size_t tiles = parts(m, tm) * parts(n, tn), slabs = k < 2 * SLAB ? 1 : k / SLAB;
     if (slabs > TASKS_WANTED / tiles)
         slabs = TASKS_WANTED / tiles ? TASKS_WANTED / tiles : 1;
-    job g = {ta, tb, m, n, k, lda, ldb, ldc, tm, tn, parts(n, tn), tiles, k, alpha, beta, a, b, c, NULL};
+    job g = {one, ta, tb, m, n, k, lda, ldb, ldc, tm, tn, parts(n, tn), tiles, k, alpha, beta, a, b, c, NULL};
     if (slabs > 1 && (g.part = malloc((slabs - 1) * m * n * sizeof *g.part))) {
         g.slab = parts(k, slabs);
         slabs = parts(k, g.slab);
@@ -150,4 +156,16 @@ void ps_gemm(ps_pool *pool, ps_trans ta, ps_trans tb, size_t m, size_t n, size_t
     (void)!ps_pool_run(pool, tiles * slabs, tile, &g); /* a tile cannot fail */
     add_slabs(&g, slabs);
     free(g.part);
+}
+
+void ps_gemm(ps_pool *pool, ps_trans ta, ps_trans tb, size_t m, size_t n, size_t k, ps_real alpha, const ps_real *a,
+             size_t lda, const ps_real *b, size_t ldb, ps_real beta, ps_real *c, size_t ldc)
+{
+    share_out(ps_gemm_one, pool, ta, tb, m, n, k, alpha, a, lda, b, ldb, beta, c, ldc);
+}
+
+void ps_gemm_bf16(ps_pool *pool, ps_trans ta, ps_trans tb, size_t m, size_t n, size_t k, ps_real alpha, const ps_real *a,
+                  size_t lda, const ps_real *b, size_t ldb, ps_real beta, ps_real *c, size_t ldc)
+{
+    share_out(ps_bf16_one, pool, ta, tb, m, n, k, alpha, a, lda, b, ldb, beta, c, ldc);
 }

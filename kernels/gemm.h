@@ -20,11 +20,18 @@ void ps_gemm_one(ps_trans ta, ps_trans tb, size_t m, size_t n, size_t k, ps_real
 void ps_gemm(ps_pool *pool, ps_trans ta, ps_trans tb, size_t m, size_t n, size_t k, ps_real alpha, const ps_real *a,
              size_t lda, const ps_real *b, size_t ldb, ps_real beta, ps_real *c, size_t ldc);
 
+/* The same from numbers rounded to bf16, summed in float (bf16.h); alpha 1, beta 0 or 1. */
+void ps_gemm_bf16(ps_pool *pool, ps_trans ta, ps_trans tb, size_t m, size_t n, size_t k, ps_real alpha, const ps_real *a,
+                  size_t lda, const ps_real *b, size_t ldb, ps_real beta, ps_real *c, size_t ldc);
+
+/* Either of them. */
+typedef __typeof__(ps_gemm) ps_gemm_fn;
+
 /* The reference that the tests compare with, and what serves without OpenBLAS. */
 void ps_gemm_plain(ps_trans ta, ps_trans tb, size_t m, size_t n, size_t k, ps_real alpha, const ps_real *a, size_t lda,
                    const ps_real *b, size_t ldb, ps_real beta, ps_real *c, size_t ldc);
 
-/* Operations (2 m n k) of all ps_gemm of the calling thread so far. */
+/* Operations (2 m n k) of all ps_gemm and ps_gemm_bf16 of the calling thread so far. */
 double ps_gemm_operations(void);
 
 /* "OpenBLAS ..." with the kernels it chose, or "plain C". */

@@ -43,6 +43,9 @@ typedef struct {
     void (*pool_max)(size_t n, size_t count, const uint32_t *index, const ps_real *base, size_t ld, ps_real *out,
                      uint32_t *arg);
 
+    /* To bf16, the upper half of a float, to nearest even; NaN stays NaN. */
+    void (*to_bf16)(size_t n, const ps_real *x, uint16_t *out);
+
     /* Adam: m, v are the moments, step_size = lr / (1 - b1^t), root_scale = 1 / sqrt(1 - b2^t);
      * decoupled weight decay first multiplies p by keep. */
     void (*adam)(size_t n, ps_real *p, const ps_real *g, ps_real *m, ps_real *v, ps_real step_size, ps_real root_scale,

@@ -91,6 +91,18 @@ static void pool_max(size_t n, size_t count, const uint32_t *index, const ps_rea
     }
 }
 
+static void to_bf16(size_t n, const ps_real *restrict x, uint16_t *restrict out)
+{
+    for (size_t i = 0; i < n; i++) {
+        union {
+            float f;
+            uint32_t bits;
+        } v = {(float)x[i]};
+        uint32_t even = v.bits + 0x7fff + (v.bits >> 16 & 1);
+        out[i] = (uint16_t)(((v.bits & 0x7fffffff) > 0x7f800000 ? v.bits | 0x400000 : even) >> 16);
+    }
+}
+
 static void adam(size_t n, ps_real *restrict p, const ps_real *restrict g, ps_real *restrict m, ps_real *restrict v,
                  ps_real step_size, ps_real root_scale, ps_real keep)
 {
@@ -118,5 +130,5 @@ static void sgd(size_t n, ps_real *restrict p, const ps_real *restrict g, ps_rea
 extern const ps_vec_ops NAME(PS_VEC_ISA);
 const ps_vec_ops NAME(PS_VEC_ISA) = {
     STRING(PS_VEC_ISA), dot, axpy, scale, bias_relu, relu_grad, unit_relu_grad,
-    pool_sum, pool_max, adam, sgd,
+    pool_sum, pool_max, to_bf16, adam, sgd,
 };

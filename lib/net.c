@@ -12,6 +12,7 @@ void ps_net_init(ps_net *net, const ps_model *model, ps_pool *pool)
 {
     memset(net, 0, sizeof *net);
     net->pool = pool;
+    net->gemm = ps_gemm;
     net->shape = model->shape;
     net->at = model->at;
 }
@@ -85,7 +86,7 @@ static void bias_relu_rows(const ps_rows *job, size_t first, size_t last)
 void ps_net_project(const ps_net *net, const ps_real *param, uint32_t k, size_t n, const ps_real *in, ps_real *out)
 {
     size_t c = ps_layer_inputs(&net->shape, k), m = net->shape.m;
-    ps_gemm(net->pool, PS_N, PS_T, n, m, c, 1, in, c, param + net->at.Q[k], c, 0, out, m);
+    net->gemm(net->pool, PS_N, PS_T, n, m, c, 1, in, c, param + net->at.Q[k], c, 0, out, m);
     ps_rows_run(net->pool, &(ps_rows){bias_relu_rows, n, m, .out = out, .b = param + net->at.q[k]});
 }
 
@@ -140,8 +141,8 @@ int ps_net_combine(const ps_net *net, const ps_real *param, uint32_t k, size_t n
 {
     size_t c = ps_layer_inputs(&net->shape, k), m = net->shape.m;
     const ps_real *W = param + net->at.W[k];
-    ps_gemm(net->pool, PS_N, PS_T, n, m, c, 1, in, c, W, c + m, 0, h, m);
-    ps_gemm(net->pool, PS_N, PS_T, n, m, m, 1, pooled, m, W + c, c + m, 1, h, m);
+    net->gemm(net->pool, PS_N, PS_T, n, m, c, 1, in, c, W, c + m, 0, h, m);
+    net->gemm(net->pool, PS_N, PS_T, n, m, m, 1, pooled, m, W + c, c + m, 1, h, m);
     ps_rows_run(net->pool, &(ps_rows){relu_normalize_rows, n, m, .out = h, .norm = norm, .b = param + net->at.w[k]});
     return 0;
 }
@@ -157,11 +158,11 @@ int ps_net_head(const ps_net *net, const ps_real *param, size_t n, const ps_real
 {
     const ps_shape *s = &net->shape;
     size_t c = s->layers ? s->m : s->dx, m = s->m, d = s->d;
-    ps_gemm(net->pool, PS_N, PS_T, n, m, c, 1, h, c, param + net->at.G1, c, 0, r, m);
+    net->gemm(net->pool, PS_N, PS_T, n, m, c, 1, h, c, param + net->at.G1, c, 0, r, m);
     ps_rows_run(net->pool, &(ps_rows){bias_relu_rows, n, m, .out = r, .b = param + net->at.g});
-    ps_gemm(net->pool, PS_N, PS_T, n, d, m, 1, r, m, param + net->at.G2, m, 0, z, d);
+    net->gemm(net->pool, PS_N, PS_T, n, d, m, 1, r, m, param + net->at.G2, m, 0, z, d);
     if (s->bypass)
-        ps_gemm(net->pool, PS_N, PS_T, n, d, s->dx, 1, x, s->dx, param + net->at.G3, s->dx, 1, z, d);
+        net->gemm(net->pool, PS_N, PS_T, n, d, s->dx, 1, x, s->dx, param + net->at.G3, s->dx, 1, z, d);
     if (s->normalize)
         ps_rows_run(net->pool, &(ps_rows){normalize_rows, n, d, .out = z, .norm = norm});
     if (s->bias)

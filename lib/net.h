@@ -10,6 +10,7 @@
 #ifndef PS_NET_H
 #define PS_NET_H
 
+#include "gemm.h"
 #include "minibatch.h"
 #include "model.h"
 #include "par.h"
@@ -29,6 +30,7 @@ typedef struct {
 
 typedef struct {
     ps_pool *pool;
+    ps_gemm_fn *gemm; /* ps_gemm; may be set to another */
     ps_shape shape;
     ps_places at;
     ps_layer_state layer[PS_LAYERS_MAX];

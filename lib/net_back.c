@@ -57,7 +57,7 @@ static void outer_rows(const ps_rows *job, size_t first, size_t last)
 static void weight_grad(const ps_net *net, size_t n, size_t outputs, const ps_real *dy, size_t inputs,
                         const ps_real *in, ps_real *grad, size_t ld)
 {
-    ps_gemm(net->pool, PS_T, PS_N, outputs, inputs, n, 1, dy, outputs, in, inputs, 0, grad, ld);
+    net->gemm(net->pool, PS_T, PS_N, outputs, inputs, n, 1, dy, outputs, in, inputs, 0, grad, ld);
 }
 
 /* Leaves d h of the last layer in *dh, unless there is no convolution. */
@@ -75,7 +75,7 @@ static void head_back(ps_net *net, const ps_real *param, const ps_minibatch *mb,
     weight_grad(net, n, d, dy, m, net->r, grad + at->G2, m);
     if (s->bypass)
         weight_grad(net, n, d, dy, s->dx, mb->x, grad + at->G3, s->dx);
-    ps_gemm(net->pool, PS_N, PS_N, n, m, d, 1, dy, d, param + at->G2, m, 0, net->dr, m);
+    net->gemm(net->pool, PS_N, PS_N, n, m, d, 1, dy, d, param + at->G2, m, 0, net->dr, m);
     if (s->bias) {
         ps_rows_sums(net->pool, &(ps_rows){weighted_rows, n, m, .a = net->r, .weight = dbeta, .sums = net->sums}, grad + at->b);
         ps_rows_run(net->pool, &(ps_rows){outer_rows, n, m, .b = param + at->b, .weight = dbeta, .out = net->dr});
@@ -83,7 +83,7 @@ static void head_back(ps_net *net, const ps_real *param, const ps_minibatch *mb,
     ps_rows_sums(net->pool, &(ps_rows){relu_back_rows, n, m, .b = net->r, .out = net->dr, .sums = net->sums}, grad + at->g);
     weight_grad(net, n, m, net->dr, c, h, grad + at->G1, c);
     if (s->layers)
-        ps_gemm(net->pool, PS_N, PS_N, n, c, m, 1, net->dr, m, param + at->G1, c, 0, dh, c);
+        net->gemm(net->pool, PS_N, PS_N, n, c, m, 1, net->dr, m, param + at->G1, c, 0, dh, c);
 }
 
 /* d p of v, what its users' pooling passes back.  Gathering by v keeps the sums in a fixed order, which scattering from the
@@ -129,7 +129,7 @@ static void layer_back(ps_net *net, const ps_real *param, const ps_minibatch *mb
     weight_grad(net, n, m, dh, c, in, grad + at->W[k], c + m);
     weight_grad(net, n, m, dh, m, l->pooled, grad + at->W[k] + c, c + m);
 
-    ps_gemm(pool, PS_N, PS_N, n, m, m, 1, dh, m, param + at->W[k] + c, c + m, 0, l->pooled, m);
+    net->gemm(pool, PS_N, PS_N, n, m, m, 1, dh, m, param + at->W[k] + c, c + m, 0, l->pooled, m);
     ps_rows_sums(pool, &(ps_rows){pool_back_rows, n_below, m, .a = l->pooled, .weight = mb->back_weight, .out = l->p,
                                   .off = mb->back_off, .index = mb->user, .slot = mb->slot, .arg_in = l->arg,
                                   .users = (uint32_t)n, .pooling = net->shape.pooling, .sums = net->sums,
@@ -138,8 +138,8 @@ static void layer_back(ps_net *net, const ps_real *param, const ps_minibatch *mb
     weight_grad(net, n_below, m, l->p, c, in, grad + at->Q[k], c);
     if (k == 0)
         return; /* the features are given */
-    ps_gemm(pool, PS_N, PS_N, n_below, c, m, 1, l->p, m, param + at->Q[k], c, 0, below, c);
-    ps_gemm(pool, PS_N, PS_N, n, c, m, 1, dh, m, param + at->W[k], c + m, 1, below, c);
+    net->gemm(pool, PS_N, PS_N, n_below, c, m, 1, l->p, m, param + at->Q[k], c, 0, below, c);
+    net->gemm(pool, PS_N, PS_N, n, c, m, 1, dh, m, param + at->W[k], c + m, 1, below, c);
 }
 
 static int back_room(ps_net *net, const ps_minibatch *mb)

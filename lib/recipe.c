@@ -51,9 +51,9 @@ char *ps_recipe_text(const ps_recipe *r)
         snprintf(text, SIZE,
                  "loss=%s\nmargin=%.9g\noptimizer=%s\nrate=%.9g\ndecay=%.9g\nschedule=%s\nwarmup=%.9g\nepochs=%u\n"
                  "patience=%u\nbatch=%u\nnegatives=%u\nhard=%u\nband=%u-%u\nhard-steps=%" PRIu64
-                 "\nhard-restart=%.9g\nseed=%" PRIu64 "\n",
+                 "\nhard-restart=%.9g\nseed=%" PRIu64 "\n%s",
                  ps_loss_name(r->loss), r->margin, optimizer[r->optimizer], r->rate, r->decay, schedule[r->schedule],
                  r->warmup, r->epochs, r->patience, r->batch, r->negatives, r->hard, r->band_low, r->band_high,
-                 r->hard_steps, r->hard_restart, r->seed);
+                 r->hard_steps, r->hard_restart, r->seed, r->bf16 ? "precision=bf16\n" : "");
     return text;
 }

@@ -205,6 +205,8 @@ static int set_up(work *w)
     const ps_training *t = w->t;
     const ps_recipe *r = t->recipe;
     ps_net_init(&w->net, w->model, t->pool);
+    if (r->bf16)
+        w->net.gemm = ps_gemm_bf16;
     ps_loss_init(&w->loss, r->loss, r->margin, r->shape.tau, r->shape.d, t->known, t->pool);
     w->grad = ps_aligned(w->model->size, sizeof *w->grad);
     w->best = t->validate ? ps_aligned(w->model->size, sizeof *w->best) : NULL;

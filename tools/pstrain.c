@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "bf16.h"
 #include "gemm.h"
 #include "stop.h"
 #include "tool.h"
@@ -34,6 +35,7 @@ typedef struct {
 static int settle(options *o)
 {
     ps_recipe *r = &o->recipe;
+    const char *why;
     r->seed = (uint64_t)o->common.seed;
     r->shape.bypass = r->shape.bypass && !o->no_bypass;
     r->shape.bias = r->shape.bias && !o->no_bias;
@@ -42,6 +44,8 @@ static int settle(options *o)
     o->from.walk.seed = r->seed;
     if (!o->from.graph || !o->from.vectors)
         return ps_usage_error("-g GRAPH and -x VECTORS are needed");
+    if (r->bf16 && !ps_bf16_backend(&why))
+        return ps_fail(PS_EDATA, "--bf16: %s", why);
     if (o->from.neighbours && (o->from.top != 20 || o->steps != 1000 || o->from.walk.restart != .5))
         return ps_usage_error("-T, -w and -r are of walks on the fly: not with -n NEIGHBOURHOODS");
     o->from.walk.steps = (uint64_t)o->steps;
@@ -142,7 +146,8 @@ static int train_on(const options *o, ps_train_inputs *in, ps_model *model, ps_p
         return PS_EMEM;
     if (o->checkpoint)
         ps_stop_catch();
-    ps_info("products: %s", ps_gemm_backend());
+    ps_info("products: %s%s%s", ps_gemm_backend(), o->recipe.bf16 ? "; the network's from bf16: " : "",
+            o->recipe.bf16 ? ps_bf16_backend(NULL) : "");
     int rc = ps_train(&t, model);
     ps_stop_restore();
     ps_progress_end();
@@ -245,6 +250,7 @@ int main(int argc, char **argv)
         {0, "rate", "X", PS_OPT_REAL, &r->rate, 0, 1e3, "highest learning rate", NULL},
         {0, "schedule", "KIND", PS_OPT_CHOICE, &r->schedule, 0, 0, "of the rate after warm-up", PS_SCHEDULES},
         {0, "warmup", "EPOCHS", PS_OPT_REAL, &r->warmup, 0, 1e6, "linear warm-up", NULL},
+        {0, "bf16", NULL, PS_OPT_FLAG, &r->bf16, 0, 0, "products of the network from bf16 numbers", NULL},
         {0, "decay", "X", PS_OPT_REAL, &r->decay, 0, 1e3, "weight decay of Adam", NULL},
         {0},
     };

@@ -104,3 +104,17 @@ for weight in 1 3e38; do
 done
 awk -F'[= ]' 'NR == FNR {loss[$2] = $4; next} $4 - loss[$2] > .001 || loss[$2] - $4 > .001 {exit 1}' log.1 log.3e38 ||
     fail "weights of 3e38: $(cat log.1 log.3e38)"
+
+# bf16, where there is such a thing: the same bytes for any number of threads, nearly the same losses
+if train --bf16 -j 1 >b.psm 2>err; then
+    cmp -s b.psm m.psm && fail "--bf16 changes nothing"
+    train --bf16 -j 3 | cmp - b.psm || fail "--bf16 -j 3 gives other bytes"
+    train >m.psm
+    for m in m b; do
+        psview $m.psm | sed -n 's/.*epoch=3 loss=\([0-9.e-]*\).*/\1/p' >$m.loss
+    done
+    awk 'NR == FNR {a = $1; next} {exit !($1 > .98 * a && $1 < 1.02 * a)}' m.loss b.loss ||
+        fail "--bf16: a loss of $(cat b.loss), in float $(cat m.loss)"
+else
+    grep -Eq 'bf16: (this processor|oneDNN|this program)' err || fail "--bf16: $(cat err)"
+fi

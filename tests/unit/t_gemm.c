@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "check.h"
+#include "bf16.h"
 #include "gemm.h"
 #include "rng.h"
 
@@ -28,10 +29,11 @@ typedef struct {
     ps_real alpha, beta;
     ps_real *a, *b, *c; /* c: before the product */
     wide *want, *bound; /* m x n */
+    wide *size;         /* m x n: sums of absolute products */
 } trial;
 
-enum { PLAIN, ONE, POOLED };
-static const char *const how_name[] = {"plain", "one thread", "pool"};
+enum { PLAIN, ONE, POOLED, BF16 };
+static const char *const how_name[] = {"plain", "one thread", "pool", "bf16"};
 
 static uint64_t draws;
 
@@ -49,6 +51,7 @@ static void expect(trial *t)
 {
     t->want = malloc((t->m * t->n + 1) * sizeof *t->want);
     t->bound = malloc((t->m * t->n + 1) * sizeof *t->bound);
+    t->size = malloc((t->m * t->n + 1) * sizeof *t->size);
     for (size_t i = 0; i < t->m; i++)
         for (size_t j = 0; j < t->n; j++) {
             wide sum = 0, size = 0, old = t->beta == 0 ? 0 : (wide)t->beta * t->c[i * t->ldc + j];
@@ -58,6 +61,7 @@ static void expect(trial *t)
                 sum += x;
                 size += fabsl(x);
             }
+            t->size[i * t->n + j] = size;
             t->want[i * t->n + j] = t->alpha * sum + old;
             t->bound[i * t->n + j] = (wide)(t->k + 4) * u * fabsl((wide)t->alpha) * size + 3 * u * fabsl(old);
         }
@@ -87,6 +91,7 @@ static void trial_free(trial *t)
     free(t->c);
     free(t->want);
     free(t->bound);
+    free(t->size);
 }
 
 /* The product into a copy of C; free(). */
@@ -102,6 +107,8 @@ static ps_real *multiply(const trial *t, int how, ps_pool *pool)
         ps_gemm_plain(t->ta, t->tb, t->m, t->n, t->k, t->alpha, t->a, t->lda, t->b, t->ldb, t->beta, c, t->ldc);
     else if (how == ONE)
         ps_gemm_one(t->ta, t->tb, t->m, t->n, t->k, t->alpha, t->a, t->lda, t->b, t->ldb, t->beta, c, t->ldc);
+    else if (how == BF16)
+        ps_gemm_bf16(pool, t->ta, t->tb, t->m, t->n, t->k, t->alpha, t->a, t->lda, t->b, t->ldb, t->beta, c, t->ldc);
     else
         ps_gemm(pool, t->ta, t->tb, t->m, t->n, t->k, t->alpha, t->a, t->lda, t->b, t->ldb, t->beta, c, t->ldc);
     return c;
@@ -120,7 +127,9 @@ static void check_product(const trial *t, int how, const ps_real *c)
     for (size_t i = 0; i < t->m; i++) {
         for (size_t j = 0; j < t->n; j++) {
             ps_real got = c[i * t->ldc + j];
-            if (!isfinite(got) || !(fabsl((wide)got - t->want[i * t->n + j]) <= t->bound[i * t->n + j]))
+            /* bf16: both factors are rounded to 8 bits, by at most 2^-8 of it, before they are multiplied. */
+            wide bound = t->bound[i * t->n + j] + (how == BF16 ? t->size[i * t->n + j] * (wide)2.02 / 256 : 0);
+            if (!isfinite(got) || !(fabsl((wide)got - t->want[i * t->n + j]) <= bound))
                 failed(t, how, "wrong", i, j, (double)got);
         }
         for (size_t j = t->n; j < t->ldc; j++)
@@ -131,30 +140,37 @@ static void check_product(const trial *t, int how, const ps_real *c)
         failed(t, how, "overwritten", t->m, 0, (double)c[t->m * t->ldc]);
 }
 
+static void test_threads(const trial *t, int how, ps_pool *pools[3])
+{
+    ps_real *first = multiply(t, how, NULL);
+    check_product(t, how, first);
+    for (int p = 0; p < 3; p++) {
+        ps_real *c = multiply(t, how, pools[p]);
+        if (memcmp(first, c, t->m * t->ldc * sizeof *c) != 0)
+            failed(t, how, "other bytes with threads", (size_t)ps_pool_threads(pools[p]), 0, 0);
+        free(c);
+    }
+    free(first);
+}
+
 static void test_trial(const trial *t, ps_pool *pools[3])
 {
-    ps_real *c, *first;
+    ps_real *c;
     for (int how = PLAIN; how <= ONE; how++) {
         c = multiply(t, how, NULL);
         check_product(t, how, c);
         free(c);
     }
-    first = multiply(t, POOLED, NULL);
-    check_product(t, POOLED, first);
-    for (int p = 0; p < 3; p++) {
-        c = multiply(t, POOLED, pools[p]);
-        if (memcmp(first, c, t->m * t->ldc * sizeof *c) != 0)
-            failed(t, POOLED, "other bytes with threads", (size_t)ps_pool_threads(pools[p]), 0, 0);
-        free(c);
-    }
-    free(first);
+    test_threads(t, POOLED, pools);
+    if (ps_bf16_backend(NULL) && t->alpha == 1 && (t->beta == 0 || t->beta == 1))
+        test_threads(t, BF16, pools);
 }
 
 /* A NaN spoils its row of C and no other. */
 static void test_nan(ps_pool *pool)
 {
     static const size_t shape[3] = {70, 33, 19};
-    for (int how = PLAIN; how <= POOLED; how++) {
+    for (int how = PLAIN; how <= (ps_bf16_backend(NULL) ? BF16 : POOLED); how++) {
         trial t;
         trial_make(&t, PS_N, PS_T, shape, 1, 0, 1);
         t.a[65 * t.lda + 3] = NAN;
@@ -171,7 +187,8 @@ int main(void)
 {
     static const size_t shapes[][3] = {{0, 3, 4},    {3, 0, 4},    {3, 4, 0},     {1, 1, 1},      {1, 17, 5},
                                        {15, 1, 31},  {16, 16, 16}, {17, 31, 33},  {33, 15, 100},  {2, 130, 300},
-                                       {65, 129, 7}, {127, 63, 1}, {600, 70, 13}, {70, 1100, 17}, {1030, 40, 9}};
+                                       {65, 129, 7}, {127, 63, 1}, {600, 70, 13}, {70, 1100, 17}, {1030, 40, 9},
+                                       {20, 9, 9001}, {270, 20, 4100}};
     static const ps_real factors[][2] = {{1, 0}, {1, 1}, {(ps_real)-0.7, (ps_real)0.3}, {0, (ps_real)0.5}};
     ps_pool *pools[] = {ps_pool_new(1), ps_pool_new(2), ps_pool_new(5)};
     CHECK(pools[0] && pools[1] && pools[2]);
@@ -187,7 +204,8 @@ int main(void)
                 trial_free(&t);
             }
     test_nan(pools[2]);
-    printf("%s\n", ps_gemm_backend());
+    const char *why;
+    printf("%s; bf16: %s\n", ps_gemm_backend(), ps_bf16_backend(&why) ? ps_bf16_backend(NULL) : why);
     for (int p = 0; p < 3; p++)
         ps_pool_free(pools[p]);
     CHECK_END();

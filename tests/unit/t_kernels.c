@@ -221,6 +221,38 @@ static void test_unit_relu_grad(size_t n, size_t shift)
     check_guards("unit_relu_grad's sum", n, added);
 }
 
+/* Exact: the nearer of the two neighbours, of equally near ones the even one. */
+static void test_to_bf16(size_t n, size_t shift)
+{
+    static const float special[] = {0, -0.f, 1, 1.00390625f, 1.01171875f, 3.0e38f, 3.4e38f, -INFINITY, 1e-40f};
+    ps_real *x = input(n, shift);
+    uint16_t *out = keep(malloc((n + 1) * sizeof *out));
+    for (size_t i = 0; i < n && i < sizeof special / sizeof *special; i++)
+        x[i] = (ps_real)special[i];
+    if (n > 20)
+        x[20] = NAN;
+    out[n] = 0x1234;
+    ops->to_bf16(n, x, out);
+    for (size_t i = 0; i < n; i++) {
+        float f = (float)x[i], low, high;
+        uint32_t bits, got = (uint32_t)out[i] << 16;
+        memcpy(&bits, &f, sizeof bits);
+        if (isnan(f)) {
+            CHECK((got & 0x7f800000) == 0x7f800000 && (got & 0x7f0000) != 0);
+            continue;
+        }
+        uint32_t down = bits & 0xffff0000, up = (bits & 0xffff) ? down + 0x10000 : down;
+        memcpy(&low, &down, sizeof low);
+        memcpy(&high, &up, sizeof high);
+        double to_low = fabs((double)f - (double)low);
+        double to_high = isinf(high) ? 0x1p128 - fabs((double)f) : fabs((double)high - (double)f);
+        uint32_t want = isinf(f) || to_low < to_high || (to_low == to_high && !(down >> 16 & 1)) ? down : up;
+        if (got != want && check_failures++ < 20)
+            fprintf(stderr, "%s: to_bf16 of %a is %x, not %x\n", ops->name, (double)f, got, want);
+    }
+    CHECK(out[n] == 0x1234);
+}
+
 static uint32_t *input_index(size_t count)
 {
     uint32_t *index = keep(malloc((count + 1) * sizeof *index));
@@ -329,7 +361,7 @@ static void test_sgd(size_t n, size_t shift)
 static void test_form(void)
 {
     static void (*const simple[])(size_t, size_t) = {test_dot,       test_axpy, test_scale, test_bias_relu,
-                                                     test_relu_grad, test_unit_relu_grad, test_adam, test_sgd};
+                                                     test_relu_grad, test_unit_relu_grad, test_to_bf16, test_adam, test_sgd};
     static const size_t counts[] = {0, 1, 2, 3, 4, 5, 8, 11, 20};
     for (size_t s = 0; s < SIZES * SHIFTS; s++) {
         size_t n = sizes[s / SHIFTS], shift = s % SHIFTS;
