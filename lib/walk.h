@@ -14,6 +14,7 @@
 
 #include "graph.h"
 #include "visits.h"
+#include "walk_bias.h"
 
 #define PS_WALK_STEPS_MAX UINT32_MAX
 
@@ -23,6 +24,9 @@ typedef struct {
     uint64_t seed;
     uint64_t early_items;  /* stop when that many items have been visited */
     uint32_t early_visits; /* that often each; 0: walk all steps */
+    uint64_t exact;        /* the first steps of an item whose two-hop surroundings have at most that many edges are
+                              not walked but counted with their expectation; 0: none.  Not with a bias or early stopping */
+    const ps_bias *bias;   /* NULL: none; must outlive the walker */
 } ps_walk_options;
 
 #define PS_WALK_DEFAULT {.steps = 1000, .restart = .5, .seed = 1}
@@ -40,6 +44,25 @@ PS_MUST_USE long ps_walker_visits(ps_walker *w, uint64_t item, const ps_visit **
 
 /* The same without the item itself: its ranking by personalised PageRank, for hard negatives. */
 PS_MUST_USE long ps_walker_rank(ps_walker *w, uint64_t item, const ps_visit **visits);
+
+/* Walks from n items, many at once, and hands each one's visits, the first `top` of them (0: all), to `take` in
+ * the items' order; without_self: the item itself left out.  A negative result of `take` ends it.  With options.exact
+ * the counts are scaled by ps_walker_scale. */
+typedef int (*ps_walk_taker)(void *ctx, size_t i, const ps_visit *visits, size_t n);
+PS_MUST_USE int ps_walker_many(ps_walker *w, const uint64_t *item, size_t n, size_t top, int without_self,
+                               ps_walk_taker take, void *ctx);
+
+/* So many items walk best together. */
+size_t ps_walker_company(const ps_walker *w);
+
+/* What one visit counts: 1, or with options.exact a power of two so that expectations are whole numbers. */
+uint32_t ps_walker_scale(const ps_walker *w);
+
+/* Visits of an item that is not in the graph, given its boards and the weights of those edges (NULL: all 1), as
+ * ps_walker_visits gives them; `number` takes the item's place in the random numbers.  An item of the graph with its own
+ * number and boards has its own visits.  The boards' order does not matter. */
+PS_MUST_USE long ps_walker_new_item(ps_walker *w, uint64_t number, const uint64_t *board, const float *weight, size_t n,
+                                    size_t top, const ps_visit **visits);
 
 /* Walks `steps` (up to PS_WALK_STEPS_MAX) steps instead of the options' and gives the visits in no particular
  * order as item << 32 | count, appended to keys[*n ..]; grows keys. */
