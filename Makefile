@@ -88,6 +88,9 @@ $(OUT)/test/%: $(OUT)/obj/tests/unit/%.o $(OUT)/libpsgraph.a
 $(OUT)/fuzz/%: $(OUT)/obj/tests/fuzz/%.o $(OUT)/libpsgraph.a
 	@mkdir -p $(@D)
 	$(CC) $(ALL_CFLAGS) -fsanitize=fuzzer $(LDFLAGS) $< $(OUT)/libpsgraph.a $(LDLIBS) -o $@
+$(OUT)/bench/%: $(OUT)/obj/tests/bench/%.o $(OUT)/libpsgraph.a
+	@mkdir -p $(@D)
+	$(CC) $(ALL_CFLAGS) $(LDFLAGS) $< $(OUT)/libpsgraph.a $(LDLIBS) -o $@
 .SECONDARY:
 -include $(shell find $(OUT)/obj -name '*.d' 2>/dev/null)
 

@@ -70,6 +70,8 @@ int ps_visits_add(ps_visits *v, uint32_t item, uint32_t count, uint32_t *total)
 
 int ps_visits_add_all(ps_visits *v, const uint32_t *items, size_t n, uint32_t each)
 {
+    if (each == 0)
+        return 0;
     if ((uint64_t)n * each > UINT32_MAX || v->sum + (uint64_t)n * each > UINT32_MAX)
         return ps_fail(PS_EDATA, "more than %u visits of one query", UINT32_MAX);
     if (reserve(v, n) < 0)
