@@ -5,6 +5,7 @@
 
 #include "alias.h"
 #include "mem.h"
+#include "push.h"
 #include "rng.h"
 #include "walk_block.h"
 #include "walk_exact.h"
@@ -19,6 +20,7 @@ struct ps_walker {
     uint32_t scale;
     uint64_t walked;
     ps_visits visits;
+    ps_push *push; /* NULL: walks */
     ps_block block;
     ps_leg leg[COMPANY];
     uint32_t *path, *later; /* later: a leg's steps but its first ones */
@@ -43,6 +45,10 @@ ps_walker *ps_walker_new(const ps_graph *g, const ps_walk_options *o)
     w->scale = 1;
     while (o->exact && o->steps * w->scale < UINT64_C(1) << 30)
         w->scale *= 2;
+    if (o->push > 0 && !(w->push = ps_push_new(g, o->restart, o->push))) {
+        free(w);
+        return NULL;
+    }
     return w;
 }
 
@@ -52,6 +58,7 @@ void ps_walker_free(ps_walker *w)
         return;
     ps_visits_free(&w->visits);
     ps_block_free(&w->block);
+    ps_push_free(w->push);
     free(w->path);
     free(w->later);
     free(w->start_adj);
@@ -67,6 +74,11 @@ uint64_t ps_walker_steps(const ps_walker *w)
     return w->walked;
 }
 
+double ps_walker_left_out(const ps_walker *w)
+{
+    return w->push ? ps_push_held(w->push) : 0;
+}
+
 uint32_t ps_walker_scale(const ps_walker *w)
 {
     return w->scale;
@@ -75,7 +87,7 @@ uint32_t ps_walker_scale(const ps_walker *w)
 size_t ps_walker_company(const ps_walker *w)
 {
     const uint64_t n = PS_BLOCK_STEPS / w->o.steps;
-    if (w->o.early_items || n < 1)
+    if (w->o.early_items || w->push || n < 1)
         return 1;
     return n < COMPANY ? (size_t)n : COMPANY;
 }
@@ -158,6 +170,13 @@ static int walk_long(ps_walker *w, const ps_block_rules *rules, ps_leg *leg, uin
     return rc < 0 ? rc : 0;
 }
 
+static int push_one(ps_walker *w, const ps_side *side, uint64_t u)
+{
+    int rc = ps_push_run(w->push, side, u, &w->visits);
+    w->walked = ps_push_edges(w->push) / 2;
+    return rc;
+}
+
 static ps_leg leg_of(const ps_walker *w, uint64_t item)
 {
     return (ps_leg){.key = ps_rng_key(w->o.seed, item),
@@ -174,6 +193,8 @@ static int walk_one(ps_walker *w, uint64_t item, uint64_t steps)
     int rc = can_start(w->g, item);
     if (rc <= 0)
         return rc;
+    if (w->push)
+        return push_one(w, &w->g->items, item);
     ps_leg leg = leg_of(w, item);
     return walk_long(w, &rules, &leg, steps);
 }
@@ -319,7 +340,9 @@ long ps_walker_new_item(ps_walker *w, uint64_t number, const uint64_t *board, co
         return ps_fail(PS_EDATA, "an item on %zu boards: %s has only %llu edges", n, w->g->name,
                        (unsigned long long)w->g->edges);
     int rc = n > 0 ? make_start(w, board, weight, n) : 0;
-    if (rc == 0 && n > 0) {
+    if (rc == 0 && n > 0 && w->push)
+        rc = push_one(w, &w->start, 0);
+    else if (rc == 0 && n > 0) {
         ps_leg leg = {.key = ps_rng_key(w->o.seed, number), .skip_first = ps_exact_fits(w->g, &w->start, 0, w->o.exact)};
         rules.start = &w->start;
         rc = walk_long(w, &rules, &leg, w->o.steps);

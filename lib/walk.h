@@ -26,6 +26,8 @@ typedef struct {
     uint32_t early_visits; /* that often each; 0: walk all steps */
     uint64_t exact;        /* the first steps of an item whose two-hop surroundings have at most that many edges are
                               not walked but counted with their expectation; 0: none.  Not with a bias or early stopping */
+    double push;           /* instead of walks: forward push with that error (push.h); 0: walks.  Only for
+                              visits, with restart above 0 and none of the others */
     const ps_bias *bias;   /* NULL: none; must outlive the walker */
 } ps_walk_options;
 
@@ -68,8 +70,12 @@ PS_MUST_USE long ps_walker_new_item(ps_walker *w, uint64_t number, const uint64_
  * order as item << 32 | count, appended to keys[*n ..]; grows keys. */
 PS_MUST_USE int ps_walker_collect(ps_walker *w, uint64_t item, uint64_t steps, uint64_t **keys, size_t *cap, size_t *n);
 
-/* Steps that the last call walked: fewer than asked for after early stopping, 0 on no board. */
+/* Steps that the last call walked: fewer than asked for after early stopping, 0 on no board; of a push: half the
+ * edges it followed. */
 uint64_t ps_walker_steps(const ps_walker *w);
+
+/* Of the last push: the share of all that it left out. */
+double ps_walker_left_out(const ps_walker *w);
 
 /* The paths of the walk from the item.  A path begins at the item and ends with a restart, after `length` steps, or
  * with the last step of all; the next one begins at the item again.  Row i of *paths holds the items that

@@ -84,7 +84,7 @@ static inline uint32_t follow(const ps_side *side, uint64_t e, uint32_t rest, ma
 }
 
 /* From items to the edges that lead on; returns how many walkers got one, fewer than n only in a damaged graph. */
-static inline size_t leave_items(const ps_graph *g, const ps_side *items, const uint64_t *number, const uint32_t *at,
+static inline __attribute__((always_inline)) size_t leave_items(const ps_graph *g, const ps_side *items, const uint64_t *number, const uint32_t *at,
                                  size_t n, chunk *c, manner how)
 {
     uint64_t begin, degree;
@@ -96,7 +96,7 @@ static inline size_t leave_items(const ps_graph *g, const ps_side *items, const 
     return n;
 }
 
-static inline size_t leave_boards(const ps_graph *g, const uint64_t *number, size_t n, chunk *c, manner how)
+static inline __attribute__((always_inline)) size_t leave_boards(const ps_graph *g, const uint64_t *number, size_t n, chunk *c, manner how)
 {
     uint64_t begin, degree;
     for (size_t i = 0; i < n; i++) {

@@ -19,6 +19,7 @@ typedef struct {
     uint8_t *records;
     size_t cap, n; /* records */
     uint64_t steps;
+    double left_out;
 } answer;
 
 typedef struct {
@@ -40,6 +41,7 @@ struct ps_walk_run {
     answer *answer; /* of each task of a batch */
     size_t company; /* queries of a task */
     size_t tasks;   /* of a batch at most */
+    double left_out;
     uint64_t last, steps; /* last: the query before this batch, PS_NONE: none */
 };
 
@@ -69,6 +71,8 @@ static int walk_note(ps_head *head, const ps_walk_job *job, const char *queries)
                  job->known ? " unknown" : "");
     if (o->exact)
         snprintf(exact, sizeof exact, " exact=%llu", (unsigned long long)o->exact);
+    if (o->push > 0)
+        return ps_head_note(head, "psneigh %s push=%.15g r=%.15g%s", PS_VERSION, o->push, o->restart, queries);
     return ps_head_note(head, "pswalk %s w=%llu r=%.15g seed=%llu%s%s%s%s%s%s", PS_VERSION,
                         (unsigned long long)o->steps, o->restart, (unsigned long long)o->seed, queries, early, exact,
                         o->bias && o->bias->board ? " bias-boards" : "", o->bias && o->bias->item ? " bias-items" : "",
@@ -226,6 +230,8 @@ static int item_answer(const ps_walk_run *run, scratch *s, answer *a, uint64_t q
 {
     const ps_head *head = &run->head;
     a->steps += ps_walker_steps(s->walker);
+    if (ps_walker_left_out(s->walker) > a->left_out)
+        a->left_out = ps_walker_left_out(s->walker);
     switch (run->job.output) {
     case PS_RUN_VISITS: return item_visits(head, a, query, v, n);
     case PS_RUN_HITS: return item_hits(head, a, query, v, n, ps_walker_steps(s->walker));
@@ -284,7 +290,7 @@ static int answer_set(const ps_walk_run *run, size_t i, ps_pixie *pixie, answer 
     if (fits_width(run, query) < 0)
         return PS_EDATA;
     long n = ps_pixie_rank(pixie, b->item + from, b->weight + from, b->off[i + 1] - from,
-                           hits ? PS_PIXIE_LEAVE_OUT : PS_PIXIE_WHOLE, &s);
+                           hits ? PS_PIXIE_LEAVE_OUT : PS_PIXIE_WHOLE, top_of(&run->job), &s);
     if (n < 0)
         return (int)n;
     a->steps += ps_pixie_steps(pixie);
@@ -326,6 +332,7 @@ static int task(void *ctx, size_t t, int thread)
     int rc = 0;
     a->n = 0;
     a->steps = 0;
+    a->left_out = 0;
     for (size_t i = first; i < last && rc == 0; i++) {
         if (run->boards)
             rc = answer_boards(run, i, s, a);
@@ -426,6 +433,7 @@ long ps_walk_run_next(ps_walk_run *run, ps_writer *w)
     int rc = ps_pool_run(run->pool, tasks, task, run);
     for (size_t i = 0; i < tasks && rc == 0; i++) {
         run->steps += run->answer[i].steps;
+        run->left_out = run->answer[i].left_out > run->left_out ? run->answer[i].left_out : run->left_out;
         if (run->answer[i].n > 0)
             rc = ps_writer_put(w, run->answer[i].records, run->answer[i].n);
     }
@@ -436,4 +444,9 @@ long ps_walk_run_next(ps_walk_run *run, ps_writer *w)
 uint64_t ps_walk_run_steps(const ps_walk_run *run)
 {
     return run->steps;
+}
+
+double ps_walk_run_left_out(const ps_walk_run *run)
+{
+    return run->left_out;
 }

@@ -47,4 +47,7 @@ PS_MUST_USE long ps_walk_run_next(ps_walk_run *run, ps_writer *w);
 /* Steps walked so far. */
 uint64_t ps_walk_run_steps(const ps_walk_run *run);
 
+/* Of pushes: the largest share of a query that was left out. */
+double ps_walk_run_left_out(const ps_walk_run *run);
+
 #endif

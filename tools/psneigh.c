@@ -6,7 +6,7 @@ typedef struct {
     ps_common common;
     ps_walk_input in;
     int64_t neighbours, steps, exact;
-    double restart;
+    double restart, push;
 } options;
 
 static void show(uint64_t records)
@@ -49,16 +49,19 @@ static int psneigh(const options *o)
     const ps_walk_input *in = &o->in;
     if (!in->graph) {
         if (in->all || in->text || in->skip_unknown || in->boards || in->soon || in->bias_boards || in->bias_items ||
-            in->bias_rest != 1 || o->steps != 1000 || o->restart != .5 || o->exact)
+            in->bias_rest != 1 || o->steps != 1000 || o->restart != .5 || o->exact || o->push > 0)
             return ps_usage_error("only -T is for visits or walks from standard input: all else needs -g GRAPH");
         return filter(o);
     }
-    if (o->exact && (in->bias_boards || in->bias_items))
-        return ps_usage_error("--exact knows no bias: leave out --bias-boards and --bias-items");
+    if ((o->exact || o->push > 0) && (in->bias_boards || in->bias_items))
+        return ps_usage_error("--exact and --push know no bias: leave out --bias-boards and --bias-items");
+    if (o->push > 0 && (o->exact || o->restart == 0))
+        return ps_usage_error("--push does not walk: not with --exact, and the restart probability must be above 0");
     ps_walk_job job = {.walk = {.steps = (uint64_t)o->steps,
                                 .restart = o->restart,
                                 .seed = (uint64_t)o->common.seed,
-                                .exact = (uint64_t)o->exact},
+                                .exact = (uint64_t)o->exact,
+                                .push = o->push},
                        .output = PS_RUN_NEIGHBOURS,
                        .dim = (uint32_t)o->neighbours};
     return ps_walk_main(&job, in, &o->common);
@@ -83,6 +86,8 @@ int main(int argc, char **argv)
         {'r', "restart", "P", PS_OPT_REAL, &o.restart, 0, 1, "probability of a restart after each step", NULL},
         {0, "exact", "N", PS_OPT_INT, &o.exact, 0, 1 << 24,
          "count first steps exactly where they have at most N ways; 0: walk all", NULL},
+        {0, "push", "E", PS_OPT_REAL, &o.push, 0, 1, "no walks: push until shares miss at most 2 E degree; 0: walk",
+         NULL},
         {0, "bias-boards", "FILE", PS_OPT_STR, &in->bias_boards, 0, 0, "prefer boards: board TAB factor a line", NULL},
         {0, "bias-items", "FILE", PS_OPT_STR, &in->bias_items, 0, 0, "prefer items: item TAB factor a line", NULL},
         {0, "bias-rest", "F", PS_OPT_REAL, &in->bias_rest, 0, 1e30, "factor of those that have no line", NULL},
