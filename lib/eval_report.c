@@ -80,8 +80,8 @@ static void distribution_text(table *t)
         line(t, label, 0, d->quantile[i], NULL);
     }
     line(t, "largest", 0, d->max, NULL);
-    for (int i = 0; i < PS_BINS; i++) {
-        snprintf(label, sizeof label, "%4.1f to %4.1f", (i - PS_BINS / 2) / 10.0, (i + 1 - PS_BINS / 2) / 10.0);
+    for (int i = 0, zero = PS_BINS / 2; i < PS_BINS; i++) {
+        snprintf(label, sizeof label, "%4.1f to %4.1f", (i - zero) / 10.0, (i + 1 - zero) / 10.0);
         line(t, label, 0, (double)d->histogram[i] / (double)d->pairs, NULL);
     }
 }
@@ -159,7 +159,7 @@ int ps_report_json(const ps_report *r, ps_out *out)
         metrics_json(&j, r->cutoffs, r->cold);
         ps_json_end(&j);
     }
-    if (r->versus) {
+    if (r->all && r->versus) {
         ps_json_object(&j, "head-to-head");
         ps_json_number(&j, "share", r->share);
         ps_json_count(&j, "wins", r->wins);

@@ -1,8 +1,9 @@
 /* knn.h - exact nearest neighbours: every candidate's product with every query.
  *
  * Candidates are the rows of a vectors or a sparse stream, or a graph's boards (ps_sparse_boards).  Dense
- * rows are scored by ps_dots (dots.h), sparse ones through an inverted index: the score of a query and a candidate is the same number whatever else is asked for in the same call, wherever
- * the two stand, and for any number of threads; equal rows have equal scores.
+ * rows are scored by ps_dots (dots.h), sparse ones through an inverted index: the score of a query and a
+ * candidate is the same number whatever else is asked for in the same call, wherever the two stand, and for
+ * any number of threads; equal rows have equal scores.
  */
 #ifndef PS_KNN_H
 #define PS_KNN_H
@@ -55,9 +56,10 @@ typedef struct {
     float *value;
     size_t *skip_off;
     uint64_t *skip;
-    float *scale;  /* its products are multiplied by: 1, for cosines 1 / norm */
-    double weight; /* of the query being made */
-    size_t cap[7];
+    float *scale;    /* what its products are multiplied by: 1, for cosines 1 / norm */
+    size_t *members; /* rows that were added to it; one with none finds nothing */
+    double weight;   /* of the query being made */
+    size_t cap[8];
 } ps_knn_queries;
 
 /* A query is made by begin, one or more adds, leave_outs, end.  Its vector is the weighted mean of the rows

@@ -20,6 +20,7 @@ void ps_knn_queries_free(ps_knn_queries *q)
     free(q->skip_off);
     free(q->skip);
     free(q->scale);
+    free(q->members);
     *q = (ps_knn_queries){0};
 }
 
@@ -45,8 +46,10 @@ int ps_knn_begin(ps_knn_queries *q, const ps_knn *knn)
 {
     q->weight = 0;
     if (ps_grow(&q->skip_off, &q->cap[0], q->n + 2, sizeof *q->skip_off) < 0 ||
-        ps_grow(&q->scale, &q->cap[6], q->n + 1, sizeof *q->scale) < 0)
+        ps_grow(&q->scale, &q->cap[6], q->n + 1, sizeof *q->scale) < 0 ||
+        ps_grow(&q->members, &q->cap[7], q->n + 1, sizeof *q->members) < 0)
         return PS_EMEM;
+    q->members[q->n] = 0;
     if (knn->is_sparse) {
         if (ps_grow(&q->off, &q->cap[1], q->n + 2, sizeof *q->off) < 0)
             return PS_EMEM;
@@ -84,6 +87,7 @@ int ps_knn_add(ps_knn_queries *q, const ps_knn *knn, const ps_knn *from, uint64_
     if (!(weight > 0 && isfinite(weight)))
         return ps_fail(PS_EDATA, "a query's member with weight %g: it must be a positive number", (double)weight);
     q->weight += weight;
+    q->members[q->n - 1]++;
     if (knn->is_sparse)
         return add_sparse(q, &from->sparse, row, weight);
     uint32_t d = knn->d < from->dense.d ? knn->d : from->dense.d;

@@ -52,9 +52,11 @@ int ps_knn_search(const ps_knn *knn, const ps_knn_queries *q, ps_pool *pool, siz
     if (rc == 0)
         rc = ps_knn_scan(knn, q, pool, w.parts, take, &w);
     for (size_t i = 0; i < q->n && rc == 0; i++) {
+        found[i] = 0;
         if (w.parts == 1)
             ps_topk_sort(&w.best[i]);
-        found[i] = w.parts == 1 ? w.best[i].n : merge(w.best + i * w.parts, w.parts, k, hits + i * k);
+        if (q->members[i] > 0)
+            found[i] = w.parts == 1 ? w.best[i].n : merge(w.best + i * w.parts, w.parts, k, hits + i * k);
     }
     free(room);
     free(w.best);

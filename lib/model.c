@@ -99,7 +99,7 @@ void ps_model_init(ps_model *model, uint64_t seed)
         if (x->vector)
             continue;
         uint64_t key = ps_rng_key(seed, (uint64_t)t);
-        double bound = 1 / __builtin_sqrt(x->cols);
+        double bound = __builtin_sqrt(6. / (x->rows + x->cols));
         for (size_t e = 0; e < (size_t)x->rows * x->cols; e++)
             model->param[x->at + e] = (ps_real)((2 * ps_unit(ps_rng(key, e)) - 1) * bound);
     }

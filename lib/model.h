@@ -66,8 +66,8 @@ typedef struct {
 PS_MUST_USE int ps_model_make(ps_model *model, const ps_shape *shape);
 void ps_model_free(ps_model *model);
 
-/* Starting values: matrices uniform in +-1/sqrt(inputs), vectors 0.  Element e of tensor t is a function of
- * (seed, t, e). */
+/* Starting values: matrices uniform in +-sqrt(6 / (inputs + outputs)) (Glorot and Bengio, 2010), vectors 0.  Element e
+ * of tensor t is a function of (seed, t, e). */
 void ps_model_init(ps_model *model, uint64_t seed);
 
 /* Elements layer k (from 0) reads for each item; elements of an embedding (d, one more with a bias). */

@@ -50,7 +50,7 @@ void ps_pixie_share(ps_member *m, size_t n, uint64_t steps, uint64_t most, uint6
         spare[k++] = (uint64_t)~(uint32_t)((exact - whole) * 0x1p32) << 32 | i;
     }
     const uint64_t *order = ps_radix_sort(spare, spare + n, k, 0);
-    for (size_t i = 0; left > 0; i = (i + 1) % k, left--)
+    for (size_t i = 0; k > 0 && left > 0; i = (i + 1) % k, left--)
         m[order[i] & UINT32_MAX].steps++;
 }
 

@@ -1,5 +1,6 @@
 #include "query.h"
 
+#include <math.h>
 #include <stdlib.h>
 
 #include "mem.h"
@@ -45,6 +46,10 @@ ps_queries *ps_queries_open(const ps_query_options *o)
     if (!o->boards && h->kind != PS_IDS && h->kind != PS_PAIRS) {
         ps_fail(PS_EKIND, "%s: holds %s; queries are ids or pairs (sets)", ps_reader_name(q->reader),
                 ps_kind_name(h->kind));
+        goto fail;
+    }
+    if ((h->kind == PS_IDS ? h->qspace : h->nspace) == PS_BOARDS) {
+        ps_fail(PS_EKIND, "%s: its numbers are those of boards; queries are items", ps_reader_name(q->reader));
         goto fail;
     }
     if (ps_head_match(h, ps_reader_name(q->reader), o->graph ? o->graph->fingerprint : 0) < 0)
@@ -197,8 +202,13 @@ static int next_set(ps_queries *q, ps_query_batch *b)
         int rc = members == 0 ? begin(b, id) : 0;
         if (rc == 0)
             rc = check_item(q, ps_num(p + w, w));
+        const float weight = ps_getf32(p + 2 * w);
+        if (rc == 0 && !(weight > 0 && isfinite(weight)))
+            rc = ps_fail(PS_EDATA, "%s: record %llu: weight %g: it must be a positive number",
+                         ps_reader_name(q->reader), (unsigned long long)ps_reader_count(q->reader) - 1,
+                         (double)weight);
         if (rc == 0)
-            rc = append(b, ps_num(p + w, w), ps_getf32(p + 2 * w));
+            rc = append(b, ps_num(p + w, w), weight);
         if (rc < 0)
             return rc;
     }

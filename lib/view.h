@@ -135,6 +135,23 @@ PS_MUST_USE int ps_flow_put(ps_flow *f, const uint8_t *record, const char *strea
 PS_MUST_USE int ps_flow_end(ps_flow *f);
 void ps_flow_free(ps_flow *f);
 
+/* ---- one file as a whole ---- */
+
+typedef int (*ps_head_taker)(void *ctx, const ps_head *head, const char *stream);
+typedef int (*ps_record_user)(void *ctx, const ps_head *head, const uint8_t *record, const char *stream,
+                              uint64_t number);
+
+/* Hands the header, then each record to the caller, until one of them returns a negative error.  Numbers of
+ * another graph (NULL: any) are refused. */
+PS_MUST_USE int ps_view_records(ps_in *in, const ps_graph *graph, ps_head_taker begin, ps_record_user use, void *ctx);
+
+/* 0 if the file is whole, unchanged and well-formed; records also by the graph if one is given. */
+PS_MUST_USE int ps_view_check(const char *path, const ps_graph *graph);
+
+/* Writes what it is, after its name if it is one of several.  Of a damaged file, what could be found out is
+ * written before the error is returned. */
+PS_MUST_USE int ps_view_describe(const char *path, const ps_graph *graph, ps_out *out, int json, int named);
+
 /* ---- graphs ---- */
 
 PS_MUST_USE int ps_view_graph(const ps_graph *g, ps_fields *f); /* in numbers */

@@ -5,6 +5,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "json.h"
 #include "view.h"
 
 enum { MAGIC = 8 };
@@ -83,42 +84,11 @@ void ps_view_close(ps_view_input *v)
 
 /* ---- fields ---- */
 
-/* Bytes of the UTF-8 character at s, 0 if there is none. */
-static size_t utf8_length(const unsigned char *s, size_t n)
-{
-    size_t len = s[0] < 0x80 ? 1 : s[0] >= 0xc2 && s[0] < 0xe0 ? 2 : s[0] >= 0xe0 && s[0] < 0xf0 ? 3
-               : s[0] >= 0xf0 && s[0] < 0xf5 ? 4 : 0;
-    if (len > n)
-        return 0;
-    for (size_t i = 1; i < len; i++)
-        if ((s[i] & 0xc0) != 0x80)
-            return 0;
-    /* Overlong forms, surrogates, beyond U+10FFFF. */
-    if ((s[0] == 0xe0 && s[1] < 0xa0) || (s[0] == 0xed && s[1] > 0x9f) || (s[0] == 0xf0 && s[1] < 0x90) ||
-        (s[0] == 0xf4 && s[1] > 0x8f))
-        return 0;
-    return len;
-}
-
 int ps_json_str(ps_out *out, ps_str s)
 {
-    int rc = ps_out_write(out, "\"", 1);
-    for (size_t i = 0, n; i < s.len && rc == 0; i += n) {
-        const unsigned char *p = (const unsigned char *)s.s + i;
-        n = utf8_length(p, s.len - i);
-        if (n == 0) {
-            rc = ps_out_printf(out, "\\ufffd");
-            n = 1;
-        } else if (*p < 0x20) {
-            rc = ps_out_printf(out, "\\u%04x", *p);
-        } else {
-            if (*p == '"' || *p == '\\')
-                rc = ps_out_write(out, "\\", 1);
-            if (rc == 0)
-                rc = ps_out_write(out, p, n);
-        }
-    }
-    return rc < 0 ? rc : ps_out_write(out, "\"", 1);
+    ps_json j = ps_json_make(out);
+    ps_json_string(&j, NULL, s.s, s.len);
+    return j.rc;
 }
 
 static void field_name(ps_fields *f, const char *name)

@@ -105,7 +105,8 @@ static int ascending(const void *a, const void *b)
 /* Sorts them; 1 and the number in *twice if one of them occurs twice. */
 static int find_twice(uint64_t *id, size_t n, uint64_t *twice)
 {
-    qsort(id, n, sizeof *id, ascending);
+    if (n > 1)
+        qsort(id, n, sizeof *id, ascending);
     for (size_t i = 1; i < n; i++)
         if (id[i] == id[i - 1]) {
             *twice = id[i];

@@ -1,4 +1,5 @@
 /* psembed - feature vectors in, embeddings out. */
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -26,9 +27,15 @@ static int write_rows(void *ctx, uint64_t first, size_t n, const ps_real *z)
     for (size_t i = 0; i < n && rc == 0; i++) {
         uint8_t *p = s->record + s->head.width;
         ps_put_num(s->record, s->head.width, ps_vectors_item(s->x, first + i));
-        for (uint32_t j = 0; j < s->head.dim; j++)
+        for (uint32_t j = 0; j < s->head.dim && rc == 0; j++) {
             ps_putf32(p + 4 * j, (float)z[i * s->head.dim + j]);
-        rc = ps_writer_put(s->writer, s->record, 1);
+            if (!isfinite(z[i * s->head.dim + j]))
+                rc = ps_fail(PS_EDATA, "%s: the embedding of item %llu is not finite: the model's parameters or the "
+                             "features are too large", s->x->table.name,
+                             (unsigned long long)ps_vectors_item(s->x, first + i));
+        }
+        if (rc == 0)
+            rc = ps_writer_put(s->writer, s->record, 1);
     }
     ps_progress("items", first + n, s->x->n);
     return rc;
@@ -71,6 +78,7 @@ static int write_embeddings(const options *o, ps_embedding *e)
         rc = ps_out_close(out);
     else if (out)
         ps_out_abort(out);
+    e->ctx = NULL;
     free(s.record);
     ps_head_free(&s.head);
     return rc;
@@ -91,9 +99,13 @@ static int embed(const options *o)
         rc = PS_EMEM;
     if (rc == 0 && model.shape.layers && !o->neighbours)
         ps_warn("no neighbourhoods (-n): every item is embedded from its features alone");
+    ps_embedding e = {.model = &model,
+                      .x = &x,
+                      .neighbours = o->neighbours ? &n : NULL,
+                      .skip_missing = o->skip_missing,
+                      .pool = pool};
     if (rc == 0)
-        rc = write_embeddings(o, &(ps_embedding){.model = &model, .x = &x, .neighbours = o->neighbours ? &n : NULL,
-                                                 .skip_missing = o->skip_missing, .pool = pool});
+        rc = write_embeddings(o, &e);
     ps_pool_free(pool);
     ps_neighbours_close(&n);
     ps_vectors_close(&x);

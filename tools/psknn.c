@@ -87,11 +87,15 @@ static int no_vector(options *o, uint64_t item)
 {
     char buf[32];
     ps_str name = ps_graph_name(&o->g, PS_ITEMS, item, buf);
-    if (!o->skip_unknown)
-        return ps_fail(PS_EMATCH, "%s: item '%.*s' has no vector there (-u skips such queries)", o->knn.name,
-                       (int)name.len, name.s);
-    o->skipped++;
-    return 0;
+    if (o->skip_unknown) {
+        o->skipped++;
+        return 0;
+    }
+    if (!o->graph)
+        return ps_fail(PS_EMATCH, "%s: item %llu has no vector there (-u skips such queries)", o->knn.name,
+                       (unsigned long long)item);
+    return ps_fail(PS_EMATCH, "%s: item '%.*s' has no vector there (-u skips such queries)", o->knn.name, (int)name.len,
+                   name.s);
 }
 
 /* Query i of the batch.  Single items without a vector are dropped; a set keeps its line even if it is left empty. */

@@ -20,171 +20,17 @@ typedef struct {
     char note[160];
 } options;
 
-static void describe_model_head(ps_fields *f, int json, const char *path)
-{
-    if (f->rc == 0)
-        f->rc = ps_model_describe(path, f->out, json);
-}
-
-/* ---- reading all records of a stream ---- */
-
-typedef int (*record_use)(void *ctx, const ps_head *head, const uint8_t *record, const char *stream, uint64_t number);
-
-static int each_record(ps_reader *r, record_use use, void *ctx)
-{
-    const ps_head *h = ps_reader_head(r);
-    const uint8_t *p;
-    uint64_t number = 0;
-    long n;
-    while ((n = ps_reader_next(r, &p, 4096)) > 0) {
-        for (long i = 0; i < n; i++, p += h->size) {
-            int rc = use ? use(ctx, h, p, ps_reader_name(r), number++) : 0;
-            if (rc < 0)
-                return rc;
-        }
-        ps_progress("records", ps_reader_count(r), h->count == PS_COUNT_UNKNOWN ? 0 : h->count);
-    }
-    return (int)n;
-}
-
-static int match(const options *o, const ps_head *h, const char *name)
-{
-    return o->g ? ps_head_match(h, name, o->g->fingerprint) : 0;
-}
-
-/* ---- -c: verify ---- */
-
-typedef struct {
-    const options *o;
-    ps_rules rules;
-} checking;
-
-static int check_record(void *ctx, const ps_head *h, const uint8_t *p, const char *stream, uint64_t number)
-{
-    checking *c = ctx;
-    int rc = ps_rules_record(h, c->o->g, p, stream, number);
-    return rc < 0 ? rc : ps_rules_add(&c->rules, h, p, stream, number);
-}
-
-static int check_records(const options *o, ps_in *in)
-{
-    checking c = {.o = o};
-    ps_reader *r = ps_reader_new(in, 0);
-    if (!r)
-        return PS_EDATA;
-    int rc = match(o, ps_reader_head(r), ps_reader_name(r));
-    if (rc == 0)
-        rc = each_record(r, check_record, &c);
-    if (rc == 0)
-        rc = ps_rules_end(&c.rules, ps_reader_head(r), ps_reader_name(r));
-    ps_rules_free(&c.rules);
-    ps_reader_close(r);
-    return rc;
-}
-
-static int check_one(const options *o, const char *path)
-{
-    ps_view_input v;
-    int rc = ps_view_open(&v, path);
-    if (rc < 0)
-        return rc;
-    if (v.type == PS_VIEW_MODEL) {
-        rc = ps_model_check(v.path);
-    } else if (v.type == PS_VIEW_GRAPH) {
-        ps_graph g;
-        rc = ps_graph_open(&g, v.path);
-        if (rc == 0)
-            rc = ps_graph_check(&g);
-        ps_graph_close(&g);
-    } else {
-        rc = check_records(o, v.in);
-    }
-    ps_view_close(&v);
-    return rc;
-}
-
-/* ---- -H: what it is ---- */
-
-/* `rc` of having read it all: the message stays for the end. */
-static void whole(ps_fields *f, int rc)
-{
-    const char *word = rc < 0 ? "no" : "yes";
-    ps_field_str(f, "whole", (ps_str){word, strlen(word)});
-}
-
-static int head_records(const options *o, ps_fields *f, ps_in *in)
-{
-    ps_reader *r = ps_reader_new(in, 0);
-    if (!r)
-        return PS_EDATA;
-    int rc = match(o, ps_reader_head(r), ps_reader_name(r));
-    if (rc == 0) {
-        ps_view_head(f, ps_reader_head(r));
-        rc = each_record(r, NULL, NULL);
-        ps_field_u64(f, "records", ps_reader_count(r));
-        whole(f, rc);
-    }
-    ps_reader_close(r);
-    return rc;
-}
-
-static int head_graph(ps_fields *f, const char *path)
-{
-    ps_graph g;
-    int rc = ps_graph_open(&g, path);
-    if (rc < 0)
-        return rc;
-    (void)!ps_view_graph_head(&g, f);
-    rc = ps_graph_verify(&g);
-    whole(f, rc);
-    ps_graph_close(&g);
-    return rc;
-}
-
-static int head_one(const options *o, ps_out *out, const char *path, int several)
-{
-    ps_fields f = {.out = out, .json = o->json};
-    ps_view_input v;
-    int rc = ps_view_open(&v, path);
-    if (rc < 0)
-        return rc;
-    if (v.type == PS_VIEW_MODEL) {
-        describe_model_head(&f, o->json, v.path);
-        ps_view_close(&v);
-        return f.rc;
-    }
-    if (several)
-        ps_field_str(&f, "file", (ps_str){path, strlen(path)});
-    rc = v.type == PS_VIEW_GRAPH ? head_graph(&f, v.path) : head_records(o, &f, v.in);
-    ps_view_close(&v);
-    if (f.fields > 0 && ps_fields_end(&f) < 0)
-        return f.rc;
-    /* What was found out is shown even if the end is missing. */
-    if (rc < 0 && !o->common.output)
-        (void)!ps_out_flush(out);
-    return rc;
-}
-
 /* ---- text, JSON lines, records, .npy, number of records ---- */
+
+static int flow_head(void *ctx, const ps_head *h, const char *stream)
+{
+    return ps_flow_head(ctx, h, stream);
+}
 
 static int flow_record(void *ctx, const ps_head *h, const uint8_t *p, const char *stream, uint64_t number)
 {
     (void)h;
     return ps_flow_put(ctx, p, stream, number);
-}
-
-static int show_records(const options *o, ps_flow *flow, ps_in *in)
-{
-    ps_reader *r = ps_reader_new(in, 0);
-    if (!r)
-        return PS_EDATA;
-    int rc = match(o, ps_reader_head(r), ps_reader_name(r));
-    if (rc == 0)
-        rc = ps_flow_head(flow, ps_reader_head(r), ps_reader_name(r));
-    if (rc == 0)
-        rc = each_record(r, flow_record, flow);
-    ps_reader_close(r);
-    return rc;
 }
 
 static int show_graph(const options *o, ps_out *out, const char *path)
@@ -215,7 +61,7 @@ static int show_one(const options *o, ps_flow *flow, const char *path, int sever
     if (v.type == PS_VIEW_RECORDS && o->edges)
         rc = ps_fail(PS_EKIND, "%s: --edges shows the edges of a graph, and this is none", ps_in_name(v.in));
     else if (v.type == PS_VIEW_RECORDS)
-        rc = show_records(o, flow, v.in);
+        rc = ps_view_records(v.in, o->g, flow_head, flow_record, flow);
     else if (records_only || several)
         rc = ps_fail(PS_EKIND, "%s: this is a %s, but records are needed here", v.path ? v.path : "<stdin>",
                      v.type == PS_VIEW_GRAPH ? "graph" : "model");
@@ -327,8 +173,12 @@ static int run(options *o, ps_out *out, char **files, int n)
                 : o->json ? PS_FORM_JSON : PS_FORM_TEXT;
     int rc = o->text ? load_all(o, &flow, files, n) : 0;
     for (int i = 0; i < n && rc == 0 && !o->text; i++)
-        rc = o->check ? check_one(o, files[i]) : o->head ? head_one(o, out, files[i], n > 1)
-                                                         : show_one(o, &flow, files[i], n > 1);
+        rc = o->check  ? ps_view_check(files[i], o->g)
+             : o->head ? ps_view_describe(files[i], o->g, out, o->json, n > 1)
+                       : show_one(o, &flow, files[i], n > 1);
+    /* What -H found out is shown even if the end is missing. */
+    if (rc < 0 && o->head && !o->common.output)
+        (void)!ps_out_flush(out);
     if (rc == 0)
         rc = ps_flow_end(&flow);
     ps_flow_free(&flow);

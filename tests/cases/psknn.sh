@@ -63,19 +63,21 @@ cmp q.psr want.psr || fail "-Q of the same file"
 psknn -g g.psg -x $x -Q - -k 30 <$x | cmp - want.psr || fail "-Q -"
 psknn -g g.psg -x s.psr -Q s.psr -k 30 >q.psr
 psknn -g g.psg -x s.psr -k 30 -a >h.psr
-check show h.psr | awk 'NR == FNR { has[$1] = $0; next } has[$1] != $0 { exit 1 }' - /dev/null || fail "sparse -Q"
+check show h.psr >shown
+check show q.psr | awk 'NR == FNR { has[$1] = $0; next } has[$1] != $0 { exit 1 }' shown - || fail "sparse -Q"
 
 # Sets: the mean of their members; members are left out.
-printf 'n3\nn3\tn3\nn1\tn2\tn9\n\nn5\tnew\n' >sets
-psknn -g g.psg -x $x -t --sets -u -k 149 <sets >h.psr 2>err
-grep -q '1 names skipped' err || fail "sets: no word of the skipped name: $(cat err)"
+printf 'n3\nn3\tn3\nn1\tn2\tn9\nold\nn5\tnew\n' >sets
+psknn -g g.psg -x $x -t --sets -u -k 149 <sets >h.psr 2>err || fail "sets: $(cat err)"
+grep -q '2 names skipped' err || fail "sets: no word of the skipped names: $(cat err)"
 check show h.psr >shown
 [ "$(cut -d ' ' -f 1 shown | tr '\n' ' ')" = "0 1 2 3 4 " ] || fail "sets are not numbered by line"
 echo n3 | psknn -g g.psg -x $x -t -k 149 >one.psr
 [ "$(check show one.psr | cut -d ' ' -f 2-)" = "$(sed -n 1p shown | cut -d ' ' -f 2-)" ] || fail "a set of one"
 [ "$(sed -n 2p shown | cut -d ' ' -f 2-)" = "$(sed -n 1p shown | cut -d ' ' -f 2-)" ] || fail "an item twice in a set"
+sed -n 4p shown | grep -q '^3\( - 0\)*$' || fail "an empty set has hits"
 sed -n 3p shown | awk '{ for (i = 2; i <= NF; i += 2) if ($i == 1 || $i == 2 || $i == 9) exit 1
-                         if ($292 == "-" || $294 != "-") exit 1 }' || fail "a set's members are among its hits"
+                         if ($294 == "-" || $296 != "-") exit 1 }' || fail "a set's members are among its hits"
 check pairs w.psr 7 1 1 7 2 1 7 9 1
 psknn -g g.psg -x $x -k 149 <w.psr >h.psr
 [ "$(check show h.psr | cut -d ' ' -f 2-)" = "$(sed -n 3p shown | cut -d ' ' -f 2-)" ] || fail "a set as pairs"

@@ -15,7 +15,7 @@ done <tour
 
 failed=0
 for page in "$PS_ROOT"/man/*.1; do
-    sed -n '/^\.Sh EXAMPLES/,/^\.Sh SEE/p' "$page" | sed -n 's/^\.Dl \$ *//p' | sed 's/\\&//g; s/\\e/\\/g; s/\\-/-/g' >examples
+    sed -n '/^\.Sh EXAMPLES/,/^\.Sh SEE/p' "$page" | sed -n 's/^\.Dl //p' | sed 's/\\&//g; s/\\e/\\/g; s/\\-/-/g' >examples
     [ -s examples ] || { echo "no examples in $page" >&2; failed=1; }
     while read -r command; do
         status=0

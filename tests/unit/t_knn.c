@@ -199,8 +199,11 @@ static void sets(void)
         CHECK(hits[i].item != 3 && hits[i].item != 8);
         CHECK(fabs(hits[i].score - want) < 1e-6);
     }
-    CHECK_OK(ps_knn_begin(&q, &knn)); /* an empty set: the bias alone is not asked for */
+    ps_knn_clear(&q);
+    CHECK_OK(ps_knn_begin(&q, &knn)); /* an empty set */
     CHECK_OK(ps_knn_end(&q, &knn));
+    CHECK_OK(ps_knn_search(&knn, &q, NULL, 40, hits, &found));
+    CHECK(found == 0);
     CHECK(ps_knn_add(&q, &knn, &knn, 1, 0) == PS_EDATA);
     CHECK(ps_knn_add(&q, &knn, &knn, 1, -1) == PS_EDATA);
     CHECK(ps_knn_add(&q, &knn, &knn, 1, NAN) == PS_EDATA);

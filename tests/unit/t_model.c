@@ -65,11 +65,9 @@ static void damage(void)
         memcpy(bad, good, n);
         bad[i] ^= (uint8_t)(1 << i % 8);
         write_file(broken, bad, n);
-        if (ps_model_check(broken) == 0)
-            CHECK(!"a flipped bit went unnoticed");
+        CHECK(ps_model_check(broken) < 0);
         write_file(broken, good, i);
-        if (ps_model_check(broken) == 0)
-            CHECK(!"a truncated model went unnoticed");
+        CHECK(ps_model_check(broken) < 0);
     }
     memcpy(bad, good, n);
     bad[n] = 0;
@@ -86,7 +84,7 @@ static void initial_values(void)
     ps_model_init(&m, 1);
     for (int t = 0; t < m.tensors; t++) {
         const ps_tensor *x = &m.tensor[t];
-        double bound = 1 / __builtin_sqrt(x->cols), top = 0;
+        double bound = __builtin_sqrt(6. / (x->rows + x->cols)), top = 0;
         for (size_t i = 0; i < (size_t)x->rows * x->cols; i++)
             top = PS_FABS(m.param[x->at + i]) > top ? PS_FABS(m.param[x->at + i]) : top;
         CHECK(x->vector ? top == 0 : top <= bound && top > .8 * bound);
