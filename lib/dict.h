@@ -10,7 +10,7 @@ typedef struct {
     uint64_t n;
     uint64_t *off; /* n + 1 */
     char *text;
-    uint32_t *hash; /* `slots` entries of number + 1; 0: empty */
+    uint64_t *table; /* `slots` entries: upper half of the hash, number + 1; 0: empty */
     uint64_t slots;
     size_t off_cap, text_cap;
 } ps_dict;
@@ -22,6 +22,24 @@ uint64_t ps_dict_find(const ps_dict *d, ps_str name);
 
 /* The same, adding it at the end if it is new. */
 PS_MUST_USE int ps_dict_add(ps_dict *d, ps_str name, uint64_t *number);
+
+/* Both with the name's hash at hand; `number` as found by ps_dict_seek, which adds nothing. */
+uint64_t ps_dict_seek(const ps_dict *d, ps_str name, uint64_t hash);
+PS_MUST_USE int ps_dict_append(ps_dict *d, ps_str name, uint64_t hash, uint64_t *number);
+
+/* Asks for the part of the table where that hash is looked for. */
+static inline void ps_dict_expect(const ps_dict *d, uint64_t hash)
+{
+    if (d->slots)
+        __builtin_prefetch(&d->table[hash & (d->slots - 1)]);
+}
+
+/* Bytes that it takes. */
+uint64_t ps_dict_bytes(const ps_dict *d);
+
+/* Slots of a lookup of n names in a graph file, and entering a name into it: in the order of their numbers. */
+uint64_t ps_name_slots(uint64_t n);
+void ps_name_enter(uint32_t *hash, uint64_t slots, ps_str name, uint64_t number);
 
 /* The lookup that dictionary and graph file share: psgraph(5), "Names".  Offsets beyond the text's `bytes` are
  * no match: those of a large graph file are believed only so far. */

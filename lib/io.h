@@ -60,6 +60,10 @@ PS_MUST_USE int ps_out_write(ps_out *out, const void *data, size_t n);
 PS_MUST_USE int ps_out_printf(ps_out *out, const char *fmt, ...) PS_PRINTF(2, 3);
 PS_MUST_USE int ps_out_flush(ps_out *out);
 
+/* The file itself, for writing at any place by its descriptor, if it is new, empty and plain; else -1.  Then
+ * nothing goes through ps_out_write. */
+int ps_out_place(const ps_out *out);
+
 /* Writes what is left, makes the file durable and gives it its name.  Frees `out` in any case. */
 PS_MUST_USE int ps_out_close(ps_out *out);
 void ps_out_abort(ps_out *out);

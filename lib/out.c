@@ -236,6 +236,16 @@ int ps_out_flush(ps_out *out)
     return drain(out, Z_SYNC_FLUSH);
 }
 
+int ps_out_place(const ps_out *out)
+{
+    struct stat st;
+    int flags = fcntl(out->fd, F_GETFL);
+    if (out->gzip || out->have > 0 || flags < 0 || (flags & O_APPEND) || fstat(out->fd, &st) < 0 ||
+        !S_ISREG(st.st_mode) || st.st_size != 0 || lseek(out->fd, 0, SEEK_CUR) != 0)
+        return -1;
+    return out->fd;
+}
+
 int ps_out_close(ps_out *out)
 {
     int rc = drain(out, Z_FINISH);
