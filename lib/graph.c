@@ -48,6 +48,14 @@ static int attach(ps_graph *g, const ps_section *s, uint64_t at)
         g->history_len = s->bytes;
         return 0;
     }
+    if (s->id == PS_SEC_ANCESTORS && (s->elem != 8 || s->bytes % 24 != 0))
+        return ps_fail(PS_EDATA, "%s: byte %llu: the section '%s' has an impossible length", g->name,
+                       (unsigned long long)at, ps_section_name(s->id));
+    if (s->id == PS_SEC_ANCESTORS) {
+        g->ancestors = (const uint64_t *)(const void *)(g->blob.data + s->offset);
+        g->n_ancestors = s->bytes / 24;
+        return 0;
+    }
     target t = section_target(g, s->id);
     if (!t.to)
         return 0; /* a section that a later version added */

@@ -247,69 +247,100 @@ int ps_edges_shift(const ps_edges *s)
     return s->lane[0].shift;
 }
 
+size_t ps_edges_in(const ps_edges *s, size_t i)
+{
+    size_t chunks = 0;
+    for (int l = 0; l < s->lanes; l++)
+        chunks += s->lane[l].b[i].chunks;
+    return chunks * CHUNK;
+}
+
+static void unload(chunk *c, ps_edge_list *b)
+{
+    memcpy(b->key + b->n, c->key, c->n * sizeof *b->key);
+    if (b->weighted)
+        for (uint32_t j = 0; j < c->n; j++)
+            b->weight[b->n + j] = c->weighted ? c->weight[j] : 1;
+    b->n += c->n;
+}
+
 /* The first lane comes last: it alone takes weighted edges from a stream, the others only 1s before them. */
-int ps_edges_bucket(ps_edges *s, size_t i, int to, ps_edge_list *b)
+int ps_edges_buckets(ps_edges *s, size_t from, size_t to, int lane_to, ps_edge_list *b)
 {
     size_t n = 0;
-    for (int l = 0; l < s->lanes; l++)
-        for (chunk *c = s->lane[l].b[i].first; c; c = c->next)
-            n += c->n;
+    for (size_t i = from; i < to; i++)
+        for (int l = 0; l < s->lanes; l++)
+            for (chunk *c = s->lane[l].b[i].first; c; c = c->next)
+                n += c->n;
     b->n = 0;
     b->weighted = s->weighted;
     if (ps_edge_list_room(b, n, s->weighted) < 0)
         return PS_EMEM;
-    for (int l = s->lanes - 1; l >= 0; l--) {
-        bucket *from = &s->lane[l].b[i];
-        for (chunk *c = from->first; c;) {
-            chunk *next = c->next;
-            memcpy(b->key + b->n, c->key, c->n * sizeof *b->key);
-            if (b->weighted)
-                for (uint32_t j = 0; j < c->n; j++)
-                    b->weight[b->n + j] = c->weighted ? c->weight[j] : 1;
-            b->n += c->n;
-            c->next = s->lane[to].spare;
-            s->lane[to].spare = c;
-            c = next;
+    for (int l = s->lanes - 1; l >= 0; l--)
+        for (size_t i = from; i < to; i++) {
+            for (chunk *c = s->lane[l].b[i].first; c;) {
+                chunk *next = c->next;
+                unload(c, b);
+                c->next = s->lane[lane_to].spare;
+                s->lane[lane_to].spare = c;
+                c = next;
+            }
+            s->lane[l].b[i] = (bucket){0};
         }
-        *from = (bucket){0};
-    }
     return ps_edge_list_sort(b);
 }
 
 /* ---- runs ---- */
 
-enum { AT_ONCE = 64 };
+enum { AT_ONCE = 64, PIECE = 1 << 15 };
 
 typedef struct {
     ps_edges *s;
-    ps_edge_list *batch;
-    size_t first;
+    struct {
+        size_t from, to; /* buckets */
+        ps_edge_list list;
+    } piece[AT_ONCE];
 } sorting;
 
 static int sort_task(void *ctx, size_t task, int thread)
 {
     sorting *w = ctx;
-    return ps_edges_bucket(w->s, w->first + task, thread, &w->batch[task]);
+    return ps_edges_buckets(w->s, w->piece[task].from, w->piece[task].to, thread, &w->piece[task].list);
+}
+
+/* Up to `most` pieces of buckets from *next on: how many. */
+static size_t cut(sorting *w, size_t *next, size_t most)
+{
+    size_t n = 0;
+    for (; n < most && *next < PS_BUCKETS; n++) {
+        size_t held = 0;
+        w->piece[n].from = *next;
+        while (*next < PS_BUCKETS && held < PIECE)
+            held += ps_edges_in(w->s, (*next)++);
+        w->piece[n].to = *next;
+    }
+    return n;
 }
 
 static int write_run(ps_edges *s, ps_pool *pool)
 {
-    const size_t width = (size_t)ps_pool_threads(pool);
-    ps_edge_list batch[AT_ONCE] = {{0}};
-    sorting w = {s, batch, 0};
-    int rc = 0;
+    const size_t threads = (size_t)ps_pool_threads(pool), most = threads < AT_ONCE ? threads : AT_ONCE;
     align_shifts(s, 0);
     if (!s->runs && !(s->runs = ps_runs_new(s->dir)))
         return PS_EMEM;
-    rc = ps_runs_begin(s->runs);
-    for (; w.first < PS_BUCKETS && rc == 0; w.first += width) {
-        size_t n = PS_BUCKETS - w.first < width ? PS_BUCKETS - w.first : width;
-        rc = ps_pool_run(pool, n < AT_ONCE ? n : AT_ONCE, sort_task, &w);
+    sorting *w = ps_zalloc(1, sizeof *w);
+    if (!w)
+        return PS_EMEM;
+    w->s = s;
+    int rc = ps_runs_begin(s->runs);
+    for (size_t next = 0, n; rc == 0 && (n = cut(w, &next, most)) > 0;) {
+        rc = ps_pool_run(pool, n, sort_task, w);
         for (size_t i = 0; i < n && rc == 0; i++)
-            rc = ps_runs_write(s->runs, &batch[i]);
+            rc = ps_runs_write(s->runs, &w->piece[i].list);
     }
     for (size_t i = 0; i < AT_ONCE; i++)
-        ps_edge_list_free(&batch[i]);
+        ps_edge_list_free(&w->piece[i].list);
+    free(w);
     for (int i = 0; i < s->lanes; i++)
         s->lane[i].chunks = s->lane[i].most = 0;
     return rc;

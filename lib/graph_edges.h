@@ -56,11 +56,14 @@ PS_MUST_USE int ps_edges_finish(ps_edges *s, ps_pool *pool, uint64_t nodes);
 /* Bucket i holds nodes i << shift on. */
 int ps_edges_shift(const ps_edges *s);
 
-/* Bucket i, sorted; its chunks are used again by `lane`.  Different lanes at the same time. */
-PS_MUST_USE int ps_edges_bucket(ps_edges *s, size_t i, int lane, ps_edge_list *b);
+/* Edges that bucket i holds, rounded up to whole chunks. */
+size_t ps_edges_in(const ps_edges *s, size_t i);
+
+/* Buckets from..to - 1, sorted; their chunks are used again by `lane`.  Different lanes at the same time. */
+PS_MUST_USE int ps_edges_buckets(ps_edges *s, size_t from, size_t to, int lane, ps_edge_list *b);
 
 /* Appends merged edges to b, up to key `limit` and up to `most` edges, then those of the last key.  1 if that
- * was the end.  *more: the key of the next edge. */
+ * was the end. */
 PS_MUST_USE int ps_edges_merge(ps_edges *s, uint64_t limit, size_t most, ps_edge_list *b);
 
 /* Stable sort by key. */

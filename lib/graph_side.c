@@ -8,13 +8,14 @@
 #include "crc.h"
 #include "mem.h"
 
-enum { BLOCK = 1 << 16, OFFSETS = 4096, TURN = 1024 };
+enum { BLOCK = 1 << 16, PIECE = 1 << 15, OFFSETS = 4096, TURN = 1024 };
 
 /* A piece of the work: edges of a range of keys. */
 typedef struct {
     ps_edge_list delta;              /* the new edges, sorted */
     ps_edge_list full;               /* the same with the old ones, resolved, where that is needed */
     const ps_edge_list *result;      /* one of the two */
+    size_t from, to;             /* buckets */
     uint64_t first, end;         /* nodes that begin here: their offsets are written */
     uint64_t old_from, old_to;   /* the old graph's edges of the range */
     uint64_t old_node;           /* no node after that of old_from */
@@ -89,12 +90,15 @@ static int resolve(const ps_side_job *job, piece *p)
 
 /* ---- tasks ---- */
 
-static void bucket_range(const side *s, piece *p, size_t i)
+/* Buckets from..to - 1 and what the old graph has for their nodes. */
+static void set_range(const side *s, piece *p, size_t from, size_t to)
 {
     const ps_side_job *job = s->job;
     const int shift = ps_edges_shift(job->edges);
-    p->first = (uint64_t)i << shift;
-    p->end = (uint64_t)(i + 1) << shift;
+    p->from = from;
+    p->to = to;
+    p->first = (uint64_t)from << shift;
+    p->end = (uint64_t)to << shift;
     if (p->end > job->nodes)
         p->end = job->nodes;
     if (job->old) {
@@ -105,16 +109,25 @@ static void bucket_range(const side *s, piece *p, size_t i)
     }
 }
 
+/* The next buckets: as many as make a piece. */
+static void fill_buckets(side *s, piece *p)
+{
+    size_t from = s->next, held = ps_edges_in(s->job->edges, s->next++);
+    set_range(s, p, from, s->next);
+    while (s->next < s->buckets && held + p->old_to - p->old_from < PIECE) {
+        held += ps_edges_in(s->job->edges, s->next++);
+        set_range(s, p, from, s->next);
+    }
+}
+
 static int sort_task(void *ctx, size_t task, int thread)
 {
     side *s = ctx;
     const ps_side_job *job = s->job;
     piece *p = &s->piece[task];
     int rc = 0;
-    if (!s->merged) {
-        bucket_range(s, p, s->next + task);
-        rc = ps_edges_bucket(job->edges, s->next + task, thread, &p->delta);
-    }
+    if (!s->merged)
+        rc = ps_edges_buckets(job->edges, p->from, p->to, thread, &p->delta);
     int plain = !job->resolve && p->old_from == p->old_to && (p->delta.weighted || !job->weighted);
     p->result = plain ? &p->delta : &p->full;
     return rc < 0 || plain ? rc : resolve(job, p);
@@ -260,12 +273,14 @@ static void account(side *s, size_t n)
     }
 }
 
-/* How many pieces are next, prepared if they come from runs. */
+/* Decides on the next pieces: how many. */
 static long prepare(side *s)
 {
-    if (!s->merged)
-        return (long)(s->buckets - s->next < s->pieces ? s->buckets - s->next : s->pieces);
     size_t n = 0;
+    while (!s->merged && n < s->pieces && s->next < s->buckets)
+        fill_buckets(s, &s->piece[n++]);
+    if (!s->merged)
+        return (long)n;
     while (n < s->pieces && !s->done) {
         int rc = fill_merged(s, &s->piece[n++]);
         if (rc < 0)
@@ -289,7 +304,6 @@ static int run(side *s)
         if (rc < 0)
             return rc;
         account(s, (size_t)n);
-        s->next += (size_t)n;
         if (job->turned && (rc = ps_edges_relieve(job->turned, job->pool, 0)) < 0)
             return rc;
     }
