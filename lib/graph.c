@@ -6,6 +6,7 @@
 
 #include "dict.h"
 #include "graph_file.h"
+#include "lineage.h"
 #include "mem.h"
 
 static int bad(const ps_graph *g, uint64_t offset, int code, const char *why)
@@ -156,6 +157,8 @@ int ps_graph_open(ps_graph *g, const char *path)
         rc = read_header(g);
     if (rc == 0 && g->blob.size <= PS_GRAPH_SMALL)
         rc = ps_graph_verify(g);
+    if (rc == 0 && g->n_ancestors > 0)
+        rc = ps_lineage_enter(g->fingerprint, g->ancestors, g->n_ancestors, 3);
     if (rc < 0)
         ps_graph_close(g);
     return rc;
@@ -163,6 +166,8 @@ int ps_graph_open(ps_graph *g, const char *path)
 
 void ps_graph_close(ps_graph *g)
 {
+    if (g->n_ancestors > 0)
+        ps_lineage_leave(g->fingerprint);
     ps_blob_close(&g->blob);
     free(g->name);
     memset(g, 0, sizeof *g);

@@ -88,6 +88,7 @@ typedef enum {
 typedef struct {
     const ps_graph *old; /* the graph that the edges are added to: its nodes keep their numbers; NULL: none.
                             It stays the caller's and open until the builder is freed. */
+    int nodes_only;      /* of the old graph only nodes and names */
     uint64_t memory;     /* bytes that edges and dictionaries may take before edges go to temporary files; 0: any */
     const char *tmp;     /* folder of temporary files; NULL: $TMPDIR or /tmp */
     int threads;

@@ -301,7 +301,7 @@ static int append_names(ps_builder *b, ps_layout *l, int s)
 static int write_side(ps_builder *b, writing *w, int s, ps_edges *edges, ps_edges *turned, uint64_t most)
 {
     const uint32_t id = s ? PS_SEC_BOARD_OFF : PS_SEC_ITEM_OFF;
-    const ps_graph *old = b->o.old;
+    const ps_graph *old = b->o.nodes_only ? NULL : b->o.old;
     ps_layout *l = &w->layout;
     ps_side_job *j = &w->side[s];
     *j = (ps_side_job){.layout = l, .pool = b->pool, .edges = edges, .turned = turned, .nodes = b->nodes[s],
@@ -352,8 +352,9 @@ int ps_builder_write(ps_builder *b, ps_out *out, const char *history)
     writing w = {.weighted = 0};
     int rc = deal(b);
     const ps_graph *old = b->o.old;
-    const uint64_t most = ps_edges_count(b->edges) + (old ? old->edges : 0);
-    w.weighted = ps_edges_weighted(b->edges) || b->o.duplicates == PS_SUM || (old && old->items.weight);
+    const int merge = old && !b->o.nodes_only;
+    const uint64_t most = ps_edges_count(b->edges) + (merge ? old->edges : 0);
+    w.weighted = ps_edges_weighted(b->edges) || b->o.duplicates == PS_SUM || (merge && old->items.weight);
     uint64_t bytes = most * (w.weighted ? 32 : 8) + (b->nodes[0] + b->nodes[1] + 2) * 8 + names_most(b, 0) +
                      names_most(b, 1) + strlen(history) + (old ? old->history_len + 24 * MAX_ANCESTORS : 0);
     if (rc == 0)

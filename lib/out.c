@@ -148,6 +148,21 @@ fail:
     return NULL;
 }
 
+ps_out *ps_out_on(int fd, const char *name)
+{
+    ps_out *out = ps_zalloc(1, sizeof *out);
+    if (!out)
+        return NULL;
+    out->pending = -1;
+    out->fd = fcntl(fd, F_DUPFD_CLOEXEC, STDERR_FILENO + 1);
+    out->name = strdup(name);
+    if (out->fd >= 0 && out->name)
+        return out;
+    ps_fail(PS_ESYS, "%s: cannot write", name);
+    ps_out_abort(out);
+    return NULL;
+}
+
 const char *ps_out_name(const ps_out *out)
 {
     return out->name;
