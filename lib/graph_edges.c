@@ -1,6 +1,7 @@
 /* graph_edges.c - buckets of chunks, and runs; of graph_edges.h. */
 #include "graph_edges.h"
 
+#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -24,7 +25,6 @@ typedef struct {
 
 typedef struct {
     bucket b[PS_BUCKETS];
-    chunk *spare;
     size_t chunks, most; /* chunks in use; most of one bucket */
     uint64_t n;
     int shift;
@@ -35,6 +35,8 @@ struct ps_edges {
     uint64_t memory, count;
     lane *lane;
     ps_edges *lender;
+    chunk *spare; /* under the lock */
+    pthread_mutex_t lock;
     ps_runs *runs;
     const char *dir;
 };
@@ -47,6 +49,7 @@ ps_edges *ps_edges_new(int lanes, uint64_t memory, const char *dir)
     s->lanes = lanes;
     s->memory = memory;
     s->dir = dir;
+    pthread_mutex_init(&s->lock, NULL);
     s->lane = ps_zalloc((size_t)lanes, sizeof *s->lane);
     if (!s->lane) {
         free(s);
@@ -71,8 +74,9 @@ void ps_edges_free(ps_edges *s)
     for (int l = 0; l < s->lanes; l++) {
         for (int i = 0; i < PS_BUCKETS; i++)
             free_list(s->lane[l].b[i].first);
-        free_list(s->lane[l].spare);
     }
+    free_list(s->spare);
+    pthread_mutex_destroy(&s->lock);
     ps_runs_free(s->runs);
     free(s->lane);
     free(s);
@@ -95,23 +99,34 @@ int ps_edges_weighted(const ps_edges *s)
 
 /* ---- chunks ---- */
 
-static chunk *take_spare(lane *l, int weighted)
+static chunk *take_spare(ps_edges *s, int weighted)
 {
-    while (l->spare) {
-        chunk *c = l->spare;
-        l->spare = c->next;
-        if (!weighted || c->weighted)
-            return c;
+    pthread_mutex_lock(&s->lock);
+    chunk *c = s->spare;
+    while (c && weighted && !c->weighted) {
+        s->spare = c->next;
         free(c);
+        c = s->spare;
     }
-    return NULL;
+    if (c)
+        s->spare = c->next;
+    pthread_mutex_unlock(&s->lock);
+    return c;
 }
 
-static chunk *new_chunk(ps_edges *s, int i)
+static void give_spare(ps_edges *s, chunk *first, chunk *last)
 {
-    chunk *c = take_spare(&s->lane[i], s->weighted);
+    pthread_mutex_lock(&s->lock);
+    last->next = s->spare;
+    s->spare = first;
+    pthread_mutex_unlock(&s->lock);
+}
+
+static chunk *new_chunk(ps_edges *s)
+{
+    chunk *c = take_spare(s, s->weighted);
     if (!c && s->lender)
-        c = take_spare(&s->lender->lane[i], s->weighted);
+        c = take_spare(s->lender, s->weighted);
     if (!c) {
         c = ps_alloc(1, sizeof *c + (s->weighted ? CHUNK * sizeof(float) : 0));
         if (!c)
@@ -125,7 +140,7 @@ static chunk *new_chunk(ps_edges *s, int i)
 
 static int extend(ps_edges *s, int i, bucket *b)
 {
-    chunk *c = new_chunk(s, i);
+    chunk *c = new_chunk(s);
     if (!c)
         return PS_EMEM;
     if (b->last)
@@ -159,8 +174,7 @@ static void join(lane *l, bucket *to, bucket *from)
         while (*at != gone)
             at = &(*at)->next;
         *at = NULL;
-        gone->next = l->spare;
-        l->spare = gone;
+        free(gone);
         l->chunks--;
         from->chunks--;
         chunk *last = to->last;
@@ -265,7 +279,7 @@ static void unload(chunk *c, ps_edge_list *b)
 }
 
 /* The first lane comes last: it alone takes weighted edges from a stream, the others only 1s before them. */
-int ps_edges_buckets(ps_edges *s, size_t from, size_t to, int lane_to, ps_edge_list *b)
+int ps_edges_buckets(ps_edges *s, size_t from, size_t to, ps_edge_list *b)
 {
     size_t n = 0;
     for (size_t i = from; i < to; i++)
@@ -278,14 +292,12 @@ int ps_edges_buckets(ps_edges *s, size_t from, size_t to, int lane_to, ps_edge_l
         return PS_EMEM;
     for (int l = s->lanes - 1; l >= 0; l--)
         for (size_t i = from; i < to; i++) {
-            for (chunk *c = s->lane[l].b[i].first; c;) {
-                chunk *next = c->next;
+            bucket *from_bucket = &s->lane[l].b[i];
+            for (chunk *c = from_bucket->first; c; c = c->next)
                 unload(c, b);
-                c->next = s->lane[lane_to].spare;
-                s->lane[lane_to].spare = c;
-                c = next;
-            }
-            s->lane[l].b[i] = (bucket){0};
+            if (from_bucket->first)
+                give_spare(s, from_bucket->first, from_bucket->last);
+            *from_bucket = (bucket){0};
         }
     return ps_edge_list_sort(b);
 }
@@ -305,7 +317,8 @@ typedef struct {
 static int sort_task(void *ctx, size_t task, int thread)
 {
     sorting *w = ctx;
-    return ps_edges_buckets(w->s, w->piece[task].from, w->piece[task].to, thread, &w->piece[task].list);
+    (void)thread;
+    return ps_edges_buckets(w->s, w->piece[task].from, w->piece[task].to, &w->piece[task].list);
 }
 
 /* Up to `most` pieces of buckets from *next on: how many. */
@@ -372,10 +385,8 @@ int ps_edges_finish(ps_edges *s, ps_pool *pool, uint64_t nodes)
     if (!s->runs)
         return 0;
     int rc = write_run(s, pool);
-    for (int i = 0; i < s->lanes; i++) {
-        free_list(s->lane[i].spare);
-        s->lane[i].spare = NULL;
-    }
+    free_list(s->spare);
+    s->spare = NULL;
     return rc < 0 ? rc : (rc = ps_runs_start(s->runs, s->memory / 4)) < 0 ? rc : 1;
 }
 

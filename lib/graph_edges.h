@@ -59,8 +59,8 @@ int ps_edges_shift(const ps_edges *s);
 /* Edges that bucket i holds, rounded up to whole chunks. */
 size_t ps_edges_in(const ps_edges *s, size_t i);
 
-/* Buckets from..to - 1, sorted; their chunks are used again by `lane`.  Different lanes at the same time. */
-PS_MUST_USE int ps_edges_buckets(ps_edges *s, size_t from, size_t to, int lane, ps_edge_list *b);
+/* Buckets from..to - 1, sorted; they are empty then.  Several threads at the same time, for different buckets. */
+PS_MUST_USE int ps_edges_buckets(ps_edges *s, size_t from, size_t to, ps_edge_list *b);
 
 /* Appends merged edges to b, up to key `limit` and up to `most` edges, then those of the last key.  1 if that
  * was the end. */

@@ -126,8 +126,9 @@ static int sort_task(void *ctx, size_t task, int thread)
     const ps_side_job *job = s->job;
     piece *p = &s->piece[task];
     int rc = 0;
+    (void)thread;
     if (!s->merged)
-        rc = ps_edges_buckets(job->edges, p->from, p->to, thread, &p->delta);
+        rc = ps_edges_buckets(job->edges, p->from, p->to, &p->delta);
     int plain = !job->resolve && p->old_from == p->old_to && (p->delta.weighted || !job->weighted);
     p->result = plain ? &p->delta : &p->full;
     return rc < 0 || plain ? rc : resolve(job, p);

@@ -1,4 +1,5 @@
 /* psgraph-build - edges in, graph file out. */
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
