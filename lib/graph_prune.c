@@ -80,7 +80,7 @@ static int find_spread(pruning *p)
     if (!sorted)
         return PS_EMEM;
     for (uint64_t b = 0; b < n; b++) {
-        p->spread[b] = ps_degree(&p->g->boards, b) < 2 ? -1 : (float)(1 - direction(p, b));
+        p->spread[b] = ps_degree(&p->g->boards, b) < 2 ? -1 : (float)fmax(0, 1 - direction(p, b));
         if (p->spread[b] >= 0)
             sorted[k++] = p->spread[b];
     }
