@@ -7,12 +7,18 @@
 #include "rec.h"
 #include "rng.h"
 
+/* FNV-1a, then mixed: its low bits alone cluster. */
+uint64_t ps_hash_end(uint64_t h)
+{
+    return ps_mix64(h);
+}
+
 uint64_t ps_name_hash(ps_str name)
 {
-    uint64_t h = UINT64_C(0xcbf29ce484222325); /* FNV-1a, then mixed: its low bits alone cluster */
+    uint64_t h = PS_HASH_START;
     for (size_t i = 0; i < name.len; i++)
-        h = (h ^ (unsigned char)name.s[i]) * UINT64_C(0x100000001b3);
-    return ps_mix64(h);
+        h = ps_hash_byte(h, (unsigned char)name.s[i]);
+    return ps_hash_end(h);
 }
 
 uint64_t ps_name_lookup(const uint32_t *hash, uint64_t slots, const uint64_t *off, const char *text, uint64_t bytes,

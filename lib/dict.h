@@ -44,6 +44,14 @@ void ps_name_enter(uint32_t *hash, uint64_t slots, ps_str name, uint64_t number)
 /* The lookup that dictionary and graph file share: psgraph(5), "Names".  Offsets beyond the text's `bytes` are
  * no match: those of a large graph file are believed only so far. */
 uint64_t ps_name_hash(ps_str name);
+
+/* The same, a byte at a time: from PS_HASH_START, each byte, the end. */
+#define PS_HASH_START UINT64_C(0xcbf29ce484222325)
+static inline uint64_t ps_hash_byte(uint64_t h, unsigned char byte)
+{
+    return (h ^ byte) * UINT64_C(0x100000001b3);
+}
+uint64_t ps_hash_end(uint64_t h);
 uint64_t ps_name_lookup(const uint32_t *hash, uint64_t slots, const uint64_t *off, const char *text, uint64_t bytes,
                         uint64_t n, ps_str name);
 

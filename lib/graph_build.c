@@ -73,10 +73,19 @@ const ps_built *ps_builder_result(const ps_builder *b)
 
 /* ---- nodes ---- */
 
+void ps_builder_expect(const ps_builder *b, ps_space space, uint64_t hash)
+{
+    ps_dict_expect(&b->names[space == PS_BOARDS], hash);
+}
+
 int ps_builder_node(ps_builder *b, ps_space space, ps_str name, uint64_t *number)
 {
+    return ps_builder_hashed(b, space, name, ps_name_hash(name), number);
+}
+
+int ps_builder_hashed(ps_builder *b, ps_space space, ps_str name, uint64_t hash, uint64_t *number)
+{
     const int s = space == PS_BOARDS;
-    const uint64_t hash = ps_name_hash(name);
     if (b->base[s] > 0) {
         *number = ps_graph_find(b->o.old, space, name);
         if (*number != PS_NONE)

@@ -2,6 +2,10 @@
 
 #include <stdio.h>
 
+#include "dict.h"
+
+enum { AT_ONCE = 32 }; /* lines whose names are looked for at the same time */
+
 /* The item list fixes which items there are and their numbers: first column of each line. */
 static int item_line(ps_builder *b, const ps_edge_input *o, const ps_text *t, ps_str line)
 {
@@ -84,6 +88,72 @@ static int edge_line(ps_edge_input *o, ps_builder *b, const ps_text *t, ps_str l
     return rc < 0 ? rc : ps_builder_edge(b, u, v, weight);
 }
 
+/* ---- the common case: lines of two names without control characters ---- */
+
+typedef struct {
+    ps_str item, board;
+    uint64_t item_hash, board_hash;
+} two_names;
+
+/* The name at p that `end` follows; 0 if it is empty, not whole, or holds a byte below a blank. */
+static size_t scan_name(const uint8_t *p, size_t n, uint8_t end, ps_str *name, uint64_t *hash)
+{
+    uint64_t h = PS_HASH_START;
+    size_t i = 0;
+    for (; i < n && p[i] >= ' '; i++)
+        h = ps_hash_byte(h, p[i]);
+    if (i == 0 || i == n || p[i] != end)
+        return 0;
+    *name = (ps_str){(const char *)p, i};
+    *hash = ps_hash_end(h);
+    return i + 1;
+}
+
+/* The line at p: its bytes, 0 if it is another case. */
+static size_t scan_line(const uint8_t *p, size_t n, two_names *line)
+{
+    size_t a = scan_name(p, n, '\t', &line->item, &line->item_hash);
+    size_t b = a ? scan_name(p + a, n - a, '\n', &line->board, &line->board_hash) : 0;
+    return b && a + b < PS_LINE_MAX ? a + b : 0;
+}
+
+/* Takes lines as long as they are of that case and whole in the buffer.  An item that is not in the list is left
+ * for edge_line, which knows what to say. */
+static int plain_lines(ps_builder *b, ps_text *t)
+{
+    const uint8_t *p;
+    two_names line[AT_ONCE];
+    ps_in_skip(t->in, t->consumed);
+    t->consumed = 0;
+    long n = ps_in_peek(t->in, &p, 1);
+    size_t at = 0, lines = AT_ONCE;
+    int rc = n < 0 ? (int)n : 0;
+    while (rc == 0 && lines == AT_ONCE) {
+        size_t next = at, size;
+        for (lines = 0; lines < AT_ONCE && (size = scan_line(p + next, (size_t)n - next, &line[lines])) > 0; lines++) {
+            ps_builder_expect(b, PS_ITEMS, line[lines].item_hash);
+            ps_builder_expect(b, PS_BOARDS, line[lines].board_hash);
+            next += size;
+        }
+        for (size_t i = 0; i < lines && rc == 0; i++) {
+            uint64_t u, v = 0;
+            rc = ps_builder_hashed(b, PS_ITEMS, line[i].item, line[i].item_hash, &u);
+            if (rc == 0 && u == PS_NONE) {
+                lines = 0; /* leave both loops */
+                break;
+            }
+            if (rc == 0)
+                rc = ps_builder_hashed(b, PS_BOARDS, line[i].board, line[i].board_hash, &v);
+            if (rc == 0)
+                rc = ps_builder_edge(b, u, v, 1);
+            at += line[i].item.len + line[i].board.len + 2;
+            t->line++;
+        }
+    }
+    ps_in_skip(t->in, at);
+    return rc;
+}
+
 int ps_edges_from_text(ps_builder *b, ps_edge_input *o)
 {
     int rc = o->items ? read_items(b, o) : 0;
@@ -92,11 +162,11 @@ int ps_edges_from_text(ps_builder *b, ps_edge_input *o)
         return rc < 0 ? rc : PS_ESYS;
     ps_text t = ps_text_make(in);
     ps_str line;
-    while ((rc = ps_text_line(&t, &line)) > 0) {
+    while ((rc = o->numbers ? 0 : plain_lines(b, &t)) == 0 && (rc = ps_text_line(&t, &line)) > 0) {
         rc = edge_line(o, b, &t, line);
         if (rc < 0)
             break;
-        if (t.line % 65536 == 0)
+        if (!o->numbers || t.line % 65536 == 0)
             o->progress("edges", t.line, 0);
     }
     if (rc == 0 && t.line == 0 && !o->growing)

@@ -113,7 +113,8 @@ awk 'BEGIN { for (i = 0; i < 40; i++) print "i" i "\t" (i % 2 ? "1\t0.1" : "-1\t
 [ "$(build -t --keep-power 0 -x x.psr <p.tsv | edges - | cut -f 2 | sort -u | xargs)" = "c0 c1" ] ||
     fail "--keep-power 0 does not keep what fits best"
 [ "$(build -t --keep-power 0.5 -x x.psr <p.tsv | edges - | wc -l)" = 80 ] || fail "--keep-power 0.5 rounds up"
-view -g s1.psg x.psr >/dev/null && fail "vectors of another graph are taken" || :
+if view -g old.psg x.psr >shown 2>err; then fail "vectors of another graph are taken"; fi
+view -g s1.psg x.psr >shown || fail "vectors of the graph before pruning are not taken"
 build -t -g p.psg --drop-large 30 </dev/null >pruned.psg
 view -g pruned.psg x.psr >/dev/null || fail "vectors of the graph before pruning are not taken"
 
