@@ -87,13 +87,28 @@ static void enter(uint64_t *table, uint64_t slots, uint64_t hash, uint64_t numbe
 static int widen(ps_dict *d)
 {
     uint64_t slots = d->slots ? 2 * d->slots : 64;
-    uint64_t *table = ps_zalloc(slots, sizeof *table);
-    if (!table)
-        return PS_EMEM;
-    for (uint64_t u = 0; u < d->n; u++)
-        enter(table, slots, ps_name_hash(name_of(d, u)), u);
-    free(d->table);
-    d->table = table;
+    ps_paged table = {.p = NULL};
+    int rc = 0;
+    if (d->dir)
+        rc = ps_paged_to_file(&table, d->dir);
+    if (rc == 0)
+        rc = ps_paged_grow(&table, slots * sizeof *d->table);
+    if (rc < 0) {
+        ps_paged_free(&table);
+        return rc;
+    }
+    if (!table.mapped)
+        memset(table.p, 0, slots * sizeof *d->table);
+    for (uint64_t u = 0; u < d->n; u++) {
+        enter(table.p, slots, ps_name_hash(name_of(d, u)), u);
+        if (d->dir && u % 65536 == 0 && ps_resident() > d->memory) {
+            ps_paged_rest(&table);
+            ps_dict_rest(d);
+        }
+    }
+    ps_paged_free(&d->slot);
+    d->slot = table;
+    d->table = table.p;
     d->slots = slots;
     return 0;
 }
@@ -102,12 +117,16 @@ int ps_dict_append(ps_dict *d, ps_str name, uint64_t hash, uint64_t *number)
 {
     if (d->n >= UINT32_MAX - 1)
         return ps_fail(PS_EDATA, "more than %u names", UINT32_MAX - 1);
-    if (2 * (d->n + 1) > d->slots && widen(d) < 0)
-        return PS_EMEM;
     uint64_t used = d->n ? d->off[d->n] : 0;
-    if (ps_grow(&d->off, &d->off_cap, d->n + 2, sizeof *d->off) < 0 ||
-        ps_grow(&d->text, &d->text_cap, used + name.len + 1, 1) < 0) /* never NULL, even for "" */
-        return PS_EMEM;
+    int rc = 2 * (d->n + 1) > d->slots ? widen(d) : 0;
+    if (rc == 0)
+        rc = ps_paged_grow(&d->offs, (d->n + 2) * sizeof *d->off);
+    if (rc == 0)
+        rc = ps_paged_grow(&d->texts, used + name.len + 1); /* never NULL, even for "" */
+    if (rc < 0)
+        return rc;
+    d->off = d->offs.p;
+    d->text = d->texts.p;
     memcpy(d->text + used, name.s, name.len);
     d->off[d->n] = used;
     d->off[d->n + 1] = used + name.len;
@@ -123,15 +142,44 @@ int ps_dict_add(ps_dict *d, ps_str name, uint64_t *number)
     return *number != PS_NONE ? 0 : ps_dict_append(d, name, hash, number);
 }
 
+static uint64_t held(const ps_paged *a)
+{
+    return a->mapped ? 0 : a->bytes;
+}
+
 uint64_t ps_dict_bytes(const ps_dict *d)
 {
-    return d->off_cap * sizeof *d->off + d->text_cap + d->slots * sizeof *d->table;
+    return held(&d->offs) + held(&d->texts) + held(&d->slot);
+}
+
+int ps_dict_to_disk(ps_dict *d, const char *dir, uint64_t memory)
+{
+    d->dir = dir;
+    d->memory = memory;
+    int rc = ps_paged_to_file(&d->offs, dir);
+    if (rc == 0)
+        rc = ps_paged_to_file(&d->texts, dir);
+    if (rc == 0 && d->slots > 0)
+        rc = ps_paged_to_file(&d->slot, dir);
+    d->off = d->offs.p;
+    d->text = d->texts.p;
+    d->table = d->slot.p;
+    return rc;
+}
+
+void ps_dict_rest(ps_dict *d)
+{
+    if (!d->dir || ps_resident() <= d->memory)
+        return;
+    ps_paged_rest(&d->offs);
+    ps_paged_rest(&d->texts);
+    ps_paged_rest(&d->slot);
 }
 
 void ps_dict_free(ps_dict *d)
 {
-    free(d->off);
-    free(d->text);
-    free(d->table);
+    ps_paged_free(&d->offs);
+    ps_paged_free(&d->texts);
+    ps_paged_free(&d->slot);
     memset(d, 0, sizeof *d);
 }

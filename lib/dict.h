@@ -4,6 +4,7 @@
 
 #include <stdint.h>
 
+#include "paged.h"
 #include "text.h"
 
 typedef struct {
@@ -12,7 +13,9 @@ typedef struct {
     char *text;
     uint64_t *table; /* `slots` entries: upper half of the hash, number + 1; 0: empty */
     uint64_t slots;
-    size_t off_cap, text_cap;
+    ps_paged offs, texts, slot; /* where off, text and table are */
+    const char *dir;            /* of temporary files, once it has outgrown memory */
+    uint64_t memory;            /* then: bytes that the process may hold */
 } ps_dict;
 
 void ps_dict_free(ps_dict *d);
@@ -34,8 +37,14 @@ static inline void ps_dict_expect(const ps_dict *d, uint64_t hash)
         __builtin_prefetch(&d->table[hash & (d->slots - 1)]);
 }
 
-/* Bytes that it takes. */
+/* Bytes of memory that it takes: none of what is in temporary files. */
 uint64_t ps_dict_bytes(const ps_dict *d);
+
+/* Moves it to temporary files in `dir`, which must outlive it. */
+PS_MUST_USE int ps_dict_to_disk(ps_dict *d, const char *dir, uint64_t memory);
+
+/* Gives memory back, if it lies on disk and the process holds more than it may: to be called now and then. */
+void ps_dict_rest(ps_dict *d);
 
 /* Slots of a lookup of n names in a graph file, and entering a name into it: in the order of their numbers. */
 uint64_t ps_name_slots(uint64_t n);

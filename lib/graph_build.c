@@ -130,9 +130,21 @@ int ps_builder_reserve(ps_builder *b, uint64_t items, uint64_t boards)
 
 /* ---- edges ---- */
 
+/* Dictionaries above half of the memory move to disk, and edges that fill the rest.  What comes back from disk
+ * counts too: it is given up again when the process holds more than it may. */
 static int relieve(ps_builder *b)
 {
-    return ps_edges_relieve(b->edges, b->pool, ps_dict_bytes(&b->names[0]) + ps_dict_bytes(&b->names[1]));
+    uint64_t used = ps_dict_bytes(&b->names[0]) + ps_dict_bytes(&b->names[1]);
+    int rc = 0;
+    for (int s = 0; s < 2 && used > b->o.memory / 2 && rc == 0; s++) {
+        rc = ps_dict_to_disk(&b->names[s], b->o.tmp, b->o.memory);
+        used = ps_dict_bytes(&b->names[0]) + ps_dict_bytes(&b->names[1]);
+    }
+    if (rc == 0)
+        rc = ps_edges_relieve(b->edges, b->pool, used);
+    ps_dict_rest(&b->names[0]);
+    ps_dict_rest(&b->names[1]);
+    return rc;
 }
 
 static int deal(ps_builder *b)

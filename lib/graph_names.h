@@ -8,6 +8,6 @@
 
 /* Writes offsets, text and lookup as sections id, id + 1 and id + 2: the old graph's names (NULL: none), then those
  * of the dictionary. */
-PS_MUST_USE int ps_names_append(ps_layout *l, uint32_t id, const ps_names *old, const ps_dict *added);
+PS_MUST_USE int ps_names_append(ps_layout *l, uint32_t id, const ps_names *old, ps_dict *added);
 
 #endif

@@ -22,6 +22,16 @@ done
 build -t -j 1 -M 16M --sum <edges.tsv >sum16.psg
 build -t -j 2 --sum <edges.tsv | cmp - sum16.psg
 "$PS_BIN/psview" -c sum16.psg
+# Names that do not fit either: half a million of them.
+awk 'BEGIN { for (i = 0; i < 700000; i++) { x = (x * 1103515245 + 12345) % 2147483648
+    print "item-" int(x / 8) % 900000 "\tb" int(x / 64) % 90000 } }' >names.tsv
+build -t <names.tsv >names.psg
+build -t -v -M 16M <names.tsv 2>err | cmp - names.psg
+"$PS_BIN/psview" -c names.psg
+build -t -M 16M -g names.psg <names.tsv >twice.psg
+cat names.tsv names.tsv | build -t >both.psg
+[ "$("$PS_BIN/psview" --edges twice.psg | cksum)" = "$("$PS_BIN/psview" --edges both.psg | cksum)" ] ||
+    fail "grown in little memory"
 [ -z "$(ls tmp)" ] || fail "left in the temporary folder: $(ls -l tmp)"
 
 # ---- killed at any moment: nothing under the output's name, nothing in the temporary folder; a rerun succeeds ----
