@@ -30,11 +30,19 @@ PS_MUST_USE int ps_dict_add(ps_dict *d, ps_str name, uint64_t *number);
 uint64_t ps_dict_seek(const ps_dict *d, ps_str name, uint64_t hash);
 PS_MUST_USE int ps_dict_append(ps_dict *d, ps_str name, uint64_t hash, uint64_t *number);
 
-/* Asks for the part of the table where that hash is looked for. */
-static inline void ps_dict_expect(const ps_dict *d, uint64_t hash)
+/* Asks for what a look-up of that hash will read, in three steps, some time apart: the place in the table, the
+ * offsets of the name that is probably it, its text. */
+static inline void ps_dict_expect(const ps_dict *d, uint64_t hash, int step)
 {
-    if (d->slots)
-        __builtin_prefetch(&d->table[hash & (d->slots - 1)]);
+    if (d->slots == 0)
+        return;
+    const uint64_t *e = &d->table[hash & (d->slots - 1)];
+    if (step == 0)
+        __builtin_prefetch(e);
+    else if (*e && step == 1)
+        __builtin_prefetch(&d->off[(*e & UINT32_MAX) - 1]);
+    else if (*e)
+        __builtin_prefetch(&d->text[d->off[(*e & UINT32_MAX) - 1]]);
 }
 
 /* Bytes of memory that it takes: none of what is in temporary files. */

@@ -73,9 +73,9 @@ const ps_built *ps_builder_result(const ps_builder *b)
 
 /* ---- nodes ---- */
 
-void ps_builder_expect(const ps_builder *b, ps_space space, uint64_t hash)
+void ps_builder_expect(const ps_builder *b, ps_space space, uint64_t hash, int step)
 {
-    ps_dict_expect(&b->names[space == PS_BOARDS], hash);
+    ps_dict_expect(&b->names[space == PS_BOARDS], hash, step);
 }
 
 int ps_builder_node(ps_builder *b, ps_space space, ps_str name, uint64_t *number)

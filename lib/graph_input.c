@@ -117,6 +117,34 @@ static size_t scan_line(const uint8_t *p, size_t n, two_names *line)
     return b && a + b < PS_LINE_MAX ? a + b : 0;
 }
 
+/* Up to AT_ONCE lines; their places in the dictionaries are asked for. */
+static size_t scan_lines(const ps_builder *b, const uint8_t *p, size_t n, two_names *line)
+{
+    size_t lines = 0, at = 0, size;
+    for (; lines < AT_ONCE && (size = scan_line(p + at, n - at, &line[lines])) > 0; lines++, at += size) {
+        ps_builder_expect(b, PS_ITEMS, line[lines].item_hash, 0);
+        ps_builder_expect(b, PS_BOARDS, line[lines].board_hash, 0);
+    }
+    for (int step = 1; step <= 2; step++)
+        for (size_t i = 0; i < lines; i++) {
+            ps_builder_expect(b, PS_ITEMS, line[i].item_hash, step);
+            ps_builder_expect(b, PS_BOARDS, line[i].board_hash, step);
+        }
+    return lines;
+}
+
+/* 1: an item that is not in the list. */
+static int give_line(ps_builder *b, const two_names *line)
+{
+    uint64_t u, v = 0;
+    int rc = ps_builder_hashed(b, PS_ITEMS, line->item, line->item_hash, &u);
+    if (rc == 0 && u == PS_NONE)
+        return 1;
+    if (rc == 0)
+        rc = ps_builder_hashed(b, PS_BOARDS, line->board, line->board_hash, &v);
+    return rc < 0 ? rc : ps_builder_edge(b, u, v, 1);
+}
+
 /* Takes lines as long as they are of that case and whole in the buffer.  An item that is not in the list is left
  * for edge_line, which knows what to say. */
 static int plain_lines(ps_builder *b, ps_text *t)
@@ -129,29 +157,14 @@ static int plain_lines(ps_builder *b, ps_text *t)
     size_t at = 0, lines = AT_ONCE;
     int rc = n < 0 ? (int)n : 0;
     while (rc == 0 && lines == AT_ONCE) {
-        size_t next = at, size;
-        for (lines = 0; lines < AT_ONCE && (size = scan_line(p + next, (size_t)n - next, &line[lines])) > 0; lines++) {
-            ps_builder_expect(b, PS_ITEMS, line[lines].item_hash);
-            ps_builder_expect(b, PS_BOARDS, line[lines].board_hash);
-            next += size;
-        }
-        for (size_t i = 0; i < lines && rc == 0; i++) {
-            uint64_t u, v = 0;
-            rc = ps_builder_hashed(b, PS_ITEMS, line[i].item, line[i].item_hash, &u);
-            if (rc == 0 && u == PS_NONE) {
-                lines = 0; /* leave both loops */
-                break;
-            }
-            if (rc == 0)
-                rc = ps_builder_hashed(b, PS_BOARDS, line[i].board, line[i].board_hash, &v);
-            if (rc == 0)
-                rc = ps_builder_edge(b, u, v, 1);
+        lines = scan_lines(b, p + at, (size_t)n - at, line);
+        for (size_t i = 0; i < lines && (rc = give_line(b, &line[i])) == 0; i++) {
             at += line[i].item.len + line[i].board.len + 2;
             t->line++;
         }
     }
     ps_in_skip(t->in, at);
-    return rc;
+    return rc < 0 ? rc : 0;
 }
 
 int ps_edges_from_text(ps_builder *b, ps_edge_input *o)

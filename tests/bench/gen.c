@@ -1,13 +1,13 @@
 /* gen - bipartite graphs for tests and benchmarks, as streams: the same for the same options, of any size.
  *
  *   gen [-i ITEMS] [-b BOARDS] [-e EDGES] [-c COMMUNITIES] [-m MIXING] [-a EXPONENT] [-g SIGMA] [-d DIM] [-s SEED]
- *       [-n PAIRS] [-t] edges|vectors|pairs
+ *       [-n PAIRS] [-r] [-t] edges|vectors|pairs
  *
  * Boards have log-normal sizes (-g) that add up to EDGES.  Items and boards belong to planted communities; an edge
  * stays in its board's community, but for a share of MIXING.  Within it, and among all, the popularity of items is
  * a power law: the item of rank r with probability in proportion to r^-EXPONENT.  An item's vector is its
  * community's direction and noise; both items of a pair are of one community.  -t: text, item TAB board, with
- * names like i17 and b4; else psrec(5).
+ * names like i17 and b4; else psrec(5).  -r: edges in random order, else board by board.
  */
 #include <math.h>
 #include <stdio.h>
@@ -24,7 +24,7 @@ typedef struct {
     uint64_t items, boards, edges, communities, pairs, seed, stride;
     double mixing, exponent, sigma;
     uint32_t dim;
-    int text;
+    int text, random;
     ps_out *out;
     ps_writer *w;
     uint8_t *buf;
@@ -95,34 +95,62 @@ static void begin(gen *g, ps_head h)
     check(g->buf && g->w ? 0 : -1);
 }
 
+static void edge(gen *g, uint64_t b, uint64_t e)
+{
+    const uint64_t home = ps_below(ps_rng(ps_rng_key(g->seed, 2), b), g->communities);
+    const uint64_t item = draw_item(g, home, ps_rng_key(g->seed, b + 16), e);
+    if (g->text) {
+        check(ps_out_printf(g->out, "i%llu\tb%llu\n", (unsigned long long)item, (unsigned long long)b));
+        return;
+    }
+    uint8_t *p = next(g);
+    ps_put32(p, (uint32_t)item);
+    ps_put32(p + 4, (uint32_t)b);
+    ps_putf32(p + 8, 1);
+}
+
+/* Edge i of all is one of the board before whose end it lies. */
+static void random_order(gen *g, const uint64_t *end)
+{
+    uint64_t stride = (uint64_t)((double)g->edges * 0.618) | 1;
+    while (gcd(stride, g->edges) != 1)
+        stride += 2;
+    for (uint64_t n = 0; n < g->edges; n++) {
+        uint64_t i = (uint64_t)((unsigned __int128)n * stride % g->edges), low = 0, high = g->boards - 1;
+        while (low < high) {
+            uint64_t middle = (low + high) / 2;
+            if (end[middle] > i)
+                high = middle;
+            else
+                low = middle + 1;
+        }
+        edge(g, low, i - (low ? end[low - 1] : 0));
+    }
+}
+
 static void edges(gen *g)
 {
-    const uint64_t sizes = ps_rng_key(g->seed, 1), homes = ps_rng_key(g->seed, 2);
+    const uint64_t sizes = ps_rng_key(g->seed, 1);
+    uint64_t *end = malloc(g->boards * sizeof *end), done = 0;
     double total = 0, before = 0;
+    check(end ? 0 : -1);
     for (uint64_t b = 0; b < g->boards; b++)
         total += exp(g->sigma * normal(sizes, b));
+    for (uint64_t b = 0; b < g->boards; b++) {
+        before += exp(g->sigma * normal(sizes, b));
+        end[b] = b + 1 == g->boards ? g->edges : (uint64_t)((double)g->edges * (before / total));
+    }
     ps_head h = ps_head_make(PS_EDGES, 0);
     h.qspace = PS_ITEMS;
     h.nspace = PS_BOARDS;
     if (!g->text)
         begin(g, h);
-    uint64_t done = 0;
-    for (uint64_t b = 0; b < g->boards; b++) {
-        const uint64_t key = ps_rng_key(g->seed, b + 16), home = ps_below(ps_rng(homes, b), g->communities);
-        before += exp(g->sigma * normal(sizes, b));
-        uint64_t end = b + 1 == g->boards ? g->edges : (uint64_t)((double)g->edges * (before / total));
-        for (uint64_t e = 0; done < end; done++, e++) {
-            uint64_t item = draw_item(g, home, key, e);
-            if (g->text) {
-                check(ps_out_printf(g->out, "i%llu\tb%llu\n", (unsigned long long)item, (unsigned long long)b));
-                continue;
-            }
-            uint8_t *p = next(g);
-            ps_put32(p, (uint32_t)item);
-            ps_put32(p + 4, (uint32_t)b);
-            ps_putf32(p + 8, 1);
-        }
-    }
+    if (g->random)
+        random_order(g, end);
+    for (uint64_t b = 0; b < g->boards && !g->random; b++)
+        for (uint64_t e = 0; done < end[b]; done++, e++)
+            edge(g, b, e);
+    free(end);
 }
 
 static void vectors(gen *g)
@@ -161,7 +189,7 @@ int main(int argc, char **argv)
     gen g = {.items = 100000, .boards = 20000, .edges = 2000000, .communities = 50, .pairs = 10000, .seed = 1,
              .mixing = 0.2, .exponent = 0.6, .sigma = 1, .dim = 64};
     int c;
-    while ((c = getopt(argc, argv, "i:b:e:c:m:a:g:d:s:n:t")) != -1) {
+    while ((c = getopt(argc, argv, "i:b:e:c:m:a:g:d:s:n:rt")) != -1) {
         uint64_t v = optarg ? strtoull(optarg, NULL, 10) : 0;
         switch (c) {
         case 'i': g.items = v; break;
@@ -174,6 +202,7 @@ int main(int argc, char **argv)
         case 'm': g.mixing = atof(optarg); break;
         case 'a': g.exponent = atof(optarg); break;
         case 'g': g.sigma = atof(optarg); break;
+        case 'r': g.random = 1; break;
         case 't': g.text = 1; break;
         default: return 2;
         }
