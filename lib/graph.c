@@ -6,6 +6,7 @@
 
 #include "dict.h"
 #include "graph_file.h"
+#include "lineage.h"
 #include "mem.h"
 
 static int bad(const ps_graph *g, uint64_t offset, int code, const char *why)
@@ -46,6 +47,14 @@ static int attach(ps_graph *g, const ps_section *s, uint64_t at)
     if (s->id == PS_SEC_HISTORY) {
         g->history = (const char *)g->blob.data + s->offset;
         g->history_len = s->bytes;
+        return 0;
+    }
+    if (s->id == PS_SEC_ANCESTORS && (s->elem != 8 || s->bytes % 24 != 0))
+        return ps_fail(PS_EDATA, "%s: byte %llu: the section '%s' has an impossible length", g->name,
+                       (unsigned long long)at, ps_section_name(s->id));
+    if (s->id == PS_SEC_ANCESTORS) {
+        g->ancestors = (const uint64_t *)(const void *)(g->blob.data + s->offset);
+        g->n_ancestors = s->bytes / 24;
         return 0;
     }
     target t = section_target(g, s->id);
@@ -148,6 +157,8 @@ int ps_graph_open(ps_graph *g, const char *path)
         rc = read_header(g);
     if (rc == 0 && g->blob.size <= PS_GRAPH_SMALL)
         rc = ps_graph_verify(g);
+    if (rc == 0 && g->n_ancestors > 0)
+        rc = ps_lineage_enter(g->fingerprint, g->ancestors, g->n_ancestors, 3);
     if (rc < 0)
         ps_graph_close(g);
     return rc;
@@ -155,6 +166,8 @@ int ps_graph_open(ps_graph *g, const char *path)
 
 void ps_graph_close(ps_graph *g)
 {
+    if (g->n_ancestors > 0)
+        ps_lineage_leave(g->fingerprint);
     ps_blob_close(&g->blob);
     free(g->name);
     memset(g, 0, sizeof *g);

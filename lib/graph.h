@@ -37,6 +37,8 @@ typedef struct {
     ps_names item_names, board_names;
     uint64_t edges;
     uint64_t fingerprint;
+    const uint64_t *ancestors; /* 3 each: fingerprint, items, boards; graphs whose numbers are this one's, oldest first */
+    uint64_t n_ancestors;
     const char *history; /* not terminated */
     size_t history_len;
     char *name; /* the file's */
@@ -74,24 +76,59 @@ ps_str ps_graph_name(const ps_graph *g, ps_space space, uint64_t u, char buf[32]
 /* PS_EDATA naming stream and record if u is no node of that space. */
 PS_MUST_USE int ps_graph_in_range(const ps_graph *g, ps_space space, uint64_t u, const char *stream, uint64_t record);
 
-/* ---- building, in memory ---- */
+/* ---- building ---- */
+
+/* What becomes of an edge that is given more than once. */
+typedef enum {
+    PS_KEEP,   /* it is there as often */
+    PS_UNIQUE, /* only the first is kept */
+    PS_SUM,    /* one edge with the sum of their weights */
+} ps_duplicates;
+
+typedef struct {
+    const ps_graph *old; /* the graph that the edges are added to: its nodes keep their numbers; NULL: none.
+                            It stays the caller's and open until the builder is freed. */
+    int nodes_only;      /* of the old graph only nodes and names */
+    uint64_t memory;     /* bytes that edges and dictionaries may take before edges go to temporary files; 0: any */
+    const char *tmp;     /* folder of temporary files; NULL: $TMPDIR or /tmp */
+    int threads;
+    ps_duplicates duplicates;
+} ps_build_options;
+
+typedef struct {
+    uint64_t items, boards, edges;
+    uint64_t removed; /* edges taken out */
+    uint64_t unmet;   /* edges to be taken out that were not there */
+} ps_built;
 
 typedef struct ps_builder ps_builder;
-PS_MUST_USE ps_builder *ps_builder_new(void);
+PS_MUST_USE ps_builder *ps_builder_new(void); /* no old graph, any memory, one thread, PS_KEEP */
+PS_MUST_USE ps_builder *ps_builder_open(const ps_build_options *o);
 void ps_builder_free(ps_builder *b);
 
 /* Number of the name, new if it is not known yet.  With `closed` items an unknown one gives PS_NONE. */
 PS_MUST_USE int ps_builder_node(ps_builder *b, ps_space space, ps_str name, uint64_t *number);
+/* The same with the name's hash (ps_name_hash) at hand, which ps_builder_expect may have been told before: as step
+ * 0, 1 and 2, for several names at a time. */
+PS_MUST_USE int ps_builder_hashed(ps_builder *b, ps_space space, ps_str name, uint64_t hash, uint64_t *number);
+void ps_builder_expect(const ps_builder *b, ps_space space, uint64_t hash, int step);
 /* No further items are taken on. */
 void ps_builder_close_items(ps_builder *b);
 uint64_t ps_builder_nodes(const ps_builder *b, ps_space space);
 
 /* Adds an edge between numbers; a graph built without names has as many nodes as the largest number says
- * (or as ps_builder_reserve said).  weight: positive and finite. */
+ * (or as ps_builder_reserve said).  weight: positive and finite; PS_TAKE_OUT takes the edges between the two out
+ * that came before, those of the old graph included. */
+#define PS_TAKE_OUT (-1.0f)
 PS_MUST_USE int ps_builder_edge(ps_builder *b, uint64_t item, uint64_t board, float weight);
 PS_MUST_USE int ps_builder_reserve(ps_builder *b, uint64_t items, uint64_t boards);
 
-/* Sorts, builds both directions and writes the file; `history` is one line for each step. */
+/* Adds n edge records (psrec(5)) with numbers of `width` bytes; on failure *bad is the record's place. */
+PS_MUST_USE int ps_builder_records(ps_builder *b, const uint8_t *records, size_t n, int width, size_t *bad);
+
+/* Sorts, builds both directions and writes the file; `history` is one line for each step.
+ * The edges are used up. */
 PS_MUST_USE int ps_builder_write(ps_builder *b, ps_out *out, const char *history);
+const ps_built *ps_builder_result(const ps_builder *b);
 
 #endif

@@ -1,33 +1,58 @@
+/* graph_build.c - taking nodes and edges, and writing the graph; the building part of graph.h. */
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <zlib.h>
 
 #include "dict.h"
 #include "graph.h"
-#include "graph_file.h"
+#include "graph_names.h"
+#include "graph_side.h"
 #include "mem.h"
 
+enum { MAX_ANCESTORS = 1000 };
+
 struct ps_builder {
-    ps_dict names[2]; /* items, boards */
-    uint64_t nodes[2];
-    int items_closed;
-    size_t n, item_cap, board_cap, weight_cap;
-    uint32_t *item, *board;
-    float *weight; /* NULL as long as all are 1 */
+    ps_build_options o;
+    ps_pool *pool;
+    ps_dict names[2]; /* items, boards: those that the old graph does not have */
+    uint64_t nodes[2], base[2]; /* all, the old graph's */
+    int items_closed, deletes;
+    ps_edges *edges;
+    size_t n; /* edges that wait to be dealt out */
+    int weighted;
+    uint64_t key[PS_BATCH];
+    float weight[PS_BATCH];
+    ps_built result;
 };
 
-/* Arrays of one direction, owned. */
-typedef struct {
-    uint64_t *off;
-    uint32_t *adj;
-    float *weight;
-    uint32_t *alias, *accept;
-} side_arrays;
+ps_builder *ps_builder_open(const ps_build_options *o)
+{
+    ps_builder *b = ps_zalloc(1, sizeof *b);
+    if (!b)
+        return NULL;
+    b->o = *o;
+    b->o.tmp = ps_temp_dir(o->tmp);
+    b->o.threads = o->threads > 1 ? o->threads : 1;
+    if (b->o.memory == 0)
+        b->o.memory = UINT64_MAX;
+    if (o->old) {
+        b->base[0] = b->nodes[0] = o->old->items.nodes;
+        b->base[1] = b->nodes[1] = o->old->boards.nodes;
+    }
+    b->edges = ps_edges_new(b->o.threads, b->o.memory, b->o.tmp);
+    if (b->edges && b->o.threads > 1)
+        b->pool = ps_pool_new(b->o.threads);
+    if (!b->edges || (b->o.threads > 1 && !b->pool)) {
+        ps_builder_free(b);
+        return NULL;
+    }
+    return b;
+}
 
 ps_builder *ps_builder_new(void)
 {
-    return ps_zalloc(1, sizeof(ps_builder));
+    ps_build_options o = {.threads = 1};
+    return ps_builder_open(&o);
 }
 
 void ps_builder_free(ps_builder *b)
@@ -36,22 +61,43 @@ void ps_builder_free(ps_builder *b)
         return;
     ps_dict_free(&b->names[0]);
     ps_dict_free(&b->names[1]);
-    free(b->item);
-    free(b->board);
-    free(b->weight);
+    ps_edges_free(b->edges);
+    ps_pool_free(b->pool);
     free(b);
+}
+
+const ps_built *ps_builder_result(const ps_builder *b)
+{
+    return &b->result;
+}
+
+/* ---- nodes ---- */
+
+void ps_builder_expect(const ps_builder *b, ps_space space, uint64_t hash, int step)
+{
+    ps_dict_expect(&b->names[space == PS_BOARDS], hash, step);
 }
 
 int ps_builder_node(ps_builder *b, ps_space space, ps_str name, uint64_t *number)
 {
-    int s = space == PS_BOARDS;
-    if (s == 0 && b->items_closed) {
-        *number = ps_dict_find(&b->names[0], name);
-        return 0;
+    return ps_builder_hashed(b, space, name, ps_name_hash(name), number);
+}
+
+int ps_builder_hashed(ps_builder *b, ps_space space, ps_str name, uint64_t hash, uint64_t *number)
+{
+    const int s = space == PS_BOARDS;
+    if (b->base[s] > 0) {
+        *number = ps_graph_find(b->o.old, space, name);
+        if (*number != PS_NONE)
+            return 0;
     }
-    int rc = ps_dict_add(&b->names[s], name, number);
+    *number = ps_dict_seek(&b->names[s], name, hash);
+    if (*number == PS_NONE && s == 0 && b->items_closed)
+        return 0;
+    int rc = *number != PS_NONE ? 0 : ps_dict_append(&b->names[s], name, hash, number);
+    *number += b->base[s];
     if (rc == 0 && *number >= b->nodes[s])
-        b->nodes[s] = *number + 1;
+        rc = space == PS_BOARDS ? ps_builder_reserve(b, 0, *number + 1) : ps_builder_reserve(b, *number + 1, 0);
     return rc;
 }
 
@@ -65,251 +111,285 @@ uint64_t ps_builder_nodes(const ps_builder *b, ps_space space)
     return b->nodes[space == PS_BOARDS];
 }
 
+static int too_large(uint64_t number)
+{
+    return ps_fail(PS_EDATA, "node number %llu: the largest is %u", (unsigned long long)number, UINT32_MAX - 2);
+}
+
 int ps_builder_reserve(ps_builder *b, uint64_t items, uint64_t boards)
 {
     uint64_t n[2] = {items, boards};
     for (int s = 0; s < 2; s++) {
         if (n[s] >= UINT32_MAX)
-            return ps_fail(PS_EDATA, "node number %llu: the largest is %u", (unsigned long long)n[s] - 1,
-                           UINT32_MAX - 2);
+            return too_large(n[s] - 1);
         if (n[s] > b->nodes[s])
             b->nodes[s] = n[s];
     }
     return 0;
 }
 
-int ps_builder_edge(ps_builder *b, uint64_t item, uint64_t board, float weight)
+/* ---- edges ---- */
+
+/* Dictionaries above half of the memory move to disk, and edges that fill the rest.  What comes back from disk
+ * counts too: it is given up again when the process holds more than it may. */
+static int relieve(ps_builder *b)
 {
-    if (!(weight > 0) || !isfinite(weight))
+    uint64_t used = ps_dict_bytes(&b->names[0]) + ps_dict_bytes(&b->names[1]);
+    int rc = 0;
+    for (int s = 0; s < 2 && used > b->o.memory / 2 && rc == 0; s++) {
+        rc = ps_dict_to_disk(&b->names[s], b->o.tmp, b->o.memory);
+        used = ps_dict_bytes(&b->names[0]) + ps_dict_bytes(&b->names[1]);
+    }
+    if (rc == 0)
+        rc = ps_edges_relieve(b->edges, b->pool, used);
+    ps_dict_rest(&b->names[0]);
+    ps_dict_rest(&b->names[1]);
+    return rc;
+}
+
+static int deal(ps_builder *b)
+{
+    int rc = ps_edges_push(b->edges, 0, b->key, b->weighted ? b->weight : NULL, b->n);
+    b->n = 0;
+    b->weighted = 0;
+    return rc < 0 ? rc : relieve(b);
+}
+
+static int check_edge(const ps_builder *b, uint64_t item, uint64_t board, float weight)
+{
+    if (!(weight > 0 || (weight == PS_TAKE_OUT && b->o.old)) || !isfinite(weight))
         return ps_fail(PS_EDATA, "edge weight %g: it must be positive and finite", (double)weight);
     if (item >= UINT32_MAX - 1 || board >= UINT32_MAX - 1)
-        return ps_fail(PS_EDATA, "node number %llu: the largest is %u",
-                       (unsigned long long)(item > board ? item : board), UINT32_MAX - 2);
-    if (ps_builder_reserve(b, item + 1, board + 1) < 0 ||
-        ps_grow(&b->item, &b->item_cap, b->n + 1, sizeof *b->item) < 0 ||
-        ps_grow(&b->board, &b->board_cap, b->n + 1, sizeof *b->board) < 0)
-        return PS_EMEM;
-    if (weight != 1 && !b->weight) {
-        if (ps_grow(&b->weight, &b->weight_cap, b->n + 1, sizeof *b->weight) < 0)
-            return PS_EMEM;
-        for (size_t i = 0; i < b->n; i++)
-            b->weight[i] = 1;
-    }
-    if (b->weight) {
-        if (ps_grow(&b->weight, &b->weight_cap, b->n + 1, sizeof *b->weight) < 0)
-            return PS_EMEM;
-        b->weight[b->n] = weight;
-    }
-    b->item[b->n] = (uint32_t)item;
-    b->board[b->n++] = (uint32_t)board;
+        return too_large(item > board ? item : board);
     return 0;
 }
 
-/* Stable counting sort by `key`: *order gets the edges' positions, *off the nodes' ranges. */
-static int counting_order(const uint32_t *key, const size_t *from, size_t n, uint64_t nodes, uint64_t **off,
-                          size_t **order)
+int ps_builder_edge(ps_builder *b, uint64_t item, uint64_t board, float weight)
 {
-    *off = ps_zalloc(nodes + 1, sizeof **off);
-    *order = ps_alloc(n, sizeof **order);
-    uint64_t *cursor = ps_alloc(nodes + 1, sizeof *cursor);
-    if (!*off || !*order || !cursor) {
-        free(cursor);
-        return PS_EMEM;
-    }
-    for (size_t i = 0; i < n; i++)
-        (*off)[key[i] + 1]++;
-    for (uint64_t u = 0; u < nodes; u++)
-        (*off)[u + 1] += (*off)[u];
-    memcpy(cursor, *off, (nodes + 1) * sizeof *cursor);
-    for (size_t i = 0; i < n; i++) {
-        size_t e = from ? from[i] : i;
-        (*order)[cursor[key[e]]++] = e;
-    }
-    free(cursor);
-    return 0;
+    int rc = check_edge(b, item, board, weight);
+    if (rc < 0)
+        return rc;
+    b->deletes |= weight < 0;
+    if (item >= b->nodes[0])
+        b->nodes[0] = item + 1;
+    if (board >= b->nodes[1])
+        b->nodes[1] = board + 1;
+    b->weighted |= weight != 1;
+    b->key[b->n] = item << 32 | board;
+    b->weight[b->n] = weight;
+    return ++b->n == PS_BATCH ? deal(b) : 0;
 }
 
-/* Walker's alias method (Vose's construction) for one node; fixed order, hence the same on any machine. */
-static void alias_table(const float *w, const uint32_t *adj, size_t n, uint32_t *alias, uint32_t *accept,
-                        double *share, size_t *small, size_t *large)
+typedef struct {
+    ps_builder *b;
+    const uint8_t *records;
+    size_t n, part;
+    int width;
+    struct {
+        uint64_t item, board;
+        size_t bad;
+    } of[];
+} record_job;
+
+/* Records of weight 1 into the thread's lane. */
+static int record_task(void *ctx, size_t task, int thread)
 {
-    double sum = 0;
-    size_t ns = 0, nl = 0;
-    for (size_t i = 0; i < n; i++)
-        sum += (double)w[i];
-    for (size_t i = 0; i < n; i++) {
-        share[i] = (double)w[i] * (double)n / sum;
-        alias[i] = adj[i];
-        accept[i] = UINT32_MAX;
-        if (share[i] < 1)
-            small[ns++] = i;
-        else
-            large[nl++] = i;
-    }
-    while (ns > 0 && nl > 0) {
-        size_t s = small[--ns], l = large[nl - 1];
-        accept[s] = (uint32_t)(share[s] * 0x1p32);
-        alias[s] = adj[l];
-        share[l] -= 1 - share[s];
-        if (share[l] < 1) {
-            nl--;
-            small[ns++] = l;
+    record_job *j = ctx;
+    const int w = j->width;
+    const size_t size = 2 * (size_t)w + 4;
+    uint64_t key[PS_BATCH], items = 0, boards = 0;
+    size_t i = task * j->part, end = i + j->part < j->n ? i + j->part : j->n;
+    int rc = 0;
+    (void)thread;
+    while (i < end && rc == 0) {
+        size_t n = 0;
+        for (; n < PS_BATCH && i < end; n++, i++) {
+            const uint8_t *p = j->records + i * size;
+            uint64_t item = ps_num(p, w), board = ps_num(p + w, w);
+            if (item >= UINT32_MAX - 1 || board >= UINT32_MAX - 1) {
+                j->of[task].bad = i;
+                return too_large(item > board ? item : board);
+            }
+            items = item >= items ? item + 1 : items;
+            boards = board >= boards ? board + 1 : boards;
+            key[n] = item << 32 | board;
         }
+        rc = ps_edges_push(j->b->edges, (int)task, key, NULL, n);
     }
-}
-
-static int make_alias(side_arrays *a, uint64_t nodes, size_t edges)
-{
-    size_t widest = 0;
-    for (uint64_t u = 0; u < nodes; u++)
-        if (a->off[u + 1] - a->off[u] > widest)
-            widest = a->off[u + 1] - a->off[u];
-    a->alias = ps_alloc(edges, sizeof *a->alias);
-    a->accept = ps_alloc(edges, sizeof *a->accept);
-    double *share = ps_alloc(widest, sizeof *share);
-    size_t *small = ps_alloc(widest, sizeof *small), *large = ps_alloc(widest, sizeof *large);
-    int rc = a->alias && a->accept && share && small && large ? 0 : PS_EMEM;
-    for (uint64_t u = 0; u < nodes && rc == 0; u++) {
-        uint64_t o = a->off[u];
-        alias_table(a->weight + o, a->adj + o, a->off[u + 1] - o, a->alias + o, a->accept + o, share, small, large);
-    }
-    free(share);
-    free(small);
-    free(large);
+    j->of[task].item = items;
+    j->of[task].board = boards;
     return rc;
 }
 
-static int fill_side(const ps_builder *b, side_arrays *a, const size_t *order, const uint32_t *other, uint64_t nodes)
+static int all_one(const uint8_t *records, size_t n, int width)
 {
-    a->adj = ps_alloc(b->n, sizeof *a->adj);
-    if (b->weight)
-        a->weight = ps_alloc(b->n, sizeof *a->weight);
-    if (!a->adj || (b->weight && !a->weight))
+    const size_t size = 2 * (size_t)width + 4;
+    uint32_t differ = 0;
+    for (size_t i = 0; i < n; i++)
+        differ |= ps_get32(records + i * size + 2 * width) ^ UINT32_C(0x3f800000);
+    return differ == 0;
+}
+
+int ps_builder_records(ps_builder *b, const uint8_t *records, size_t n, int width, size_t *bad)
+{
+    const size_t size = 2 * (size_t)width + 4, parts = (size_t)b->o.threads;
+    if (b->n > 0 || ps_edges_weighted(b->edges) || n < PS_BATCH || !all_one(records, n, width)) {
+        int rc = 0;
+        for (size_t i = 0; i < n && rc == 0; i++, records += size) {
+            rc = ps_builder_edge(b, ps_num(records, width), ps_num(records + width, width),
+                                 ps_getf32(records + 2 * width));
+            *bad = i;
+        }
+        return rc;
+    }
+    record_job *j = ps_zalloc(1, sizeof *j + parts * sizeof *j->of);
+    if (!j)
         return PS_EMEM;
-    for (size_t i = 0; i < b->n; i++) {
-        a->adj[i] = other[order[i]];
-        if (b->weight)
-            a->weight[i] = b->weight[order[i]];
+    *j = (record_job){b, records, n, (n + parts - 1) / parts, width};
+    int rc = ps_pool_run(b->pool, parts, record_task, j);
+    for (size_t i = 0; i < parts; i++) {
+        if (rc < 0 && j->of[i].bad)
+            *bad = j->of[i].bad;
+        if (rc == 0)
+            rc = ps_builder_reserve(b, j->of[i].item, j->of[i].board);
     }
-    return b->weight ? make_alias(a, nodes, b->n) : 0;
-}
-
-/* Three stable counting sorts leave both directions' lists sorted, parallel edges in input order. */
-static int make_sides(const ps_builder *b, side_arrays *items, side_arrays *boards)
-{
-    uint64_t *unused = NULL;
-    size_t *by_item = NULL, *by_board = NULL, *final = NULL;
-    int rc = counting_order(b->item, NULL, b->n, b->nodes[0], &unused, &by_item);
-    if (rc == 0)
-        rc = counting_order(b->board, by_item, b->n, b->nodes[1], &boards->off, &by_board);
-    if (rc == 0)
-        rc = counting_order(b->item, by_board, b->n, b->nodes[0], &items->off, &final);
-    if (rc == 0)
-        rc = fill_side(b, boards, by_board, b->item, b->nodes[1]);
-    if (rc == 0)
-        rc = fill_side(b, items, final, b->board, b->nodes[0]);
-    free(unused);
-    free(by_item);
-    free(by_board);
-    free(final);
-    return rc;
-}
-
-static void free_side(side_arrays *a)
-{
-    free(a->off);
-    free(a->adj);
-    free(a->weight);
-    free(a->alias);
-    free(a->accept);
+    free(j);
+    return rc < 0 ? rc : relieve(b);
 }
 
 /* ---- writing ---- */
 
 typedef struct {
-    int n;
-    ps_section s[PS_SEC_END];
-    const void *data[PS_SEC_END];
-} section_list;
+    ps_layout layout;
+    int weighted;
+    ps_side_job side[2];
+    int alias[2], accept[2], off[2];
+} writing;
 
-static void add(section_list *l, uint32_t id, uint32_t elem, const void *data, uint64_t elements)
+static int named(const ps_builder *b, int s)
 {
-    uint64_t bytes = elements * elem;
-    l->s[l->n] = (ps_section){.id = id, .elem = elem, .bytes = bytes, .crc = (uint32_t)crc32_z(0, data, bytes)};
-    l->data[l->n++] = data;
+    const ps_graph *old = b->o.old;
+    return b->names[s].n > 0 || (old && (s ? old->board_names.n : old->item_names.n) > 0);
 }
 
-static void add_side(section_list *l, uint32_t base, const side_arrays *a, uint64_t nodes, uint64_t edges,
-                     const ps_dict *names)
+static uint64_t names_most(const ps_builder *b, int s)
 {
-    add(l, base, 8, a->off, nodes + 1);
-    add(l, base + 1, 4, a->adj, edges);
-    if (a->weight) {
-        add(l, base + 2, 4, a->weight, edges);
-        add(l, base + 3, 4, a->alias, edges);
-        add(l, base + 4, 4, a->accept, edges);
-    }
-    if (names->n > 0) {
-        add(l, base + 5, 8, names->off, nodes + 1);
-        add(l, base + 6, 1, names->text, names->off[nodes]);
-        add(l, base + 7, 4, names->hash, names->slots);
-    }
+    const ps_graph *old = b->o.old;
+    uint64_t text = b->names[s].n ? b->names[s].off[b->names[s].n] : 0;
+    if (old)
+        text += s ? old->board_names.bytes : old->item_names.bytes;
+    return named(b, s) ? text + 8 * b->nodes[s] + 4 * ps_name_slots(b->nodes[s]) : 0;
 }
 
-static int pad_to(ps_out *out, uint64_t *at, uint64_t target)
+static int append_history(const ps_builder *b, ps_layout *l, const char *line)
 {
-    static const uint8_t zeros[PS_GRAPH_PAGE];
-    int rc = ps_out_write(out, zeros, target - *at);
-    *at = target;
+    const ps_graph *old = b->o.old;
+    int s = ps_layout_add(l, PS_SEC_HISTORY, 1, strlen(line) + (old ? old->history_len : 0));
+    int rc = old ? ps_layout_append(l, s, old->history, old->history_len) : 0;
+    if (rc == 0)
+        rc = ps_layout_append(l, s, line, strlen(line));
+    ps_layout_close(l, s);
     return rc;
 }
 
-static int write_sections(const ps_builder *b, section_list *l, ps_out *out)
+static int append_ancestors(const ps_builder *b, ps_layout *l)
 {
-    size_t len = PS_GRAPH_HEAD + (size_t)l->n * PS_GRAPH_ENTRY;
-    uint8_t *head = ps_zalloc(len, 1);
-    if (!head)
+    const ps_graph *old = b->o.old;
+    if (!old)
+        return 0;
+    uint64_t n = old->n_ancestors < MAX_ANCESTORS - 1 ? old->n_ancestors : MAX_ANCESTORS - 1;
+    const uint64_t mine[3] = {old->fingerprint, old->items.nodes, old->boards.nodes};
+    int s = ps_layout_add(l, PS_SEC_ANCESTORS, 8, 3 * (n + 1));
+    int rc = n ? ps_layout_append(l, s, old->ancestors + 3 * (old->n_ancestors - n), 24 * n) : 0;
+    if (rc == 0)
+        rc = ps_layout_append(l, s, mine, sizeof mine);
+    ps_layout_close(l, s);
+    return rc;
+}
+
+static int append_names(ps_builder *b, ps_layout *l, int s)
+{
+    const ps_graph *old = b->o.old;
+    if (!named(b, s))
+        return 0;
+    if (b->base[s] + b->names[s].n != b->nodes[s])
+        return ps_fail(PS_EDATA, "%s number %llu has no name: the nodes of this graph have names",
+                       s ? "board" : "item", (unsigned long long)b->nodes[s] - 1);
+    return ps_names_append(l, s ? PS_SEC_BOARD_NAMEOFF : PS_SEC_ITEM_NAMEOFF,
+                           old ? s ? &old->board_names : &old->item_names : NULL, &b->names[s]);
+}
+
+static int write_side(ps_builder *b, writing *w, int s, ps_edges *edges, ps_edges *turned, uint64_t most)
+{
+    const uint32_t id = s ? PS_SEC_BOARD_OFF : PS_SEC_ITEM_OFF;
+    const ps_graph *old = b->o.nodes_only ? NULL : b->o.old;
+    ps_layout *l = &w->layout;
+    ps_side_job *j = &w->side[s];
+    *j = (ps_side_job){.layout = l, .pool = b->pool, .edges = edges, .turned = turned, .nodes = b->nodes[s],
+                       .old = old ? s ? &old->boards : &old->items : NULL, .duplicates = b->o.duplicates,
+                       .resolve = b->deletes || b->o.duplicates != PS_KEEP, .weighted = w->weighted};
+    j->off = ps_layout_add(l, id, 8, b->nodes[s] + 1);
+    j->adj = ps_layout_add(l, id + 1, 4, most);
+    if (w->weighted) {
+        j->weight = ps_layout_add(l, id + 2, 4, most);
+        w->alias[s] = ps_layout_add(l, id + 3, 4, most);
+        w->accept[s] = ps_layout_add(l, id + 4, 4, most);
+    }
+    int rc = ps_side_build(j);
+    ps_layout_close(l, j->adj);
+    if (rc < 0 || !w->weighted)
+        return rc;
+    if (!j->any_weight) {
+        ps_layout_drop(l, j->weight);
+        ps_layout_drop(l, w->alias[s]);
+        ps_layout_drop(l, w->accept[s]);
+        return 0;
+    }
+    return ps_side_alias(l, b->pool, j->off, j->adj, j->weight, w->alias[s], w->accept[s], b->nodes[s], j->n);
+}
+
+static int write_sides(ps_builder *b, writing *w, uint64_t most)
+{
+    const ps_graph *old = b->o.old;
+    ps_edges *turned = ps_edges_new(b->o.threads, b->o.memory, b->o.tmp);
+    if (!turned)
         return PS_EMEM;
-    uint64_t at = len;
-    for (int i = 0; i < l->n; i++) {
-        at = (at + PS_GRAPH_PAGE - 1) / PS_GRAPH_PAGE * PS_GRAPH_PAGE;
-        l->s[i].offset = at;
-        at += l->s[i].bytes;
-        ps_section_encode(head + PS_GRAPH_HEAD + i * PS_GRAPH_ENTRY, &l->s[i]);
-    }
-    memcpy(head, ps_graph_magic, 8);
-    ps_put16(head + 8, PS_GRAPH_VERSION);
-    ps_put16(head + 10, (uint16_t)l->n);
-    ps_put32(head + 12, (uint32_t)len);
-    ps_put64(head + 16, b->nodes[0]);
-    ps_put64(head + 24, b->nodes[1]);
-    ps_put64(head + 32, b->n);
-    ps_put64(head + 40, ps_graph_fingerprint(b->nodes[0], b->nodes[1], b->n, l->s, l->n));
-    ps_put32(head + 60, (uint32_t)crc32_z(0, head, len));
-    int rc = ps_out_write(out, head, len);
-    free(head);
-    at = len;
-    for (int i = 0; i < l->n && rc == 0; i++) {
-        rc = pad_to(out, &at, l->s[i].offset);
-        if (rc == 0)
-            rc = ps_out_write(out, l->data[i], l->s[i].bytes);
-        at += l->s[i].bytes;
-    }
+    ps_edges_share(turned, b->edges);
+    int rc = write_side(b, w, 0, b->edges, turned, most);
+    if (rc == 0)
+        rc = append_names(b, &w->layout, 0);
+    if (rc == 0)
+        rc = write_side(b, w, 1, turned, NULL, most);
+    if (rc == 0)
+        rc = append_names(b, &w->layout, 1);
+    ps_edges_free(turned);
+    if (rc == 0 && w->side[0].n != w->side[1].n)
+        rc = ps_fail(PS_EDATA, "%s: the two directions of its edges are not the same", old ? old->name : "the graph");
     return rc;
 }
 
 int ps_builder_write(ps_builder *b, ps_out *out, const char *history)
 {
-    side_arrays items = {0}, boards = {0};
-    int rc = make_sides(b, &items, &boards);
-    if (rc == 0) {
-        section_list l = {.n = 0};
-        add(&l, PS_SEC_HISTORY, 1, history, strlen(history));
-        add_side(&l, PS_SEC_ITEM_OFF, &items, b->nodes[0], b->n, &b->names[0]);
-        add_side(&l, PS_SEC_BOARD_OFF, &boards, b->nodes[1], b->n, &b->names[1]);
-        rc = write_sections(b, &l, out);
-    }
-    free_side(&items);
-    free_side(&boards);
+    writing w = {.weighted = 0};
+    int rc = deal(b);
+    const ps_graph *old = b->o.old;
+    const int merge = old && !b->o.nodes_only;
+    const uint64_t most = ps_edges_count(b->edges) + (merge ? old->edges : 0);
+    w.weighted = ps_edges_weighted(b->edges) || b->o.duplicates == PS_SUM || (merge && old->items.weight);
+    uint64_t bytes = most * (w.weighted ? 32 : 8) + (b->nodes[0] + b->nodes[1] + 2) * 8 + names_most(b, 0) +
+                     names_most(b, 1) + strlen(history) + (old ? old->history_len + 24 * MAX_ANCESTORS : 0);
+    if (rc == 0)
+        rc = ps_layout_open(&w.layout, out, b->o.tmp, bytes, !w.weighted);
+    if (rc < 0)
+        return rc;
+    rc = append_history(b, &w.layout, history);
+    if (rc == 0)
+        rc = write_sides(b, &w, most);
+    if (rc == 0)
+        rc = append_ancestors(b, &w.layout);
+    if (rc == 0)
+        rc = ps_layout_finish(&w.layout, b->nodes[0], b->nodes[1], w.side[0].n);
+    b->result = (ps_built){b->nodes[0], b->nodes[1], w.side[0].n, w.side[0].removed, w.side[0].unmet};
+    ps_layout_free(&w.layout);
     return rc;
 }

@@ -39,6 +39,7 @@ const char *ps_section_name(uint32_t id)
     static const char *const names[PS_SEC_END] = {
         NULL, "history", "item offsets", "item adjacency", "item weights", "item alias", "item accept",
         "item name offsets", "item names", "item name lookup", "board offsets", "board adjacency",
-        "board weights", "board alias", "board accept", "board name offsets", "board names", "board name lookup"};
+        "board weights", "board alias", "board accept", "board name offsets", "board names", "board name lookup",
+        "ancestors"};
     return id > 0 && id < PS_SEC_END ? names[id] : "unknown section";
 }

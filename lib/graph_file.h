@@ -29,6 +29,7 @@ enum {
     PS_SEC_BOARD_NAMEOFF,
     PS_SEC_BOARD_NAMES,
     PS_SEC_BOARD_HASH,
+    PS_SEC_ANCESTORS, /* u64 x 3 for each: fingerprint, items, boards; oldest first */
     PS_SEC_END
 };
 

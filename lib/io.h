@@ -55,10 +55,17 @@ enum { PS_OUT_GZIP = 1, PS_OUT_TEXT = 2 };
  * or a pipe is written directly.  An unfinished file is removed by ps_out_abort and by SIGINT,
  * SIGTERM and SIGHUP.  NULL on failure. */
 PS_MUST_USE ps_out *ps_out_open(const char *path, int flags);
+
+/* Writes to a descriptor, which stays open and the caller's. */
+PS_MUST_USE ps_out *ps_out_on(int fd, const char *name);
 const char *ps_out_name(const ps_out *out);
 PS_MUST_USE int ps_out_write(ps_out *out, const void *data, size_t n);
 PS_MUST_USE int ps_out_printf(ps_out *out, const char *fmt, ...) PS_PRINTF(2, 3);
 PS_MUST_USE int ps_out_flush(ps_out *out);
+
+/* The file itself, for writing at any place by its descriptor, if it is new, empty and plain; else -1.  Then
+ * nothing goes through ps_out_write. */
+int ps_out_place(const ps_out *out);
 
 /* Writes what is left, makes the file durable and gives it its name.  Frees `out` in any case. */
 PS_MUST_USE int ps_out_close(ps_out *out);

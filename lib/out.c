@@ -151,6 +151,21 @@ fail:
     return NULL;
 }
 
+ps_out *ps_out_on(int fd, const char *name)
+{
+    ps_out *out = ps_zalloc(1, sizeof *out);
+    if (!out)
+        return NULL;
+    out->pending = -1;
+    out->fd = fcntl(fd, F_DUPFD_CLOEXEC, STDERR_FILENO + 1);
+    out->name = strdup(name);
+    if (out->fd >= 0 && out->name)
+        return out;
+    ps_fail(PS_ESYS, "%s: cannot write", name);
+    ps_out_abort(out);
+    return NULL;
+}
+
 const char *ps_out_name(const ps_out *out)
 {
     return out->name;
@@ -237,6 +252,16 @@ int ps_out_printf(ps_out *out, const char *fmt, ...)
 int ps_out_flush(ps_out *out)
 {
     return drain(out, Z_SYNC_FLUSH);
+}
+
+int ps_out_place(const ps_out *out)
+{
+    struct stat st;
+    int flags = fcntl(out->fd, F_GETFL);
+    if (out->gzip || out->have > 0 || flags < 0 || (flags & O_APPEND) || fstat(out->fd, &st) < 0 ||
+        !S_ISREG(st.st_mode) || st.st_size != 0 || lseek(out->fd, 0, SEEK_CUR) != 0)
+        return -1;
+    return out->fd;
 }
 
 int ps_out_close(ps_out *out)

@@ -146,7 +146,8 @@ PS_MUST_USE int ps_writer_put(ps_writer *w, const void *records, size_t n);
 PS_MUST_USE int ps_writer_close(ps_writer *w);
 void ps_writer_abort(ps_writer *w);
 
-/* PS_EMATCH, naming both, if the stream was numbered by a graph other than `graph` (0: any). */
+/* PS_EMATCH, naming both, if the stream was numbered by a graph other than `graph` (0: any) and its ancestors
+ * (lineage.h). */
 PS_MUST_USE int ps_head_match(const ps_head *head, const char *name, uint64_t graph);
 
 #endif

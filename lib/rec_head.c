@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <zlib.h>
 
+#include "lineage.h"
 #include "mem.h"
 
 /* A high bit, both line ends and a control-Z: what a text-mode transfer damages first. */
@@ -243,7 +244,7 @@ int ps_head_same(const ps_head *a, const ps_head *b)
 
 int ps_head_match(const ps_head *head, const char *name, uint64_t graph)
 {
-    if (graph == 0 || head->graph == 0 || head->graph == graph)
+    if (graph == 0 || head->graph == 0 || head->graph == graph || ps_lineage_has(graph, head->graph))
         return 0;
     return ps_fail(PS_EMATCH,
                    "%s: its node numbers are those of graph %016llx, but the graph given is %016llx; "

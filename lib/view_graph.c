@@ -1,8 +1,10 @@
 /* view_graph.c - a graph in numbers, its sections, its edges; of view.h. */
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "graph_file.h"
+#include "graph_stats.h"
 #include "view.h"
 
 static void field_word(ps_fields *f, const char *name, const char *value)
@@ -25,35 +27,57 @@ static void basics(const ps_graph *g, ps_fields *f)
     field_word(f, "weighted", g->items.weight ? "yes" : "no");
 }
 
-static int degrees(const ps_graph *g, const ps_side *side, const char *what, ps_fields *f)
+static void named(ps_fields *f, const char *format, const char *what, uint64_t value)
 {
     char name[48];
-    uint64_t least = UINT64_MAX, most = 0, none = 0;
-    for (uint64_t u = 0; u < side->nodes; u++) {
-        if (side->off[u + 1] < side->off[u])
-            return ps_fail(PS_EDATA, "%s: %s %llu: its offsets are not in order", g->name, what,
-                           (unsigned long long)u);
-        uint64_t d = ps_degree(side, u);
-        least = d < least ? d : least;
-        most = d > most ? d : most;
-        none += d == 0;
-    }
-    snprintf(name, sizeof name, "least %s degree", what);
-    ps_field_u64(f, name, side->nodes ? least : 0);
+    snprintf(name, sizeof name, format, what);
+    ps_field_u64(f, name, value);
+}
+
+static int degrees(const ps_graph *g, ps_space space, const char *what, ps_fields *f)
+{
+    const ps_side *side = space == PS_BOARDS ? &g->boards : &g->items;
+    char name[48], buf[32];
+    ps_side_stats s;
+    int rc = ps_side_measure(g, space, &s);
+    if (rc < 0)
+        return rc;
+    named(f, "least %s degree", what, s.least);
     snprintf(name, sizeof name, "mean %s degree", what);
     ps_field_real(f, name, side->nodes ? (double)g->edges / (double)side->nodes : 0);
-    snprintf(name, sizeof name, "most %s degree", what);
-    ps_field_u64(f, name, most);
-    snprintf(name, sizeof name, "%ss without edges", what);
-    ps_field_u64(f, name, none);
+    named(f, "most %s degree", what, s.most);
+    named(f, "%ss without edges", what, s.none);
+    named(f, "%s degree, 50%% have at most", what, s.p50);
+    named(f, "%s degree, 90%% have at most", what, s.p90);
+    named(f, "%s degree, 99%% have at most", what, s.p99);
+    for (int i = 0; i < s.n_largest; i++) {
+        snprintf(name, sizeof name, "%s with most edges, %d", what, i + 1);
+        ps_str node = ps_graph_name(g, space, s.largest[i], buf);
+        char *text = NULL;
+        if (asprintf(&text, "%.*s (%llu)", (int)(node.len < 200 ? node.len : 200), node.s,
+                     (unsigned long long)ps_degree(side, s.largest[i])) < 0)
+            return ps_fail(PS_EMEM, "out of memory");
+        field_word(f, name, text);
+        free(text);
+    }
     return 0;
 }
 
 int ps_view_graph(const ps_graph *g, ps_fields *f)
 {
+    uint64_t components = 0, most = 0;
     basics(g, f);
-    int rc = degrees(g, &g->items, "item", f);
-    return rc < 0 ? rc : degrees(g, &g->boards, "board", f);
+    ps_field_u64(f, "ancestors", g->n_ancestors);
+    int rc = degrees(g, PS_ITEMS, "item", f);
+    if (rc == 0)
+        rc = degrees(g, PS_BOARDS, "board", f);
+    if (rc == 0)
+        rc = ps_graph_components(g, &components, &most);
+    if (rc == 0) {
+        ps_field_u64(f, "components", components);
+        ps_field_u64(f, "items of the largest component", most);
+    }
+    return rc;
 }
 
 int ps_view_graph_head(const ps_graph *g, ps_fields *f)
@@ -68,6 +92,12 @@ int ps_view_graph_head(const ps_graph *g, ps_fields *f)
         snprintf(place, sizeof place, "byte %llu, %llu bytes", (unsigned long long)s.offset,
                  (unsigned long long)s.bytes);
         field_word(f, name, place);
+    }
+    for (uint64_t i = 0; i < g->n_ancestors; i++) {
+        char name[48], fingerprint[20];
+        snprintf(name, sizeof name, "ancestor %llu", (unsigned long long)i + 1);
+        snprintf(fingerprint, sizeof fingerprint, "%016llx", (unsigned long long)g->ancestors[3 * i]);
+        field_word(f, name, fingerprint);
     }
     ps_field_lines(f, "history", (ps_str){g->history, g->history_len});
     return f->rc;

@@ -187,7 +187,7 @@ for bytes in 0 1 8 63 64 65 76 $((size - 32)) $((size - 1)); do
     grep -q '^psgraph-build: <stdin>: ' err || fail "cut at byte $bytes: $(cat err)"
 done
 printf '0 0 nan\n' | python3 graph.py edges >input
-refused 1 "<stdin>: edge weight nan: it must be positive and finite"
+refused 1 "<stdin>: record 0: edge weight nan: it must be positive and finite"
 printf '0 4294967295 1\n' | python3 graph.py edges >input
 if "$build" <input >out 2>err; then fail "a padding number is taken for a board"; fi
 

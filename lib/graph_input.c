@@ -1,0 +1,212 @@
+#include "graph_input.h"
+
+#include <stdio.h>
+
+#include "dict.h"
+
+enum { AT_ONCE = 32 }; /* lines whose names are looked for at the same time */
+
+/* The item list fixes which items there are and their numbers: first column of each line. */
+static int item_line(ps_builder *b, const ps_edge_input *o, const ps_text *t, ps_str line)
+{
+    ps_str name;
+    uint64_t before = ps_builder_nodes(b, PS_ITEMS), number = before;
+    ps_text_field(&line, &name);
+    if (name.len == 0)
+        return ps_text_fail(t, "an empty item name");
+    int rc = ps_builder_node(b, PS_ITEMS, name, &number);
+    if (rc == 0 && number < before && !o->growing)
+        return ps_text_fail(t, "item '%.*s' again (first on line %llu)", (int)name.len, name.s,
+                            (unsigned long long)number + 1);
+    return rc;
+}
+
+static int read_items(ps_builder *b, const ps_edge_input *o)
+{
+    ps_in *in = ps_in_open(o->items);
+    if (!in)
+        return PS_ESYS;
+    ps_text t = ps_text_make(in);
+    ps_str line;
+    int rc;
+    while ((rc = ps_text_line(&t, &line)) > 0)
+        if ((rc = item_line(b, o, &t, line)) < 0)
+            break;
+    ps_in_close(in);
+    if (rc == 0 && ps_builder_nodes(b, PS_ITEMS) == 0)
+        rc = ps_fail(PS_EDATA, "%s: no items in it", o->items);
+    ps_builder_close_items(b);
+    return rc;
+}
+
+static int read_weight(const ps_edge_input *o, const ps_text *t, ps_str field, float *weight)
+{
+    double w;
+    if (field.len == 1 && field.s[0] == '-') {
+        *weight = PS_TAKE_OUT;
+        return o->growing ? 0 : ps_text_fail(t, "an edge to take out, but no graph to take it from (-g)");
+    }
+    if (ps_text_double(field, &w) < 0 || !((float)w > 0) || w > 3e38)
+        return ps_text_fail(t, "weight '%.*s': it must be a positive number", (int)(field.len < 40 ? field.len : 40),
+                            field.s);
+    *weight = (float)w;
+    return 0;
+}
+
+static int number(const ps_text *t, ps_str field, uint64_t *u)
+{
+    if (ps_text_u64(field, u) == 0 && *u < UINT32_MAX - 1)
+        return 0;
+    return ps_text_fail(t, "'%.*s' is no number from 0 to %u", (int)(field.len < 40 ? field.len : 40), field.s,
+                        UINT32_MAX - 2);
+}
+
+static int edge_line(ps_edge_input *o, ps_builder *b, const ps_text *t, ps_str line)
+{
+    ps_str item, board, field;
+    uint64_t u = 0, v = 0;
+    float weight = 1;
+    int rc = 0;
+    if (!ps_text_field(&line, &item) || !ps_text_field(&line, &board) || item.len == 0 || board.len == 0)
+        return ps_text_fail(t, "expected item TAB board [TAB weight]");
+    if (ps_text_field(&line, &field)) {
+        rc = read_weight(o, t, field, &weight);
+        if (rc == 0 && ps_text_field(&line, &field))
+            rc = ps_text_fail(t, "more than three columns");
+    }
+    if (rc == 0)
+        rc = o->numbers ? number(t, item, &u) : ps_builder_node(b, PS_ITEMS, item, &u);
+    if (rc == 0 && u == PS_NONE) {
+        if (!o->skip_unknown)
+            return ps_text_fail(t, "item '%.*s' is not in the item list %s (-u skips such lines)", (int)item.len,
+                                item.s, o->items);
+        o->skipped++;
+        return 0;
+    }
+    if (rc == 0)
+        rc = o->numbers ? number(t, board, &v) : ps_builder_node(b, PS_BOARDS, board, &v);
+    return rc < 0 ? rc : ps_builder_edge(b, u, v, weight);
+}
+
+/* ---- the common case: lines of two names without control characters ---- */
+
+typedef struct {
+    ps_str item, board;
+    uint64_t item_hash, board_hash;
+} two_names;
+
+/* The name at p that `end` follows; 0 if it is empty, not whole, or holds a byte below a blank. */
+static size_t scan_name(const uint8_t *p, size_t n, uint8_t end, ps_str *name, uint64_t *hash)
+{
+    uint64_t h = PS_HASH_START;
+    size_t i = 0;
+    for (; i < n && p[i] >= ' '; i++)
+        h = ps_hash_byte(h, p[i]);
+    if (i == 0 || i == n || p[i] != end)
+        return 0;
+    *name = (ps_str){(const char *)p, i};
+    *hash = ps_hash_end(h);
+    return i + 1;
+}
+
+/* The line at p: its bytes, 0 if it is another case. */
+static size_t scan_line(const uint8_t *p, size_t n, two_names *line)
+{
+    size_t a = scan_name(p, n, '\t', &line->item, &line->item_hash);
+    size_t b = a ? scan_name(p + a, n - a, '\n', &line->board, &line->board_hash) : 0;
+    return b && a + b < PS_LINE_MAX ? a + b : 0;
+}
+
+/* Up to AT_ONCE lines; their places in the dictionaries are asked for. */
+static size_t scan_lines(const ps_builder *b, const uint8_t *p, size_t n, two_names *line)
+{
+    size_t lines = 0, at = 0, size;
+    for (; lines < AT_ONCE && (size = scan_line(p + at, n - at, &line[lines])) > 0; lines++, at += size) {
+        ps_builder_expect(b, PS_ITEMS, line[lines].item_hash, 0);
+        ps_builder_expect(b, PS_BOARDS, line[lines].board_hash, 0);
+    }
+    for (int step = 1; step <= 2; step++)
+        for (size_t i = 0; i < lines; i++) {
+            ps_builder_expect(b, PS_ITEMS, line[i].item_hash, step);
+            ps_builder_expect(b, PS_BOARDS, line[i].board_hash, step);
+        }
+    return lines;
+}
+
+/* 1: an item that is not in the list. */
+static int give_line(ps_builder *b, const two_names *line)
+{
+    uint64_t u, v = 0;
+    int rc = ps_builder_hashed(b, PS_ITEMS, line->item, line->item_hash, &u);
+    if (rc == 0 && u == PS_NONE)
+        return 1;
+    if (rc == 0)
+        rc = ps_builder_hashed(b, PS_BOARDS, line->board, line->board_hash, &v);
+    return rc < 0 ? rc : ps_builder_edge(b, u, v, 1);
+}
+
+/* Takes lines as long as they are of that case and whole in the buffer.  An item that is not in the list is left
+ * for edge_line, which knows what to say. */
+static int plain_lines(ps_builder *b, ps_text *t)
+{
+    const uint8_t *p;
+    two_names line[AT_ONCE];
+    ps_in_skip(t->in, t->consumed);
+    t->consumed = 0;
+    long n = ps_in_peek(t->in, &p, 1);
+    size_t at = 0, lines = AT_ONCE;
+    int rc = n < 0 ? (int)n : 0;
+    while (rc == 0 && lines == AT_ONCE) {
+        lines = scan_lines(b, p + at, (size_t)n - at, line);
+        for (size_t i = 0; i < lines && (rc = give_line(b, &line[i])) == 0; i++) {
+            at += line[i].item.len + line[i].board.len + 2;
+            t->line++;
+        }
+    }
+    ps_in_skip(t->in, at);
+    return rc < 0 ? rc : 0;
+}
+
+int ps_edges_from_text(ps_builder *b, ps_edge_input *o)
+{
+    int rc = o->items ? read_items(b, o) : 0;
+    ps_in *in = rc == 0 ? ps_in_open(NULL) : NULL;
+    if (!in)
+        return rc < 0 ? rc : PS_ESYS;
+    ps_text t = ps_text_make(in);
+    ps_str line;
+    while ((rc = o->numbers ? 0 : plain_lines(b, &t)) == 0 && (rc = ps_text_line(&t, &line)) > 0) {
+        rc = edge_line(o, b, &t, line);
+        if (rc < 0)
+            break;
+        if (!o->numbers || t.line % 65536 == 0)
+            o->progress("edges", t.line, 0);
+    }
+    if (rc == 0 && t.line == 0 && !o->growing)
+        rc = ps_fail(PS_EDATA, "%s: empty, expected edges", ps_in_name(in));
+    ps_in_close(in);
+    return rc;
+}
+
+int ps_edges_from_records(ps_builder *b, const ps_edge_input *o, uint64_t graph)
+{
+    ps_reader *r = ps_reader_open(NULL, PS_EDGES);
+    if (!r)
+        return PS_EDATA;
+    const uint8_t *p;
+    size_t bad = 0;
+    long n;
+    int rc = graph ? ps_head_match(ps_reader_head(r), ps_reader_name(r), graph) : 0;
+    while (rc == 0 && (n = ps_reader_next(r, &p, 1 << 18)) != 0) {
+        rc = n < 0 ? (int)n : ps_builder_records(b, p, (size_t)n, ps_reader_head(r)->width, &bad);
+        if (rc < 0 && n > 0) {
+            char where[64];
+            snprintf(where, sizeof where, "%s: record %llu", ps_reader_name(r),
+                     (unsigned long long)(ps_reader_count(r) - (uint64_t)n + bad));
+            ps_fail_in(rc, where);
+        }
+        o->progress("edges", ps_reader_count(r), 0);
+    }
+    ps_reader_close(r);
+    return rc;
+}

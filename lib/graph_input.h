@@ -1,0 +1,22 @@
+/* graph_input.h - edges from a stream into a builder: text or records; for psgraph-build. */
+#ifndef PS_GRAPH_INPUT_H
+#define PS_GRAPH_INPUT_H
+
+#include "graph.h"
+
+typedef struct {
+    const char *items; /* file of all items, NULL: any item */
+    int numbers;       /* the text's ids are numbers */
+    int skip_unknown;
+    int growing;       /* edges may be taken out, and there may be none */
+    void (*progress)(const char *what, uint64_t done, uint64_t total);
+    uint64_t skipped;  /* out */
+} ps_edge_input;
+
+/* Standard input: lines item TAB board [TAB weight]; weight "-" takes the edge out. */
+PS_MUST_USE int ps_edges_from_text(ps_builder *b, ps_edge_input *in);
+
+/* Standard input: psrec(5) edges; of another graph than `graph` (0: any) they are refused. */
+PS_MUST_USE int ps_edges_from_records(ps_builder *b, const ps_edge_input *in, uint64_t graph);
+
+#endif

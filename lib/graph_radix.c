@@ -1,0 +1,121 @@
+/* graph_radix.c - the stable radix sort of a batch of edges; of graph_edges.h. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "graph_edges.h"
+#include "mem.h"
+
+enum { FEW = 48, SOME = 4096, DIGIT = 11, SHORT_DIGIT = 8 };
+
+void ps_edge_list_free(ps_edge_list *b)
+{
+    free(b->key);
+    free(b->key2);
+    free(b->weight);
+    free(b->weight2);
+    memset(b, 0, sizeof *b);
+}
+
+int ps_edge_list_room(ps_edge_list *b, size_t n, int weighted)
+{
+    int rc = ps_grow(&b->key, &b->key_cap, n, sizeof *b->key);
+    if (rc == 0 && weighted)
+        rc = ps_grow(&b->weight, &b->weight_cap, n, sizeof *b->weight);
+    return rc;
+}
+
+static void insertion(uint64_t *key, float *w, size_t n)
+{
+    for (size_t i = 1; i < n; i++) {
+        uint64_t k = key[i];
+        float x = w ? w[i] : 1;
+        size_t j = i;
+        for (; j > 0 && key[j - 1] > k; j--) {
+            key[j] = key[j - 1];
+            if (w)
+                w[j] = w[j - 1];
+        }
+        key[j] = k;
+        if (w)
+            w[j] = x;
+    }
+}
+
+/* One stable pass by `bits` bits from `low` on, from key/weight to key2/weight2, which then change places. */
+static void pass(ps_edge_list *b, int low, int bits)
+{
+    uint32_t count[1 << DIGIT];
+    const size_t size = (size_t)1 << bits, n = b->n;
+    const uint64_t mask = size - 1;
+    memset(count, 0, size * sizeof *count);
+    for (size_t i = 0; i < n; i++)
+        count[b->key[i] >> low & mask]++;
+    uint32_t sum = 0;
+    for (size_t d = 0; d < size; d++) {
+        uint32_t c = count[d];
+        count[d] = sum;
+        sum += c;
+    }
+    if (b->weighted)
+        for (size_t i = 0; i < n; i++) {
+            uint32_t to = count[b->key[i] >> low & mask]++;
+            b->key2[to] = b->key[i];
+            b->weight2[to] = b->weight[i];
+        }
+    else
+        for (size_t i = 0; i < n; i++)
+            b->key2[count[b->key[i] >> low & mask]++] = b->key[i];
+    uint64_t *k = b->key;
+    b->key = b->key2;
+    b->key2 = k;
+    float *w = b->weight;
+    b->weight = b->weight2;
+    b->weight2 = w;
+    size_t c = b->key_cap;
+    b->key_cap = b->key2_cap;
+    b->key2_cap = c;
+    c = b->weight_cap;
+    b->weight_cap = b->weight2_cap;
+    b->weight2_cap = c;
+}
+
+/* Passes over the bits of `varying`, which lie from `from` to `to`. */
+static void passes(ps_edge_list *b, uint64_t varying, int from, int to)
+{
+    const int most = b->n < SOME ? SHORT_DIGIT : DIGIT;
+    varying &= to == 64 ? UINT64_MAX : (UINT64_C(1) << to) - 1;
+    varying = varying >> from << from;
+    if (!varying)
+        return;
+    int low = __builtin_ctzll(varying), bits = 64 - __builtin_clzll(varying) - low;
+    int times = (bits + most - 1) / most, digit = (bits + times - 1) / times;
+    for (int i = 0; i < times; i++, low += digit, bits -= digit)
+        pass(b, low, bits < digit ? bits : digit);
+}
+
+int ps_edge_list_sort(ps_edge_list *b)
+{
+    const size_t n = b->n;
+    if (n < FEW) {
+        insertion(b->key, b->weighted ? b->weight : NULL, n);
+        return 0;
+    }
+    if (n > UINT32_MAX)
+        return ps_fail(PS_EDATA, "more than %u edges in one piece: give less memory (-M)", UINT32_MAX);
+    uint64_t varying = 0;
+    int sorted = 1, others_sorted = 1;
+    for (size_t i = 1; i < n; i++) {
+        varying |= b->key[i] ^ b->key[i - 1];
+        sorted &= b->key[i] >= b->key[i - 1];
+        others_sorted &= (uint32_t)b->key[i] >= (uint32_t)b->key[i - 1];
+    }
+    if (sorted)
+        return 0;
+    if (ps_grow(&b->key2, &b->key2_cap, n, sizeof *b->key2) < 0 ||
+        (b->weighted && ps_grow(&b->weight2, &b->weight2_cap, n, sizeof *b->weight2) < 0))
+        return PS_EMEM;
+    if (!others_sorted)
+        passes(b, varying, 0, 32);
+    passes(b, varying, 32, 64);
+    return 0;
+}
