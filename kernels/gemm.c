@@ -1,11 +1,14 @@
 #include "gemm.h"
 
+#include <stdlib.h>
+
 #ifdef PS_OPENBLAS
 #include <cblas.h>
 #include <pthread.h>
 #endif
 
-enum { TILE_MAX = 1024, TILE_MIN = 64, TILES_WANTED = 16, K_BLOCK = 256 };
+/* Tiles of C; slabs of the sum over k. */
+enum { TILE_M = 512, TILE_N = 1024, TILE_MIN = 128, TILE_MIN_LONG = 256, TASKS_WANTED = 16, SLAB = 2048, K_BLOCK = 256 };
 
 void ps_gemm_plain(ps_trans ta, ps_trans tb, size_t m, size_t n, size_t k, ps_real alpha, const ps_real *a, size_t lda,
                    const ps_real *b, size_t ldb, ps_real beta, ps_real *c, size_t ldc)
@@ -73,37 +76,70 @@ const char *ps_gemm_backend(void)
 }
 #endif
 
+/* ---- shared out to threads ---- */
+
 typedef struct {
     ps_trans ta, tb;
-    size_t m, n, k, lda, ldb, ldc, tile_m, tile_n, across;
+    size_t m, n, k, lda, ldb, ldc, tile_m, tile_n, across, tiles, slab;
     ps_real alpha, beta;
     const ps_real *a, *b;
-    ps_real *c;
+    ps_real *c, *part; /* part: what every slab but the first gives, m x n each */
 } job;
 
 static int tile(void *ctx, size_t task, int thread)
 {
     const job *g = ctx;
     (void)thread;
-    size_t i = task / g->across * g->tile_m, j = task % g->across * g->tile_n;
+    size_t t = task % g->tiles, s = task / g->tiles, p = s * g->slab;
+    size_t i = t / g->across * g->tile_m, j = t % g->across * g->tile_n;
     size_t m = g->m - i < g->tile_m ? g->m - i : g->tile_m, n = g->n - j < g->tile_n ? g->n - j : g->tile_n;
-    ps_gemm_one(g->ta, g->tb, m, n, g->k, g->alpha, g->ta == PS_N ? g->a + i * g->lda : g->a + i, g->lda,
-                g->tb == PS_N ? g->b + j : g->b + j * g->ldb, g->ldb, g->beta, g->c + i * g->ldc + j, g->ldc);
+    size_t k = g->k - p < g->slab ? g->k - p : g->slab, ldc = s ? g->n : g->ldc;
+    ps_real *c = s ? g->part + (s - 1) * g->m * g->n : g->c;
+    ps_gemm_one(g->ta, g->tb, m, n, k, g->alpha, g->ta == PS_N ? g->a + i * g->lda + p : g->a + p * g->lda + i, g->lda,
+                g->tb == PS_N ? g->b + p * g->ldb + j : g->b + j * g->ldb + p, g->ldb, s ? 0 : g->beta,
+                c + i * ldc + j, ldc);
     return 0;
+}
+
+static size_t parts(size_t n, size_t part)
+{
+    return (n + part - 1) / part;
+}
+
+/* A long k and a small C, the gradients of weights, do not give enough large tiles: the sum is cut too. */
+static void add_slabs(const job *g, size_t slabs)
+{
+    for (size_t s = 1; s < slabs; s++)
+        for (size_t i = 0; i < g->m; i++) {
+            const ps_real *from = g->part + ((s - 1) * g->m + i) * g->n;
+            for (size_t j = 0; j < g->n; j++)
+                g->c[i * g->ldc + j] += from[j];
+        }
 }
 
 void ps_gemm(ps_pool *pool, ps_trans ta, ps_trans tb, size_t m, size_t n, size_t k, ps_real alpha, const ps_real *a,
              size_t lda, const ps_real *b, size_t ldb, ps_real beta, ps_real *c, size_t ldc)
 {
-    size_t tm = m < TILE_MAX ? m : TILE_MAX, tn = n < TILE_MAX ? n : TILE_MAX;
+    size_t tm = m < TILE_M ? m : TILE_M, tn = n < TILE_N ? n : TILE_N, least = k < 2 * SLAB ? TILE_MIN : TILE_MIN_LONG;
     if (m == 0 || n == 0)
         return;
-    while (((m + tm - 1) / tm) * ((n + tn - 1) / tn) < TILES_WANTED && (tm > TILE_MIN || tn > TILE_MIN)) {
+    while (parts(m, tm) * parts(n, tn) < TASKS_WANTED && (tm > least || tn > least)) {
         if (tm >= tn)
             tm = (tm + 1) / 2;
         else
             tn = (tn + 1) / 2;
     }
-    job g = {ta, tb, m, n, k, lda, ldb, ldc, tm, tn, (n + tn - 1) / tn, alpha, beta, a, b, c};
-    (void)!ps_pool_run(pool, ((m + tm - 1) / tm) * g.across, tile, &g); /* a tile cannot fail */
+    size_t tiles = parts(m, tm) * parts(n, tn), slabs = k < 2 * SLAB ? 1 : k / SLAB;
+    if (slabs > TASKS_WANTED / tiles)
+        slabs = TASKS_WANTED / tiles ? TASKS_WANTED / tiles : 1;
+    job g = {ta, tb, m, n, k, lda, ldb, ldc, tm, tn, parts(n, tn), tiles, k, alpha, beta, a, b, c, NULL};
+    if (slabs > 1 && (g.part = malloc((slabs - 1) * m * n * sizeof *g.part))) {
+        g.slab = parts(k, slabs);
+        slabs = parts(k, g.slab);
+    } else {
+        slabs = 1;
+    }
+    (void)!ps_pool_run(pool, tiles * slabs, tile, &g); /* a tile cannot fail */
+    add_slabs(&g, slabs);
+    free(g.part);
 }

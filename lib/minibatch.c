@@ -20,6 +20,9 @@ void ps_minibatch_free(ps_minibatch *mb)
     free(mb->slot);
     free(mb->back_weight);
     free(mb->hash);
+    free(mb->neighbour);
+    free(mb->alpha);
+    ps_walker_free(mb->walker);
     memset(mb, 0, sizeof *mb);
 }
 
@@ -83,19 +86,62 @@ static int grow_edges(ps_minibatch *mb, size_t need)
     return 0;
 }
 
+static int ready_for_neighbours(ps_minibatch *mb, const ps_sources *from)
+{
+    uint32_t T = from->neighbours ? from->neighbours->dim : from->top;
+    if (mb->cap_neighbours < T) {
+        free(mb->neighbour);
+        free(mb->alpha);
+        mb->neighbour = ps_alloc(T, sizeof *mb->neighbour);
+        mb->alpha = ps_alloc(T, sizeof *mb->alpha);
+        mb->cap_neighbours = mb->neighbour && mb->alpha ? T : 0;
+        if (!mb->cap_neighbours)
+            return PS_EMEM;
+    }
+    if (from->neighbours || (mb->walker && mb->walker_seed == from->walk.seed))
+        return 0;
+    ps_walker_free(mb->walker);
+    mb->walker = ps_walker_new(from->graph, &from->walk);
+    mb->walker_seed = from->walk.seed;
+    return mb->walker ? 0 : PS_EMEM;
+}
+
+/* How many neighbours the item has, left in mb->neighbour with their weights in mb->alpha. */
+static long neighbours_of(ps_minibatch *mb, const ps_sources *from, uint32_t item)
+{
+    if (from->neighbours)
+        return (long)ps_neighbours_get(from->neighbours, item, mb->neighbour, mb->alpha);
+    if (item >= from->graph->items.nodes)
+        return 0; /* as an item that the table does not have */
+    const ps_visit *visits;
+    uint64_t sum = 0;
+    long n = ps_walker_rank(mb->walker, item, &visits);
+    if (n > (long)from->top)
+        n = (long)from->top;
+    for (long t = 0; t < n; t++)
+        sum += visits[t].count;
+    for (long t = 0; t < n; t++) {
+        mb->neighbour[t] = visits[t].item;
+        mb->alpha[t] = (float)((double)visits[t].count / (double)sum);
+    }
+    return n;
+}
+
 /* Neighbours of locals first .. last - 1 become part of the batch. */
-static int add_neighbours(ps_minibatch *mb, const ps_sources *from, uint32_t first, uint32_t last, uint32_t *items,
-                          float *alpha)
+static int add_neighbours(ps_minibatch *mb, const ps_sources *from, uint32_t first, uint32_t last)
 {
     for (uint32_t u = first; u < last; u++) {
         uint32_t begin = mb->off[u];
-        size_t count = ps_neighbours_get(from->neighbours, mb->item[u], items, alpha);
-        if (grow_edges(mb, begin + count) < 0)
+        long count = neighbours_of(mb, from, mb->item[u]);
+        if (count < 0)
+            return (int)count;
+        if (grow_edges(mb, begin + (size_t)count) < 0)
             return PS_EMEM;
-        for (size_t t = 0; t < count; t++) {
-            if (ps_minibatch_add(mb, items[t], &mb->index[begin + t]) < 0)
+        for (long t = 0; t < count; t++) {
+            if (ps_minibatch_add(mb, mb->neighbour[t], &mb->index[begin + t]) < 0)
                 return PS_EMEM;
-            mb->weight[begin + t] = from->shape->pooling == PS_POOL_MEAN ? (ps_real)1 / (ps_real)count : (ps_real)alpha[t];
+            mb->weight[begin + t] =
+                from->shape->pooling == PS_POOL_MEAN ? (ps_real)1 / (ps_real)count : (ps_real)mb->alpha[t];
         }
         mb->off[u + 1] = begin + (uint32_t)count;
     }
@@ -104,22 +150,18 @@ static int add_neighbours(ps_minibatch *mb, const ps_sources *from, uint32_t fir
 
 static int add_layers(ps_minibatch *mb, const ps_sources *from)
 {
-    uint32_t done = 0, T = from->neighbours->dim;
-    uint32_t *items = ps_alloc(T, sizeof *items);
-    float *alpha = ps_alloc(T, sizeof *alpha);
-    int rc = items && alpha ? 0 : PS_EMEM;
+    uint32_t done = 0;
+    int rc = ready_for_neighbours(mb, from);
     for (uint32_t k = mb->layers; k >= 1 && rc == 0; k--) {
         uint32_t n = mb->n[0];
         mb->n[k] = n;
-        rc = ps_grow(&mb->off, &mb->cap_off, n + 1, sizeof *mb->off);
+        rc = ps_grow(&mb->off, &mb->cap_off, (size_t)n + 1, sizeof *mb->off);
         if (rc == 0 && done == 0)
             mb->off[0] = 0;
         if (rc == 0)
-            rc = add_neighbours(mb, from, done, n, items, alpha);
+            rc = add_neighbours(mb, from, done, n);
         done = n;
     }
-    free(items);
-    free(alpha);
     return rc;
 }
 

@@ -14,6 +14,7 @@
 #include "neigh.h"
 #include "par.h"
 #include "vectors.h"
+#include "walk.h"
 
 typedef struct {
     uint32_t layers;
@@ -31,6 +32,12 @@ typedef struct {
     uint32_t *back_off, *user, *slot;
     ps_real *back_weight;
 
+    uint32_t *neighbour; /* room for one neighbourhood */
+    float *alpha;
+    uint32_t cap_neighbours;
+    ps_walker *walker; /* for neighbourhoods walked on the fly */
+    uint64_t walker_seed;
+
     uint32_t *hash; /* item to local number + 1, open addressing */
     size_t slots;
     size_t cap_item, cap_x, cap_off, cap_edge[2], cap_back[4]; /* capacities */
@@ -39,8 +46,11 @@ typedef struct {
 /* Where neighbours and features come from.  The features must be finite (ps_vectors_open sees to that). */
 typedef struct {
     const ps_shape *shape;
-    const ps_neighbours *neighbours; /* not used when shape->layers == 0 */
     const ps_vectors *x;
+    const ps_neighbours *neighbours; /* not used when shape->layers == 0; NULL: walked on the fly */
+    const ps_graph *graph;           /* to walk on; an item's neighbourhood is then what psneigh would make */
+    ps_walk_options walk;
+    uint32_t top; /* T of such a neighbourhood */
 } ps_sources;
 
 void ps_minibatch_free(ps_minibatch *mb);

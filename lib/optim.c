@@ -14,7 +14,8 @@ int ps_optim_init(ps_optim *o, ps_optimizer kind, double decay, const ps_model *
     *o = (ps_optim){.kind = kind, .decay = decay, .layout = layout, .pool = pool};
     o->m = ps_aligned(layout->size, sizeof *o->m);
     o->v = kind == PS_ADAM ? ps_aligned(layout->size, sizeof *o->v) : NULL;
-    if (o->m && (o->v || kind != PS_ADAM))
+    o->part = ps_alloc(layout->size / CHUNK + 1, sizeof *o->part);
+    if (o->part && o->m && (o->v || kind != PS_ADAM))
         return 0;
     ps_optim_free(o);
     return PS_EMEM;
@@ -24,6 +25,7 @@ void ps_optim_free(ps_optim *o)
 {
     free(o->m);
     free(o->v);
+    free(o->part);
     memset(o, 0, sizeof *o);
 }
 
@@ -33,6 +35,26 @@ typedef struct {
     ps_real rate, step_size, root_scale, keep, *param;
     const ps_real *grad;
 } job;
+
+static int norm_chunk(void *ctx, size_t task, int thread)
+{
+    const job *g = ctx;
+    (void)thread;
+    size_t first = task * CHUNK, left = g->o->layout->size - first, n = left < CHUNK ? left : CHUNK;
+    g->o->part[task] = (double)ps_vec()->dot(n, g->grad + first, g->grad + first);
+    return 0;
+}
+
+double ps_optim_norm(ps_optim *o, const ps_real *grad)
+{
+    job g = {.o = o, .grad = grad};
+    size_t chunks = (o->layout->size + CHUNK - 1) / CHUNK;
+    double sum = 0;
+    (void)!ps_pool_run(o->pool, chunks, norm_chunk, &g); /* cannot fail */
+    for (size_t i = 0; i < chunks; i++)
+        sum += o->part[i];
+    return sqrt(sum);
+}
 
 static int chunk(void *ctx, size_t task, int thread)
 {

@@ -12,10 +12,13 @@ struct ps_pool {
     int threads;
     pthread_t *ids;
     pthread_mutex_t lock;
-    pthread_cond_t work, idle;
-    unsigned long round; /* grows by one for every ps_pool_run */
-    int busy;            /* workers still in this round */
+    pthread_cond_t work, done;
+    int running; /* tasks that threads are at */
     int stop;
+    ps_idle idle;
+    void *idle_ctx;
+    int idling;                 /* workers that are at it */
+    unsigned long wakes, slept; /* idle work was found wanting at wake number `slept` */
     ps_task task;
     void *ctx;
     size_t n, next;
@@ -41,9 +44,11 @@ static void take_tasks(ps_pool *p, int thread)
 {
     while (p->next < p->n && p->rc == 0) {
         size_t i = p->next++;
+        p->running++;
         pthread_mutex_unlock(&p->lock);
         int rc = p->task(p->ctx, i, thread);
         pthread_mutex_lock(&p->lock);
+        p->running--;
         if (rc < 0 && p->rc == 0) {
             p->rc = rc;
             snprintf(p->message, sizeof p->message, "%s", ps_errmsg());
@@ -51,22 +56,38 @@ static void take_tasks(ps_pool *p, int thread)
     }
 }
 
+/* Idle work once; the lock is held on entry and on return. */
+static void idle_once(ps_pool *p)
+{
+    unsigned long wakes = p->wakes;
+    ps_idle idle = p->idle;
+    void *ctx = p->idle_ctx;
+    p->idling++;
+    pthread_mutex_unlock(&p->lock);
+    int more = idle(ctx);
+    pthread_mutex_lock(&p->lock);
+    if (--p->idling == 0)
+        pthread_cond_broadcast(&p->done);
+    if (!more)
+        p->slept = wakes;
+}
+
 static void *worker(void *arg)
 {
     worker_arg me = *(worker_arg *)arg;
     ps_pool *p = me.pool;
     free(arg);
-    unsigned long seen = 0;
     pthread_mutex_lock(&p->lock);
-    for (;;) {
-        while (p->round == seen && !p->stop)
+    while (!p->stop) {
+        if (p->next < p->n && p->rc == 0) {
+            take_tasks(p, me.thread);
+            if (p->running == 0)
+                pthread_cond_broadcast(&p->done);
+        } else if (p->idle && p->slept != p->wakes) {
+            idle_once(p);
+        } else {
             pthread_cond_wait(&p->work, &p->lock);
-        if (p->stop)
-            break;
-        seen = p->round;
-        take_tasks(p, me.thread);
-        if (--p->busy == 0)
-            pthread_cond_signal(&p->idle);
+        }
     }
     pthread_mutex_unlock(&p->lock);
     return NULL;
@@ -91,7 +112,7 @@ ps_pool *ps_pool_new(int threads)
         return NULL;
     pthread_mutex_init(&p->lock, NULL);
     pthread_cond_init(&p->work, NULL);
-    pthread_cond_init(&p->idle, NULL);
+    pthread_cond_init(&p->done, NULL);
     p->ids = ps_zalloc((size_t)threads, sizeof *p->ids);
     p->threads = 1;
     /* Workers leave signals to the caller's thread. */
@@ -123,7 +144,7 @@ void ps_pool_free(ps_pool *p)
         pthread_join(p->ids[i], NULL);
     pthread_mutex_destroy(&p->lock);
     pthread_cond_destroy(&p->work);
-    pthread_cond_destroy(&p->idle);
+    pthread_cond_destroy(&p->done);
     free(p->ids);
     free(p);
 }
@@ -149,13 +170,36 @@ int ps_pool_run(ps_pool *p, size_t n, ps_task task, void *ctx)
     p->n = n;
     p->next = 0;
     p->rc = 0;
-    p->busy = p->threads - 1;
-    p->round++;
     pthread_cond_broadcast(&p->work);
     take_tasks(p, 0);
-    while (p->busy > 0)
-        pthread_cond_wait(&p->idle, &p->lock);
+    while (p->running > 0)
+        pthread_cond_wait(&p->done, &p->lock);
     int rc = p->rc;
+    p->n = 0;
     pthread_mutex_unlock(&p->lock);
     return rc < 0 ? ps_fail(rc == PS_ESYS ? PS_EDATA : rc, "%s", p->message) : 0;
+}
+
+void ps_pool_idle(ps_pool *p, ps_idle idle, void *ctx)
+{
+    if (!p)
+        return;
+    pthread_mutex_lock(&p->lock);
+    p->idle = idle;
+    p->idle_ctx = ctx;
+    while (!idle && p->idling > 0)
+        pthread_cond_wait(&p->done, &p->lock);
+    pthread_mutex_unlock(&p->lock);
+    if (idle)
+        ps_pool_wake(p);
+}
+
+void ps_pool_wake(ps_pool *p)
+{
+    if (!p)
+        return;
+    pthread_mutex_lock(&p->lock);
+    p->wakes++;
+    pthread_cond_broadcast(&p->work);
+    pthread_mutex_unlock(&p->lock);
 }

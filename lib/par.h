@@ -23,4 +23,11 @@ typedef int (*ps_task)(void *ctx, size_t task, int thread);
  * caller.  A NULL pool runs them in order in the caller.  Not to be called from inside a task. */
 PS_MUST_USE int ps_pool_run(ps_pool *pool, size_t n, ps_task task, void *ctx);
 
+/* Something to do for workers that have no task, until ps_pool_idle(pool, NULL, NULL), which waits for those that
+ * are at it.  It is called again as long as it returns 1 (did something), then after the next ps_pool_wake.  It must
+ * neither run tasks nor wait long for another thread; a failure is its own affair. */
+typedef int (*ps_idle)(void *ctx);
+void ps_pool_idle(ps_pool *pool, ps_idle idle, void *ctx);
+void ps_pool_wake(ps_pool *pool);
+
 #endif

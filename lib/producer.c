@@ -8,11 +8,11 @@
 #include "rng.h"
 
 /* What a stream of random numbers is for. */
-enum { FOR_ORDER = 0x4f52, FOR_NEGATIVES = 0x4e45, FOR_HARD = 0x4841 };
+enum { FOR_ORDER = 0x4f52, FOR_NEGATIVES = 0x4e45, FOR_HARD = 0x4841, FOR_WALKS = 0x5741 };
 
-static uint64_t key_for(const ps_producer *p, uint64_t purpose, uint64_t stream)
+static uint64_t key_for(const ps_producer *p, uint64_t purpose, uint32_t epoch, uint64_t stream)
 {
-    return ps_rng_key(ps_rng_key(ps_rng_key(p->recipe->seed, purpose), p->epoch), stream);
+    return ps_rng_key(ps_rng_key(ps_rng_key(p->recipe->seed, purpose), epoch), stream);
 }
 
 static int compare(const void *a, const void *b)
@@ -60,11 +60,10 @@ static int count_positives(ps_producer *p)
 int ps_producer_init(ps_producer *p, const ps_sources *from, const ps_graph *g, const ps_pairs *pairs,
                      const ps_recipe *recipe, ps_pool *pool)
 {
-    *p = (ps_producer){.from = *from, .pairs = pairs, .recipe = recipe, .items = from->x->n, .pool = pool};
+    *p = (ps_producer){.from = *from, .pairs = pairs, .recipe = recipe, .items = from->x->n};
     if (pairs->n == 0 || pairs->n >= UINT32_MAX)
         return ps_fail(PS_EDATA, pairs->n ? "too many training pairs: 2^32 at most" : "no training pairs");
-    p->order = ps_alloc(pairs->n, sizeof *p->order);
-    int rc = p->order ? count_positives(p) : PS_EMEM;
+    int rc = count_positives(p);
     if (rc == 0 && recipe->hard)
         rc = ps_hard_make(&p->hard, g, pairs, recipe, pool);
     if (rc < 0)
@@ -75,7 +74,6 @@ int ps_producer_init(ps_producer *p, const ps_sources *from, const ps_graph *g, 
 void ps_producer_free(ps_producer *p)
 {
     ps_hard_free(&p->hard);
-    free(p->order);
     free(p->log_share);
     memset(p, 0, sizeof *p);
 }
@@ -85,16 +83,15 @@ uint64_t ps_producer_batches(const ps_producer *p)
     return (p->pairs->n + p->recipe->batch - 1) / p->recipe->batch;
 }
 
-void ps_producer_epoch(ps_producer *p, uint32_t epoch)
+void ps_producer_order(const ps_producer *p, uint32_t epoch, uint32_t *order)
 {
-    p->epoch = epoch;
-    uint64_t key = key_for(p, FOR_ORDER, 0);
+    uint64_t key = key_for(p, FOR_ORDER, epoch, 0);
     for (uint32_t i = 0; i < p->pairs->n; i++)
-        p->order[i] = i;
+        order[i] = i;
     for (uint32_t i = (uint32_t)p->pairs->n; i > 1; i--) {
-        uint32_t j = (uint32_t)ps_below(ps_rng(key, i), i), swap = p->order[i - 1];
-        p->order[i - 1] = p->order[j];
-        p->order[j] = swap;
+        uint32_t j = (uint32_t)ps_below(ps_rng(key, i), i), swap = order[i - 1];
+        order[i - 1] = order[j];
+        order[j] = swap;
     }
 }
 
@@ -114,12 +111,13 @@ static int make_room(ps_batch *batch, size_t pairs, size_t total)
 }
 
 /* Algorithm 2's set M: queries, positives, shared negatives, hard negatives. */
-static void draw(const ps_producer *p, uint64_t b, ps_batch *batch, uint32_t B, uint32_t N, uint32_t H)
+static void draw(const ps_producer *p, uint32_t epoch, const uint32_t *pairs, uint64_t b, ps_batch *batch, uint32_t B,
+                 uint32_t N, uint32_t H)
 {
     uint32_t *query = batch->items, *positive = query + B, *negative = positive + B, *hard = negative + N;
-    uint64_t negatives = key_for(p, FOR_NEGATIVES, b), hards = key_for(p, FOR_HARD, b);
+    uint64_t negatives = key_for(p, FOR_NEGATIVES, epoch, b), hards = key_for(p, FOR_HARD, epoch, b);
     for (uint32_t j = 0; j < B; j++) {
-        uint32_t pair = p->order[b * p->recipe->batch + j];
+        uint32_t pair = pairs[j];
         query[j] = p->pairs->query[pair];
         positive[j] = p->pairs->positive[pair];
         batch->weight[j] = p->pairs->weight[pair];
@@ -135,23 +133,26 @@ static void draw(const ps_producer *p, uint64_t b, ps_batch *batch, uint32_t B, 
         negative[n] = random_item(p, ps_rng(negatives, n));
 }
 
-int ps_producer_batch(const ps_producer *p, uint64_t b, ps_batch *batch)
+int ps_producer_batch(const ps_producer *p, uint32_t epoch, const uint32_t *order, uint64_t b, ps_batch *batch,
+                      ps_pool *pool)
 {
     const ps_recipe *r = p->recipe;
     uint64_t left = p->pairs->n - b * r->batch;
     uint32_t B = left < r->batch ? (uint32_t)left : r->batch, N = r->negatives;
-    uint32_t H = p->epoch - 1 < r->hard ? p->epoch - 1 : r->hard; /* the curriculum */
+    uint32_t H = epoch - 1 < r->hard ? epoch - 1 : r->hard; /* the curriculum */
     size_t total = 2 * (size_t)B + N + (size_t)B * H;
     int rc = make_room(batch, B, total);
     if (rc == 0)
         rc = ps_minibatch_begin(&batch->mb, p->from.shape, total);
     if (rc < 0)
         return rc;
-    draw(p, b, batch, B, N, H);
+    draw(p, epoch, order + b * r->batch, b, batch, B, N, H);
     for (size_t i = 0; i < total && rc == 0; i++)
         rc = ps_minibatch_add(&batch->mb, batch->items[i], &batch->rows[i]);
+    ps_sources from = p->from;
+    from.walk.seed = key_for(p, FOR_WALKS, epoch, 0);
     if (rc == 0)
-        rc = ps_minibatch_finish(&batch->mb, &p->from, 1, p->pool);
+        rc = ps_minibatch_finish(&batch->mb, &from, 1, pool);
     uint32_t *items = batch->items, *rows = batch->rows;
     batch->loss = (ps_loss_batch){
         .pairs = B, .negatives = N, .hard = H,

@@ -1,6 +1,6 @@
 /* producer.h - the producer's half of training (paper, 3.3): which pairs, negatives and hard negatives make up a
  * batch, and the minibatch of Algorithm 2 around them.  Everything random is a function of (seed, epoch,
- * batch). */
+ * batch), so that any thread can make any batch at any time. */
 #ifndef PS_PRODUCER_H
 #define PS_PRODUCER_H
 
@@ -27,9 +27,6 @@ typedef struct {
     uint64_t items;    /* of the catalogue that negatives are drawn from: rows of from.x */
     ps_hard hard;      /* empty unless the recipe has hard negatives */
     double *log_share; /* by pair: log of its positive's share among the training positives */
-    uint32_t *order;   /* of this epoch's pairs */
-    uint32_t epoch;    /* from 1 */
-    ps_pool *pool;
 } ps_producer;
 
 /* The pairs must not be empty.  Walks for hard negatives, if the recipe has any, over g. */
@@ -39,11 +36,13 @@ void ps_producer_free(ps_producer *p);
 
 uint64_t ps_producer_batches(const ps_producer *p); /* of one epoch */
 
-/* Begins an epoch: a new order of the pairs. */
-void ps_producer_epoch(ps_producer *p, uint32_t epoch);
+/* The order of an epoch's (from 1) pairs, into `order` (pairs->n). */
+void ps_producer_order(const ps_producer *p, uint32_t epoch, uint32_t *order);
 
-/* Makes batch number b (from 0) of this epoch. */
-PS_MUST_USE int ps_producer_batch(const ps_producer *p, uint64_t b, ps_batch *batch);
+/* Makes batch number b (from 0) of an epoch with that order; neighbourhoods walked on the fly are other ones in each
+ * epoch.  The pool (NULL: none) helps.  Any number of threads at once. */
+PS_MUST_USE int ps_producer_batch(const ps_producer *p, uint32_t epoch, const uint32_t *order, uint64_t b,
+                                  ps_batch *batch, ps_pool *pool);
 void ps_batch_free(ps_batch *batch);
 
 #endif

@@ -4,7 +4,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
+#include "checkpoint.h"
 #include "mem.h"
 #include "net.h"
 #include "optim.h"
@@ -13,42 +15,55 @@ typedef struct {
     const ps_training *t;
     ps_model *model;
     ps_producer producer;
-    ps_batch batch;
+    ps_ring *ring;
     ps_net net;
     ps_loss loss;
     ps_optim optim;
     ps_real *grad, *dz, *dbeta;
     size_t dz_cap, dbeta_cap;
-    uint64_t step, steps, warmup;
+    uint64_t batches, steps, warmup; /* batches: of an epoch */
+    ps_position at;
     ps_real *best; /* parameters of the best epoch */
-    double best_score;
-    uint32_t since_best;
+    double saved, stepped; /* when the last checkpoint and the last step were */
     size_t log_len, log_cap;
 } work;
 
-/* One minibatch: Algorithm 2 (producer), Algorithm 1 (forward), the loss, its gradients, the step. */
-static int one_step(work *w, uint64_t b, double *loss)
+static double now(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (double)t.tv_sec + (double)t.tv_nsec * 1e-9;
+}
+
+static int diverged(const ps_step *s, const char *what, double value)
+{
+    return ps_fail(PS_EDATA, "the %s of epoch %u, batch %llu of all is %g: training has diverged; a lower learning rate may help",
+                   what, s->epoch, (unsigned long long)s->step, value);
+}
+
+/* Algorithm 1 forward, the loss, its gradients, the step. */
+static int consume(work *w, const ps_batch *batch, ps_step *s)
 {
     const ps_recipe *r = w->t->recipe;
-    int rc = ps_producer_batch(&w->producer, b, &w->batch);
+    uint32_t rows = batch->mb.n[r->shape.layers];
+    if (ps_grow(&w->dz, &w->dz_cap, (size_t)rows * r->shape.d, sizeof *w->dz) < 0 ||
+        ps_grow(&w->dbeta, &w->dbeta_cap, rows, sizeof *w->dbeta) < 0)
+        return PS_EMEM;
+    int rc = ps_net_forward(&w->net, w->model->param, &batch->mb);
     if (rc == 0)
-        rc = ps_net_forward(&w->net, w->model->param, &w->batch.mb);
-    uint32_t rows = w->batch.mb.n[r->shape.layers];
-    if (rc == 0 && (ps_grow(&w->dz, &w->dz_cap, (size_t)rows * r->shape.d, sizeof *w->dz) < 0 ||
-                    ps_grow(&w->dbeta, &w->dbeta_cap, rows, sizeof *w->dbeta) < 0))
-        rc = PS_EMEM;
+        rc = ps_loss_run(&w->loss, &batch->loss, rows, w->net.z, r->shape.bias ? w->net.beta : NULL, w->dz, w->dbeta,
+                         &s->loss);
+    if (rc == 0 && !isfinite(s->loss))
+        rc = diverged(s, "loss", s->loss);
     if (rc == 0)
-        rc = ps_loss_run(&w->loss, &w->batch.loss, rows, w->net.z, r->shape.bias ? w->net.beta : NULL, w->dz,
-                         w->dbeta, loss);
-    if (rc == 0 && !isfinite(*loss))
-        rc = ps_fail(PS_EDATA, "the loss of epoch %u, batch %llu is %g: training has diverged; a lower learning rate may help",
-                     w->producer.epoch, (unsigned long long)b + 1, *loss);
-    if (rc == 0)
-        rc = ps_net_backward(&w->net, w->model->param, &w->batch.mb, w->dz, w->dbeta, w->grad);
-    if (rc == 0)
-        ps_optim_step(&w->optim, ps_rate(r->schedule, r->rate, w->step, w->warmup, w->steps), w->model->param, w->grad);
-    w->step++;
-    return rc;
+        rc = ps_net_backward(&w->net, w->model->param, &batch->mb, w->dz, w->dbeta, w->grad);
+    if (rc < 0)
+        return rc;
+    s->gradient = ps_optim_norm(&w->optim, w->grad);
+    if (!isfinite(s->gradient))
+        return diverged(s, "gradient's norm", s->gradient);
+    ps_optim_step(&w->optim, s->rate, w->model->param, w->grad);
+    return 0;
 }
 
 static int note(work *w, const ps_epoch *e)
@@ -64,62 +79,108 @@ static int note(work *w, const ps_epoch *e)
     return 0;
 }
 
-static int end_epoch(work *w, ps_epoch *e)
+static int end_epoch(work *w, ps_step *s)
 {
+    ps_epoch e = {.epoch = s->epoch, .loss = w->at.loss_sum / w->at.pairs_sum, .rate = s->rate, .valid = NAN};
     int rc = 0;
-    e->valid = NAN;
     if (w->t->validate) {
-        rc = w->t->validate(w->t->ctx, w->model, &e->valid);
-        e->best = rc == 0 && e->valid > w->best_score;
-        w->since_best = e->best ? 0 : w->since_best + 1;
-        if (e->best) {
-            w->best_score = e->valid;
+        rc = w->t->validate(w->t->ctx, w->model, &e.valid);
+        e.best = rc == 0 && e.valid > w->at.best_score;
+        w->at.since_best = e.best ? 0 : w->at.since_best + 1;
+        s->valid = e.valid;
+        if (e.best) {
+            w->at.best_score = e.valid;
             memcpy(w->best, w->model->param, w->model->size * sizeof *w->best);
         }
     }
+    w->at.loss_sum = w->at.pairs_sum = 0;
+    e.times = ps_ring_clock(w->ring);
     if (rc == 0)
-        rc = note(w, e);
+        rc = note(w, &e);
     if (rc == 0 && w->t->on_epoch)
-        w->t->on_epoch(w->t->ctx, e);
+        w->t->on_epoch(w->t->ctx, &e);
     return rc;
 }
 
-static int one_epoch(work *w, uint32_t epoch)
+static int one_step(work *w)
 {
     const ps_recipe *r = w->t->recipe;
-    uint64_t batches = ps_producer_batches(&w->producer);
-    double sum = 0, pairs = 0;
-    ps_producer_epoch(&w->producer, epoch);
-    for (uint64_t b = 0; b < batches; b++) {
-        double loss;
-        int rc = one_step(w, b, &loss);
-        if (rc < 0)
-            return rc;
-        sum += loss * w->batch.loss.pairs;
-        pairs += w->batch.loss.pairs;
-        if (w->t->on_step)
-            w->t->on_step(w->t->ctx, w->step, w->steps, sum / pairs);
+    const ps_batch *batch;
+    ps_step s = {.step = w->at.step + 1, .steps = w->steps, .epoch = (uint32_t)(w->at.step / w->batches) + 1,
+                 .rate = ps_rate(r->schedule, r->rate, w->at.step, w->warmup, w->steps), .valid = NAN};
+    int rc = ps_ring_take(w->ring, &batch);
+    if (rc == 0)
+        rc = consume(w, batch, &s);
+    if (rc < 0)
+        return rc;
+    s.pairs = batch->loss.pairs;
+    ps_ring_give_back(w->ring);
+    w->at.step++;
+    w->at.loss_sum += s.loss * s.pairs;
+    w->at.pairs_sum += s.pairs;
+    double t = now();
+    s.seconds = t - w->stepped;
+    if (w->at.step % w->batches == 0)
+        rc = end_epoch(w, &s);
+    w->stepped = now();
+    if (rc == 0 && w->t->on_step)
+        w->t->on_step(w->t->ctx, &s);
+    return rc;
+}
+
+static ps_checkpoint contents(work *w)
+{
+    return (ps_checkpoint){w->at, w->t->run ? w->t->run : "", w->model, &w->optim, w->best};
+}
+
+/* A checkpoint if one is due.  One that cannot be written does not end training, which has the last one: unless
+ * training ends here and would be lost, or its parameters are. */
+static int save(work *w)
+{
+    const ps_training *t = w->t;
+    int stop = t->stop && t->stop(t->ctx), rc = 0;
+    if (t->checkpoint && (stop || now() - w->saved >= t->every)) {
+        const ps_checkpoint c = contents(w);
+        rc = ps_checkpoint_write(&c, t->checkpoint);
+        w->saved = now();
+        if (t->on_checkpoint)
+            t->on_checkpoint(t->ctx, w->at.step, rc);
+        if (rc == PS_ESYS && !stop)
+            rc = 0;
     }
-    ps_epoch e = {.epoch = epoch, .loss = sum / pairs,
-                  .rate = ps_rate(r->schedule, r->rate, w->step - 1, w->warmup, w->steps)};
-    return end_epoch(w, &e);
+    if (rc == 0 && stop)
+        rc = ps_fail(PS_EDATA, "stopped after batch %llu of %llu%s%s", (unsigned long long)w->at.step,
+                     (unsigned long long)w->steps, t->checkpoint ? ": to go on, --resume " : "",
+                     t->checkpoint ? t->checkpoint : "");
+    return rc;
 }
 
 static int run(work *w)
 {
     const ps_recipe *r = w->t->recipe;
-    uint64_t batches = ps_producer_batches(&w->producer);
-    w->steps = batches * r->epochs;
-    w->warmup = (uint64_t)((double)batches * r->warmup);
-    w->best_score = -1;
     int rc = 0;
-    for (uint32_t epoch = 1; epoch <= r->epochs && rc == 0; epoch++) {
-        rc = one_epoch(w, epoch);
-        if (r->patience && w->since_best >= r->patience)
+    w->saved = w->stepped = now();
+    while (rc == 0 && w->at.step < w->steps) {
+        rc = one_step(w);
+        if (r->patience && w->at.since_best >= r->patience)
             break;
+        if (rc == 0 && w->at.step < w->steps)
+            rc = save(w);
     }
-    if (rc == 0 && w->t->validate && w->best_score >= 0)
+    if (rc == 0 && w->t->validate && w->at.best_score >= 0)
         memcpy(w->model->param, w->best, w->model->size * sizeof *w->best);
+    return rc;
+}
+
+static int resume(work *w)
+{
+    ps_checkpoint c = contents(w);
+    int rc = ps_checkpoint_read(&c, w->t->resume);
+    if (rc == 0 && c.at.step > w->steps)
+        rc = ps_fail(PS_EDATA, "%s: it stands behind the last batch", w->t->resume);
+    w->at = c.at;
+    w->log_len = strlen(w->model->log);
+    w->log_cap = w->log_len + 1;
     return rc;
 }
 
@@ -130,11 +191,25 @@ static int set_up(work *w)
     ps_net_init(&w->net, w->model, t->pool);
     ps_loss_init(&w->loss, r->loss, r->margin, r->shape.tau, r->shape.d, t->known, t->pool);
     w->grad = ps_aligned(w->model->size, sizeof *w->grad);
-    w->best = t->validate ? ps_alloc(w->model->size, sizeof *w->best) : NULL;
+    w->best = t->validate ? ps_aligned(w->model->size, sizeof *w->best) : NULL;
     if (!w->grad || (t->validate && !w->best))
         return PS_EMEM;
     int rc = ps_optim_init(&w->optim, r->optimizer, r->decay, w->model, t->pool);
-    return rc < 0 ? rc : ps_producer_init(&w->producer, &t->from, t->graph, t->pairs, r, t->pool);
+    if (rc == 0)
+        rc = ps_producer_init(&w->producer, &t->from, t->graph, t->pairs, r, t->pool);
+    if (rc < 0)
+        return rc;
+    w->batches = ps_producer_batches(&w->producer);
+    w->steps = w->batches * r->epochs;
+    w->warmup = (uint64_t)((double)w->batches * r->warmup);
+    w->at.best_score = -1;
+    if (t->resume)
+        rc = resume(w);
+    if (rc == 0 && t->on_start)
+        rc = t->on_start(t->ctx, w->at.step);
+    if (rc == 0 && !(w->ring = ps_ring_new(&w->producer, t->pool, t->ahead, w->at.step, w->steps)))
+        rc = PS_EMEM;
+    return rc;
 }
 
 int ps_train(const ps_training *t, ps_model *model)
@@ -143,8 +218,8 @@ int ps_train(const ps_training *t, ps_model *model)
     int rc = set_up(&w);
     if (rc == 0)
         rc = run(&w);
+    ps_ring_free(w.ring);
     ps_producer_free(&w.producer);
-    ps_batch_free(&w.batch);
     ps_net_free(&w.net);
     ps_loss_free(&w.loss);
     ps_optim_free(&w.optim);

@@ -1,64 +1,35 @@
 /* pstrain - pairs in, model out. */
 #include <inttypes.h>
 #include <math.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 
+#include "gemm.h"
 #include "mem.h"
-#include "rng.h"
 #include "tool.h"
 #include "train.h"
+#include "train_inputs.h"
+#include "train_log.h"
 #include "validate.h"
 
 typedef struct {
     ps_common common;
     ps_recipe recipe;
-    const char *graph, *vectors, *neighbours, *valid, *band;
-    int text, skip_unknown, no_bypass, no_bias, no_normalize;
+    ps_train_paths from;
+    const char *band, *checkpoint, *resume, *log;
+    double every; /* minutes */
+    int64_t steps; /* of a walk */
+    uint32_t ahead;
+    int skip_unknown, no_bypass, no_bias, no_normalize;
 } options;
 
-/* All that training reads. */
+/* What the callbacks of training need. */
 typedef struct {
-    ps_graph graph;
-    ps_vectors x;
-    ps_neighbours neighbours;
-    ps_pairs pairs, valid;
-    ps_known known;
-} inputs;
-
-static int read_pairs(const options *o, ps_pairs *p, const char *path, const ps_graph *g)
-{
-    int rc = ps_pairs_read(p, path, g, o->text, o->skip_unknown ? PS_UNKNOWN_SKIPPED : PS_UNKNOWN_FAILS);
-    if (rc == 0 && p->skipped)
-        ps_warn("%s: %" PRIu64 " pairs skipped: the graph does not know an item of theirs", path ? path : "<stdin>",
-                p->skipped);
-    return rc;
-}
-
-static int open_inputs(const options *o, inputs *in)
-{
-    int rc = ps_graph_open(&in->graph, o->graph);
-    if (rc == 0)
-        rc = ps_vectors_open(&in->x, o->vectors, in->graph.fingerprint);
-    if (rc == 0 && o->neighbours)
-        rc = ps_neighbours_open(&in->neighbours, o->neighbours, in->graph.fingerprint, in->graph.items.nodes);
-    if (rc == 0 && o->valid)
-        rc = read_pairs(o, &in->valid, o->valid, &in->graph);
-    if (rc == 0)
-        rc = read_pairs(o, &in->pairs, NULL, &in->graph);
-    return rc < 0 ? rc : ps_known_make(&in->known, &in->pairs, in->graph.items.nodes);
-}
-
-static void close_inputs(inputs *in)
-{
-    ps_known_free(&in->known);
-    ps_pairs_free(&in->pairs);
-    ps_pairs_free(&in->valid);
-    ps_neighbours_close(&in->neighbours);
-    ps_vectors_close(&in->x);
-    ps_graph_close(&in->graph);
-}
+    const options *o;
+    ps_validation validation;
+    ps_train_log log;
+} watcher;
 
 /* What the options say together. */
 static int settle(options *o)
@@ -68,11 +39,14 @@ static int settle(options *o)
     r->shape.bypass = r->shape.bypass && !o->no_bypass;
     r->shape.bias = r->shape.bias && !o->no_bias;
     r->shape.normalize = r->shape.normalize && !o->no_normalize;
-    if (!o->graph || !o->vectors)
+    o->from.unknown = o->skip_unknown ? PS_UNKNOWN_SKIPPED : PS_UNKNOWN_FAILS;
+    o->from.walk.seed = r->seed;
+    if (!o->from.graph || !o->from.vectors)
         return ps_usage_error("-g GRAPH and -x VECTORS are needed");
-    if (!o->neighbours && r->shape.layers)
-        return ps_usage_error("-n NEIGHBOURHOODS is needed for convolutions (psneigh makes it; --layers 0 has none)");
-    if (r->patience && !o->valid)
+    if (o->from.neighbours && (o->from.top != 20 || o->steps != 1000 || o->from.walk.restart != .5))
+        return ps_usage_error("-T, -w and -r are of walks on the fly: not with -n NEIGHBOURHOODS");
+    o->from.walk.steps = (uint64_t)o->steps;
+    if (r->patience && !o->from.valid)
         return ps_usage_error("--patience needs validation pairs (-p)");
     if (r->loss != PS_LOSS_SOFTMAX && r->negatives == 0)
         return ps_usage_error("--negatives 0: this loss needs some");
@@ -87,98 +61,147 @@ static int settle(options *o)
     return 0;
 }
 
+/* ---- what training tells ---- */
+
 static int validate(void *ctx, const ps_model *model, double *score)
 {
-    return ps_validate(ctx, model, score);
+    return ps_validate(&((watcher *)ctx)->validation, model, score);
 }
 
-static void on_step(void *ctx, uint64_t step, uint64_t steps, double loss)
+static int on_start(void *ctx, uint64_t step)
 {
-    (void)ctx;
-    (void)loss;
-    ps_progress("batches", step, steps);
+    watcher *w = ctx;
+    if (step)
+        ps_info("going on after batch %" PRIu64, step);
+    return w->o->log ? ps_train_log_open(&w->log, w->o->log, step) : 0;
+}
+
+static void on_step(void *ctx, const ps_step *s)
+{
+    watcher *w = ctx;
+    if (!w->log.failed && ps_train_log_add(&w->log, s) < 0)
+        ps_warn("%s; training goes on", ps_errmsg());
+    ps_progress("batches", s->step, s->steps);
 }
 
 static void on_epoch(void *ctx, const ps_epoch *e)
 {
+    const ps_ring_times *t = &e->times;
     (void)ctx;
     if (isnan(e->valid))
         ps_info("epoch %u: loss %.5f", e->epoch, e->loss);
     else
         ps_info("epoch %u: loss %.5f, validation scaled MRR %.4f%s", e->epoch, e->loss, e->valid,
                 e->best ? ", the best so far" : "");
+    ps_info("epoch %u: producer busy %.2f s, waiting %.2f s; consumer busy %.2f s, waiting %.2f s", e->epoch, t->producing,
+            t->full, t->training, t->starved);
 }
 
-static int append(char **text, const char *more)
+static void on_checkpoint(void *ctx, uint64_t step, int rc)
 {
-    size_t old = strlen(*text), n = strlen(more);
-    char *p = realloc(*text, old + n + 1);
-    if (!p)
-        return ps_fail(PS_EMEM, "out of memory: %zu bytes", old + n + 1);
-    memcpy(p + old, more, n + 1);
-    *text = p;
-    return 0;
+    (void)ctx;
+    if (rc == PS_ESYS)
+        ps_warn("no checkpoint after batch %" PRIu64 ": %s", step, ps_errmsg());
+    else if (rc == 0)
+        ps_info("checkpoint after batch %" PRIu64, step);
 }
 
-/* Where the model comes from: the histories of what it was made of, then its own line. */
-static int write_history(const inputs *in, const options *o, ps_model *model)
+/* ---- signals: a checkpoint before the end ---- */
+
+static volatile sig_atomic_t signalled;
+static const int signals[] = {SIGINT, SIGTERM};
+
+/* The second one ends it at once. */
+static void on_signal(int sig)
 {
-    char line[160];
-    snprintf(line, sizeof line, "pstrain %s seed=%" PRIu64 " graph=%016" PRIx64 " pairs=%zu\n", PS_VERSION,
-             o->recipe.seed, in->graph.fingerprint, in->pairs.n);
-    int rc = append(&model->history, in->x.head.history);
-    if (rc == 0 && o->neighbours)
-        rc = append(&model->history, in->neighbours.head.history);
-    return rc < 0 ? rc : append(&model->history, line);
+    signalled = sig;
+    signal(sig, SIG_DFL);
 }
 
-static int write_model(const inputs *in, const options *o, ps_model *model)
+static int stop(void *ctx)
 {
-    int rc = write_history(in, o, model);
-    char *text = rc == 0 ? ps_recipe_text(&o->recipe) : NULL;
-    if (rc < 0 || !text)
-        return rc < 0 ? rc : PS_EMEM;
+    (void)ctx;
+    return signalled != 0;
+}
+
+static void set_signals(void (*from)(int), void (*to)(int))
+{
+    for (size_t i = 0; i < sizeof signals / sizeof *signals; i++) {
+        struct sigaction old, act = {.sa_handler = to, .sa_flags = SA_RESTART};
+        if (sigaction(signals[i], NULL, &old) == 0 && old.sa_handler == from)
+            sigaction(signals[i], &act, NULL);
+    }
+}
+
+/* ---- the work ---- */
+
+static int write_model(const ps_train_inputs *in, const options *o, ps_model *model)
+{
     free(model->options);
-    model->options = text;
+    free(model->history);
+    model->options = ps_recipe_text(&o->recipe);
+    model->history = ps_train_history(in, &o->from, &o->recipe);
+    if (!model->options || !model->history)
+        return PS_EMEM;
     ps_out *out = ps_tool_output(&o->common, 0);
     if (!out)
         return PS_ESYS;
-    rc = ps_model_write(model, out);
-    if (rc < 0) {
-        ps_out_abort(out);
-        return rc;
-    }
-    return ps_out_close(out);
+    int rc = ps_model_write(model, out);
+    if (rc == 0)
+        return ps_out_close(out);
+    ps_out_abort(out);
+    return rc;
+}
+
+static int train_on(const options *o, ps_train_inputs *in, ps_model *model, ps_pool *pool)
+{
+    char *run = o->checkpoint || o->resume ? ps_train_run(in, &o->from, &o->recipe) : NULL;
+    const ps_neighbours *table = in->neighbours.dim ? &in->neighbours : NULL;
+    watcher w = {.o = o, .validation = {&in->x, table, &in->valid, pool}};
+    const ps_training t = {
+        .graph = &in->graph, .pairs = &in->pairs, .known = &in->known, .recipe = &o->recipe, .pool = pool,
+        .from = {.shape = &o->recipe.shape, .x = &in->x, .neighbours = in->walks ? NULL : table, .graph = &in->graph,
+                 .walk = o->from.walk, .top = o->from.top},
+        .ahead = o->ahead, .checkpoint = o->checkpoint, .resume = o->resume, .run = run, .every = 60 * o->every,
+        .validate = o->from.valid ? validate : NULL, .on_start = on_start, .on_step = on_step, .on_epoch = on_epoch,
+        .on_checkpoint = on_checkpoint, .stop = stop, .ctx = &w,
+    };
+    if ((o->checkpoint || o->resume) && !run)
+        return PS_EMEM;
+    if (o->checkpoint)
+        set_signals(SIG_DFL, on_signal);
+    ps_info("products: %s", ps_gemm_backend());
+    int rc = ps_train(&t, model), log_rc = ps_train_log_close(&w.log);
+    set_signals(on_signal, SIG_DFL);
+    ps_progress_end();
+    free(run);
+    if (rc == 0)
+        rc = write_model(in, o, model);
+    return rc < 0 ? rc : log_rc;
 }
 
 static int train(options *o)
 {
-    inputs in = {0};
+    ps_train_inputs in = {0};
     ps_model model = {0};
     ps_pool *pool = NULL;
     int rc = settle(o);
+    if (rc == 0 && !(pool = ps_pool_new((int)o->common.threads)))
+        rc = PS_EMEM;
     if (rc == 0)
-        rc = open_inputs(o, &in);
+        rc = ps_train_inputs_open(&in, &o->from, o->recipe.shape.layers, pool);
+    if (in.pairs.skipped + in.valid.skipped)
+        ps_warn("%" PRIu64 " pairs skipped: the graph does not know an item of theirs", in.pairs.skipped + in.valid.skipped);
     o->recipe.shape.dx = in.x.d;
     if (rc == 0)
         rc = ps_model_make(&model, &o->recipe.shape);
-    if (rc == 0 && !(pool = ps_pool_new((int)o->common.threads)))
-        rc = PS_EMEM;
-    ps_validation validation = {&in.x, o->neighbours ? &in.neighbours : NULL, &in.valid, pool};
-    ps_training t = {
-        .graph = &in.graph, .pairs = &in.pairs, .known = &in.known, .recipe = &o->recipe, .pool = pool,
-        .from = {&o->recipe.shape, &in.neighbours, &in.x},
-        .validate = o->valid ? validate : NULL, .ctx = &validation, .on_step = on_step, .on_epoch = on_epoch,
-    };
     if (rc == 0) {
         ps_model_init(&model, o->recipe.seed);
-        rc = ps_train(&t, &model);
+        rc = train_on(o, &in, &model, pool);
     }
-    if (rc == 0)
-        rc = write_model(&in, o, &model);
     ps_pool_free(pool);
     ps_model_free(&model);
-    close_inputs(&in);
+    ps_train_inputs_close(&in);
     return rc;
 }
 
@@ -189,17 +212,26 @@ static void use_paper(void *recipe)
 
 int main(int argc, char **argv)
 {
-    options o = {.common = PS_COMMON_DEFAULT, .recipe = ps_recipe_default()};
+    options o = {.common = PS_COMMON_DEFAULT, .recipe = ps_recipe_default(),
+                 .from = {.walk = PS_WALK_DEFAULT, .top = 20}, .steps = 1000, .every = 10, .ahead = 4};
     ps_recipe *r = &o.recipe;
     ps_shape *s = &r->shape;
     const ps_preset paper = {use_paper, r};
     const ps_option rows[] = {
-        {'g', "graph", "FILE", PS_OPT_STR, &o.graph, 0, 0, "the graph", NULL},
-        {'x', "vectors", "FILE", PS_OPT_STR, &o.vectors, 0, 0, "feature vectors of the items", NULL},
-        {'n', "neighbours", "FILE", PS_OPT_STR, &o.neighbours, 0, 0, "neighbourhoods of the items", NULL},
-        {'p', "pairs", "FILE", PS_OPT_STR, &o.valid, 0, 0, "validation pairs: the best epoch's model is kept", NULL},
-        {'t', "text", NULL, PS_OPT_FLAG, &o.text, 0, 0, "pairs are text: query TAB positive [TAB weight]", NULL},
+        {'g', "graph", "FILE", PS_OPT_STR, &o.from.graph, 0, 0, "the graph", NULL},
+        {'x', "vectors", "FILE", PS_OPT_STR, &o.from.vectors, 0, 0, "feature vectors of the items", NULL},
+        {'n', "neighbours", "FILE", PS_OPT_STR, &o.from.neighbours, 0, 0, "neighbourhoods of the items; without it they are walked on the fly", NULL},
+        {'T', "top", "N", PS_OPT_U32, &o.from.top, 1, 65536, "on the fly: neighbours of each item", NULL},
+        {'w', "steps", "N", PS_OPT_INT, &o.steps, 1, PS_WALK_STEPS_MAX, "on the fly: steps of the walk from each item", NULL},
+        {'r', "restart", "P", PS_OPT_REAL, &o.from.walk.restart, 0, 1, "on the fly: probability of a restart after each step", NULL},
+        {'p', "pairs", "FILE", PS_OPT_STR, &o.from.valid, 0, 0, "validation pairs: the best epoch's model is kept", NULL},
+        {'t', "text", NULL, PS_OPT_FLAG, &o.from.text, 0, 0, "pairs are text: query TAB positive [TAB weight]", NULL},
         {'u', "skip-unknown", NULL, PS_OPT_FLAG, &o.skip_unknown, 0, 0, "skip pairs of items that the graph does not know", NULL},
+        {'c', "checkpoint", "FILE", PS_OPT_STR, &o.checkpoint, 0, 0, "checkpoint, now and then and at SIGINT and SIGTERM", NULL},
+        {0, "every", "MINUTES", PS_OPT_REAL, &o.every, 0, 1e6, "between checkpoints", NULL},
+        {0, "resume", "FILE", PS_OPT_STR, &o.resume, 0, 0, "go on from this checkpoint of the same training", NULL},
+        {0, "log", "FILE", PS_OPT_STR, &o.log, 0, 0, "a line for each batch", NULL},
+        {0, "ahead", "N", PS_OPT_U32, &o.ahead, 0, 64, "most batches to make ahead; 0: one after the other", NULL},
         {0, "paper", NULL, PS_OPT_PRESET, (void *)&paper, 0, 0, "the paper's recipe; other options change it", NULL},
         {0, "layers", "K", PS_OPT_U32, &s->layers, 0, PS_LAYERS_MAX, "convolutions", NULL},
         {0, "hidden", "M", PS_OPT_U32, &s->m, 1, PS_DIM_MAX, "width of the hidden layers", NULL},

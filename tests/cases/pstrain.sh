@@ -80,7 +80,7 @@ refuse() {
         fail "status $status instead of $want, $(wc -c <out) bytes out: $* : $(cat err)"
 }
 refuse 2 pstrain -x x.psr -n n.psr
-refuse 2 pstrain -g g.psg -x x.psr
+refuse 2 train -T 5
 refuse 2 train --patience 2
 refuse 2 train --band 9-3
 refuse 2 train --band x

@@ -203,7 +203,7 @@ static inline void case_set_up(model_case *c, const ps_shape *shape, ps_loss_kin
     c->shape = *shape;
     c->pool = pool;
     case_need(ps_model_make(&c->model, shape), "model");
-    c->sources = (ps_sources){&c->model.shape, &c->neighbours, &c->x};
+    c->sources = (ps_sources){.shape = &c->model.shape, .neighbours = &c->neighbours, .x = &c->x};
     memset(&c->mb, 0, sizeof c->mb);
     case_fill(c);
     ps_net_init(&c->net, &c->model, pool);

@@ -128,12 +128,12 @@ int main(void)
     for (uint32_t K = 0; K <= 3; K++)
         for (uint64_t seed = 0; seed < 6; seed++) {
             ps_shape shape = {.dx = DX, .layers = K, .pooling = seed % 2 ? PS_POOL_MEAN : PS_POOL_IMPORTANCE};
-            one_batch(&mb, &(ps_sources){&shape, &neighbours, &x}, seed, 1 + 40 * (seed % 3), pool);
+            one_batch(&mb, &(ps_sources){.shape = &shape, .neighbours = &neighbours, .x = &x}, seed, 1 + 40 * (seed % 3), pool);
         }
     /* A dimension that does not fit */
     ps_shape wrong = {.dx = DX + 1};
     CHECK_OK(ps_minibatch_begin(&mb, &wrong, 1));
-    CHECK(ps_minibatch_finish(&mb, &(ps_sources){&wrong, &neighbours, &x}, 0, pool) == PS_EMATCH);
+    CHECK(ps_minibatch_finish(&mb, &(ps_sources){.shape = &wrong, .neighbours = &neighbours, .x = &x}, 0, pool) == PS_EMATCH);
     ps_minibatch_free(&mb);
     ps_pool_free(pool);
     ps_vectors_close(&x);

@@ -1,0 +1,99 @@
+#include "train_inputs.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <zlib.h>
+
+#include "mem.h"
+#include "neigh_walk.h"
+#include "tool.h"
+
+int ps_train_inputs_open(ps_train_inputs *in, const ps_train_paths *from, uint32_t layers, ps_pool *pool)
+{
+    memset(in, 0, sizeof *in);
+    in->walks = layers > 0 && !from->neighbours;
+    int rc = ps_graph_open(&in->graph, from->graph);
+    if (rc == 0)
+        rc = ps_vectors_open(&in->x, from->vectors, in->graph.fingerprint);
+    if (rc == 0 && from->neighbours)
+        rc = ps_neighbours_open(&in->neighbours, from->neighbours, in->graph.fingerprint, in->graph.items.nodes);
+    if (rc == 0 && from->valid)
+        rc = ps_pairs_read(&in->valid, from->valid, &in->graph, from->text, from->unknown);
+    if (rc == 0)
+        rc = ps_pairs_read(&in->pairs, NULL, &in->graph, from->text, from->unknown);
+    if (rc == 0)
+        rc = ps_known_make(&in->known, &in->pairs, in->graph.items.nodes);
+    if (rc == 0 && from->valid && in->walks)
+        rc = ps_neighbours_walk(&in->neighbours, &in->graph, &from->walk, from->top, pool);
+    return rc;
+}
+
+void ps_train_inputs_close(ps_train_inputs *in)
+{
+    ps_known_free(&in->known);
+    ps_pairs_free(&in->pairs);
+    ps_pairs_free(&in->valid);
+    ps_neighbours_close(&in->neighbours);
+    ps_vectors_close(&in->x);
+    ps_graph_close(&in->graph);
+}
+
+/* The walks as a key of a line; nothing if there are none. */
+static void describe_walks(char *buf, size_t size, const ps_train_inputs *in, const ps_train_paths *from)
+{
+    buf[0] = 0;
+    if (in->walks)
+        snprintf(buf, size, " T=%u w=%" PRIu64 " r=%.15g", from->top, from->walk.steps, from->walk.restart);
+}
+
+char *ps_train_history(const ps_train_inputs *in, const ps_train_paths *from, const ps_recipe *r)
+{
+    char walks[80], *text;
+    const char *x = in->x.head.history, *n = from->neighbours ? in->neighbours.head.history : "";
+    describe_walks(walks, sizeof walks, in, from);
+    if (asprintf(&text, "%s%spstrain %s seed=%" PRIu64 " graph=%016" PRIx64 " pairs=%zu%s\n", x ? x : "", n ? n : "", PS_VERSION,
+                 r->seed, in->graph.fingerprint, in->pairs.n, walks) >= 0)
+        return text;
+    (void)ps_fail(PS_EMEM, "out of memory");
+    return NULL;
+}
+
+static uint32_t sum_table(const ps_table *t)
+{
+    return t->records ? (uint32_t)crc32_z(0, t->records, t->count * t->head.size) : 0;
+}
+
+static uint32_t sum_pairs(const ps_pairs *p)
+{
+    uLong crc = 0;
+    if (p->n) {
+        crc = crc32_z(crc, (const Bytef *)p->query, p->n * sizeof *p->query);
+        crc = crc32_z(crc, (const Bytef *)p->positive, p->n * sizeof *p->positive);
+        crc = crc32_z(crc, (const Bytef *)p->weight, p->n * sizeof *p->weight);
+    }
+    return (uint32_t)crc;
+}
+
+char *ps_train_run(const ps_train_inputs *in, const ps_train_paths *from, const ps_recipe *r)
+{
+    char walks[80], *recipe = ps_recipe_text(r), *text = NULL;
+    const ps_shape *s = &r->shape;
+    describe_walks(walks, sizeof walks, in, from);
+    if (!recipe)
+        return NULL;
+    if (asprintf(&text,
+                 "model=%u layers, hidden %u, dim %u, %s pooling, bypass %d, bias %d, normalize %d, tau %.9g\n%s"
+                 "graph=%016" PRIx64 "\nvectors=%" PRIu64 " x %u, sum %08x\nneighbourhoods=%s, sum %08x\n"
+                 "pairs=%zu, sum %08x\nvalidation=%zu, sum %08x\n",
+                 s->layers, s->m, s->d, ps_pooling_name(s->pooling), s->bypass, s->bias, s->normalize, s->tau, recipe,
+                 in->graph.fingerprint, in->x.n, in->x.d, sum_table(&in->x.table), in->walks ? walks + 1 : "read",
+                 sum_table(&in->neighbours.table), in->pairs.n, sum_pairs(&in->pairs), in->valid.n,
+                 sum_pairs(&in->valid)) < 0) {
+        (void)ps_fail(PS_EMEM, "out of memory");
+        text = NULL;
+    }
+    free(recipe);
+    return text;
+}
