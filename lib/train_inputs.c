@@ -17,6 +17,8 @@ int ps_train_inputs_open(ps_train_inputs *in, const ps_train_paths *from, uint32
     int rc = ps_graph_open(&in->graph, from->graph);
     if (rc == 0)
         rc = ps_vectors_open(&in->x, from->vectors, in->graph.fingerprint);
+    if (rc == 0 && from->texts)
+        rc = ps_sparse_open(&in->texts, from->texts, in->graph.fingerprint, in->graph.items.nodes);
     if (rc == 0 && from->neighbours)
         rc = ps_neighbours_open(&in->neighbours, from->neighbours, in->graph.fingerprint, in->graph.items.nodes);
     if (rc == 0 && from->valid)
@@ -36,6 +38,7 @@ void ps_train_inputs_close(ps_train_inputs *in)
     ps_pairs_free(&in->pairs);
     ps_pairs_free(&in->valid);
     ps_neighbours_close(&in->neighbours);
+    ps_sparse_free(&in->texts);
     ps_vectors_close(&in->x);
     ps_graph_close(&in->graph);
 }
