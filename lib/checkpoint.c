@@ -26,6 +26,12 @@ static void arrays_of(const ps_checkpoint *c, ps_real *array[ARRAYS])
     array[3] = c->best;
 }
 
+/* The moments are of the dense parameters; token embeddings carry their own sums. */
+static size_t length_of(const ps_checkpoint *c, int i)
+{
+    return i == 1 || i == 2 ? c->model->dense : c->model->size;
+}
+
 static uint32_t present(ps_real *const array[ARRAYS])
 {
     uint32_t bits = 0;
@@ -101,7 +107,7 @@ static int put_all(sink *s, const ps_checkpoint *c)
     if (rc == 0)
         rc = put(s, c->model->log, strlen(c->model->log));
     for (int i = 0; i < ARRAYS && rc == 0; i++)
-        rc = array[i] ? put_array(s, array[i], c->model->size) : 0;
+        rc = array[i] ? put_array(s, array[i], length_of(c, i)) : 0;
     memcpy(end, end_mark, 8);
     ps_put64(end + 8, s->bytes);
     ps_put32(end + 16, s->crc);
@@ -190,14 +196,16 @@ static int parse(ps_checkpoint *c, const ps_blob *b, const char *path)
     int rc = check_run(c->run, (const char *)p + HEAD, run, path);
     if (rc < 0)
         return rc;
-    size_t count = (size_t)__builtin_popcount(present(array));
-    if (ps_get32(p + 12) != present(array) || ps_get64(p + 16) != n || body - run - log != 4 * n * count)
+    size_t count = 0;
+    for (int i = 0; i < ARRAYS; i++)
+        count += array[i] ? length_of(c, i) : 0;
+    if (ps_get32(p + 12) != present(array) || ps_get64(p + 16) != n || body - run - log != 4 * count)
         return ps_fail(PS_EDATA, "%s: its arrays are not those of this training", path);
     const uint8_t *at = p + HEAD + run + log;
     for (int i = 0; i < ARRAYS && rc == 0; i++)
         if (array[i]) {
-            rc = read_array(at, array[i], n, path);
-            at += 4 * n;
+            rc = read_array(at, array[i], length_of(c, i), path);
+            at += 4 * length_of(c, i);
         }
     char *text = rc == 0 ? ps_alloc(log + 1, 1) : NULL;
     if (!text)

@@ -18,6 +18,8 @@ typedef struct {
     uint32_t *off, *index, *items; /* neighbours of a block */
     ps_real *weight;
     float *alpha;
+    ps_token_lists tokens; /* of a block */
+    uint32_t *block_items;
 } work;
 
 static void load_features(const work *w, uint64_t first, size_t n)
@@ -88,11 +90,21 @@ static int neighbourhoods(work *w, uint64_t first, size_t n)
     return 0;
 }
 
+static int block_tokens(work *w, uint64_t first, size_t n)
+{
+    const ps_embedding *e = w->e;
+    for (size_t i = 0; i < n; i++)
+        w->block_items[i] = (uint32_t)ps_vectors_item(e->x, first + i);
+    return ps_token_lists_make(&w->tokens, &e->model->vocabulary, e->texts, w->net.shape.token_scale, w->block_items, n, 0);
+}
+
 static int head(work *w, uint64_t first, size_t n, const ps_real *h)
 {
     const ps_shape *s = &w->net.shape;
     load_features(w, first, n);
-    int rc = ps_net_head(&w->net, w->e->model->param, n, h, w->x, w->r, w->z, w->norm, w->beta);
+    int rc = s->tokens ? block_tokens(w, first, n) : 0;
+    if (rc == 0)
+        rc = ps_net_head(&w->net, w->e->model->param, n, h, w->x, &w->tokens, w->r, w->z, w->norm, w->beta);
     const ps_real *rows = w->z;
     if (rc == 0 && s->bias) {
         for (size_t i = 0; i < n; i++) {
@@ -159,8 +171,9 @@ static int make_room(work *w)
     w->weight = ps_alloc(lists * T, sizeof *w->weight);
     w->items = ps_alloc(T, sizeof *w->items);
     w->alpha = ps_alloc(T, sizeof *w->alpha);
+    w->block_items = ps_alloc(block, sizeof *w->block_items);
     return w->p && w->h && w->x && w->pooled && w->out && w->norm && w->r && w->z && w->beta && w->row && w->off &&
-                   w->index && w->weight && w->items && w->alpha
+                   w->index && w->weight && w->items && w->alpha && w->block_items
                ? 0
                : PS_EMEM;
 }
@@ -170,6 +183,8 @@ int ps_embed(const ps_embedding *e)
     if (e->x->d != e->model->shape.dx)
         return ps_fail(PS_EMATCH, "%s: vectors of %u elements, the model reads %u", e->x->table.name, e->x->d,
                        e->model->shape.dx);
+    if (e->model->shape.tokens && !e->texts)
+        return ps_fail(PS_EMATCH, "the model has token embeddings: it needs the items' texts");
     if (e->x->n > UINT32_MAX)
         return ps_fail(PS_EDATA, "%s: more than 2^32 vectors at once", e->x->table.name);
     work w = {.e = e};
@@ -177,9 +192,10 @@ int ps_embed(const ps_embedding *e)
     int rc = make_room(&w);
     if (rc == 0)
         rc = run(&w);
-    void *const all[] = {w.p, w.h, w.x, w.pooled, w.out, w.norm, w.r, w.z, w.beta, w.row, w.off, w.index, w.weight, w.items, w.alpha};
+    void *const all[] = {w.p, w.h, w.x, w.pooled, w.out, w.norm, w.r, w.z, w.beta, w.row, w.off, w.index, w.weight, w.items, w.alpha, w.block_items};
     for (size_t i = 0; i < sizeof all / sizeof *all; i++)
         free(all[i]);
+    ps_token_lists_free(&w.tokens);
     ps_net_free(&w.net);
     return rc;
 }

@@ -16,6 +16,7 @@ typedef struct {
     const ps_model *model;
     const ps_vectors *x;
     const ps_neighbours *neighbours; /* NULL: nobody has any */
+    const ps_sparse *texts;          /* for a model with token embeddings, which has a row for every bucket of theirs */
     int skip_missing;  /* leave out neighbours that have no vector in x (weights are scaled up again) */
     ps_pool *pool;
     ps_embed_sink sink;

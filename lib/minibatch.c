@@ -23,6 +23,7 @@ void ps_minibatch_free(ps_minibatch *mb)
     free(mb->neighbour);
     free(mb->alpha);
     ps_walker_free(mb->walker);
+    ps_token_lists_free(&mb->tokens);
     memset(mb, 0, sizeof *mb);
 }
 
@@ -220,9 +221,14 @@ int ps_minibatch_finish(ps_minibatch *mb, const ps_sources *from, int gradients,
     if (from->x->d != mb->dx)
         return ps_fail(PS_EMATCH, "%s: vectors of %u elements, the model reads %u", from->x->table.name, from->x->d,
                        mb->dx);
+    size_t outputs = mb->n[0]; /* S_K, so far */
     int rc = mb->layers ? add_layers(mb, from) : 0;
     if (rc == 0 && gradients && mb->layers)
         rc = turn_round(mb);
+    mb->tokens.items = 0;
+    if (rc == 0 && from->texts)
+        rc = ps_token_lists_make(&mb->tokens, from->vocabulary, from->texts, from->shape->token_scale, mb->item,
+                                 outputs, gradients);
     if (rc == 0)
         rc = ps_grow(&mb->x, &mb->cap_x, (size_t)mb->n[0] * mb->dx, sizeof *mb->x);
     gathering g = {mb, from->x};

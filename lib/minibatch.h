@@ -32,6 +32,8 @@ typedef struct {
     uint32_t *back_off, *user, *slot;
     ps_real *back_weight;
 
+    ps_token_lists tokens; /* of S_K's items; no items without token embeddings */
+
     uint32_t *neighbour; /* room for one neighbourhood */
     float *alpha;
     uint32_t cap_neighbours;
@@ -51,6 +53,8 @@ typedef struct {
     const ps_graph *graph;           /* to walk on; an item's neighbourhood is then what psneigh would make */
     ps_walk_options walk;
     uint32_t top; /* T of such a neighbourhood */
+    const ps_sparse *texts; /* with their vocabulary, for token embeddings; NULL: none */
+    const ps_vocabulary *vocabulary;
 } ps_sources;
 
 void ps_minibatch_free(ps_minibatch *mb);

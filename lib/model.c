@@ -55,6 +55,9 @@ static void lay_out(ps_model *model)
     at->G2 = place(model, "G2", 0, s->d, s->m);
     at->G3 = s->bypass ? place(model, "G3", 0, s->d, s->dx) : PS_ABSENT;
     at->b = s->bias ? place(model, "b", 0, 0, s->m) : PS_ABSENT;
+    model->dense = model->size;
+    at->E = s->tokens ? place(model, "E", 0, s->tokens, s->d) : PS_ABSENT;
+    at->s = s->tokens ? place(model, "s", 0, 0, s->tokens) : PS_ABSENT;
 }
 
 size_t ps_shape_size(const ps_shape *shape)
@@ -85,6 +88,7 @@ int ps_model_make(ps_model *model, const ps_shape *shape)
 
 void ps_model_free(ps_model *model)
 {
+    ps_vocabulary_free(&model->vocabulary);
     free(model->param);
     free(model->options);
     free(model->log);
@@ -96,11 +100,76 @@ void ps_model_init(ps_model *model, uint64_t seed)
 {
     for (int t = 0; t < model->tensors; t++) {
         const ps_tensor *x = &model->tensor[t];
-        if (x->vector)
+        if (x->vector || x->at >= model->dense)
             continue;
         uint64_t key = ps_rng_key(seed, (uint64_t)t);
         double bound = __builtin_sqrt(6. / (x->rows + x->cols));
         for (size_t e = 0; e < (size_t)x->rows * x->cols; e++)
             model->param[x->at + e] = (ps_real)((2 * ps_unit(ps_rng(key, e)) - 1) * bound);
     }
+    for (uint32_t i = 0; i < model->shape.tokens; i++)
+        ps_token_start(model->vocabulary.bucket[i], model->shape.d, model->param + model->at.E + (size_t)i * model->shape.d);
+}
+
+void ps_model_set_vocabulary(ps_model *model, ps_vocabulary *vocabulary)
+{
+    ps_vocabulary_free(&model->vocabulary);
+    model->vocabulary = *vocabulary;
+    *vocabulary = (ps_vocabulary){0};
+}
+
+/* The rows of E that both have are copied, the others get their starting values. */
+static void copy_parameters(const ps_model *from, ps_model *to)
+{
+    uint32_t d = to->shape.d;
+    memcpy(to->param, from->param, from->dense * sizeof *to->param);
+    for (uint32_t i = 0; i < to->shape.tokens; i++) {
+        uint32_t row = ps_vocabulary_find(&from->vocabulary, to->vocabulary.bucket[i]);
+        ps_real *E = to->param + to->at.E + (size_t)i * d;
+        if (row == UINT32_MAX) {
+            ps_token_start(to->vocabulary.bucket[i], d, E);
+            continue;
+        }
+        memcpy(E, from->param + from->at.E + (size_t)row * d, d * sizeof *E);
+        to->param[to->at.s + i] = from->param[from->at.s + row];
+    }
+}
+
+/* Parameters and what describes them change places; the texts stay. */
+static void swap_parameters(ps_model *a, ps_model *b)
+{
+    ps_model keep = *a;
+    char *options = b->options, *log = b->log, *history = b->history;
+    *a = *b;
+    a->options = keep.options;
+    a->log = keep.log;
+    a->history = keep.history;
+    a->crc = keep.crc;
+    *b = keep;
+    b->options = options;
+    b->log = log;
+    b->history = history;
+}
+
+int ps_model_widen(ps_model *model, const ps_sparse *texts)
+{
+    ps_vocabulary all;
+    ps_model wide;
+    if (texts->dim != model->shape.buckets)
+        return ps_fail(PS_EMATCH, "texts hashed to %u buckets, the model's to %u", texts->dim, model->shape.buckets);
+    int rc = ps_vocabulary_union(&all, &model->vocabulary, texts);
+    if (rc < 0)
+        return rc;
+    ps_shape shape = model->shape;
+    shape.tokens = all.n;
+    rc = ps_model_make(&wide, &shape);
+    if (rc < 0) {
+        ps_vocabulary_free(&all);
+        return rc;
+    }
+    ps_model_set_vocabulary(&wide, &all);
+    copy_parameters(model, &wide);
+    swap_parameters(model, &wide);
+    ps_model_free(&wide);
+    return 0;
 }

@@ -9,6 +9,7 @@
  *   G1 g G2                       the head: G1 [m x m] (K = 0: [m x dx]), g [m], G2 [d x m]
  *   G3                            the bypass: [d x dx]
  *   b                             the item bias: [m]
+ *   E s                           token embeddings (tokens.h): [tokens x d], and Adagrad's accumulators: [tokens]
  */
 #ifndef PS_MODEL_H
 #define PS_MODEL_H
@@ -17,11 +18,12 @@
 
 #include "io.h"
 #include "real.h"
+#include "tokens.h"
 
 typedef enum { PS_POOL_IMPORTANCE, PS_POOL_MEAN, PS_POOL_MAX } ps_pooling;
 #define PS_POOLINGS "importance|mean|max"
 
-enum { PS_LAYERS_MAX = 8, PS_TENSORS_MAX = 4 * PS_LAYERS_MAX + 5, PS_DIM_MAX = 1 << 16 };
+enum { PS_LAYERS_MAX = 8, PS_TENSORS_MAX = 4 * PS_LAYERS_MAX + 7, PS_DIM_MAX = 1 << 16, PS_BUCKETS_MAX = 1 << 28 };
 
 /* What the forward pass depends on. */
 typedef struct {
@@ -33,6 +35,8 @@ typedef struct {
     int bias;        /* beta = b . r; the embedding gets one more element, tau beta */
     int normalize;   /* z = y / |y| */
     double tau;      /* temperature: scale of the item bias in the score */
+    uint32_t buckets, tokens; /* of the texts' hash; those of them that have a row of E.  0: no token embeddings */
+    double token_scale;       /* y += token_scale x sum of tfidf E */
 } ps_shape;
 
 typedef struct {
@@ -46,7 +50,7 @@ typedef struct {
 #define PS_ABSENT SIZE_MAX
 typedef struct {
     size_t Q[PS_LAYERS_MAX], q[PS_LAYERS_MAX], W[PS_LAYERS_MAX], w[PS_LAYERS_MAX];
-    size_t G1, g, G2, G3, b;
+    size_t G1, g, G2, G3, b, E, s;
 } ps_places;
 
 typedef struct {
@@ -55,6 +59,8 @@ typedef struct {
     int tensors;
     ps_places at;
     size_t size;    /* parameters in all */
+    size_t dense;   /* those before E and s: what optim.h steps */
+    ps_vocabulary vocabulary; /* which bucket each row of E belongs to */
     ps_real *param;
     uint32_t crc;   /* of the file it was read from; 0: not read */
     char *options;  /* "key=value" lines: what it was trained with; never NULL */
@@ -65,6 +71,13 @@ typedef struct {
 /* Lays the tensors out and allocates them (zeros).  PS_EUSAGE for an impossible shape. */
 PS_MUST_USE int ps_model_make(ps_model *model, const ps_shape *shape);
 void ps_model_free(ps_model *model);
+
+/* Takes the vocabulary over, before ps_model_init; it has shape.tokens rows. */
+void ps_model_set_vocabulary(ps_model *model, ps_vocabulary *vocabulary);
+
+/* Gives every bucket of the texts that has no row of E its starting row.  PS_EMATCH if the texts were hashed to another
+ * number of buckets. */
+PS_MUST_USE int ps_model_widen(ps_model *model, const ps_sparse *texts);
 
 /* Starting values: matrices uniform in +-sqrt(6 / (inputs + outputs)) (Glorot and Bengio, 2010), vectors 0.  Element e
  * of tensor t is a function of (seed, t, e). */

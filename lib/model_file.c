@@ -36,12 +36,15 @@ static int put(sink *s, const void *data, size_t n)
     return ps_out_write(s->out, data, n);
 }
 
-static int format_shape(char *buf, size_t cap, const ps_shape *s)
+static void format_shape(char *buf, size_t cap, const ps_shape *s)
 {
-    return snprintf(buf, cap,
+    int n = snprintf(buf, cap,
                     "inputs=%u\nlayers=%u\nhidden=%u\ndim=%u\npooling=%s\nbypass=%d\nbias=%d\nnormalize=%d\ntau=%.9g\n",
                     s->dx, s->layers, s->m, s->d, ps_pooling_name(s->pooling), s->bypass, s->bias, s->normalize,
                     s->tau);
+    if (s->tokens)
+        snprintf(buf + n, cap - (size_t)n, "buckets=%u\ntokens=%u\ntoken-scale=%.9g\n", s->buckets, s->tokens,
+                 s->token_scale);
 }
 
 static int put_head(sink *s, const ps_model *model, const char *shape)
@@ -77,6 +80,10 @@ static int put_tensors(sink *s, const ps_model *model)
         for (; n < sizeof buf / 4 && i < model->size; n++, i++)
             ps_putf32(buf + 4 * n, (float)model->param[i]);
         rc = put(s, buf, 4 * n);
+    }
+    for (uint32_t i = 0; i < model->shape.tokens && rc == 0; i++) {
+        ps_put32(buf, model->vocabulary.bucket[i]);
+        rc = put(s, buf, 4);
     }
     return rc;
 }
@@ -143,6 +150,13 @@ static int parse_shape(const char **text, ps_shape *s)
     value = take(text, "tau");
     if (!value || ps_text_double((ps_str){value, strcspn(value, "\n")}, &s->tau) < 0 || !(s->tau > 0))
         return PS_EDATA;
+    if (strncmp(*text, "buckets=", 8) == 0) {
+        if (take_number(text, "buckets", PS_BUCKETS_MAX, &s->buckets) < 0 || take_number(text, "tokens", s->buckets, &s->tokens) < 0)
+            return PS_EDATA;
+        value = take(text, "token-scale");
+        if (!value || ps_text_double((ps_str){value, strcspn(value, "\n")}, &s->token_scale) < 0)
+            return PS_EDATA;
+    }
     s->pooling = (ps_pooling)pooling;
     s->bypass = (int)bypass;
     s->bias = (int)bias;
@@ -188,13 +202,29 @@ static int check_frame(const ps_blob *b, const char *path)
     return 0;
 }
 
+static int read_vocabulary(ps_model *model, const uint8_t *p, const char *path)
+{
+    ps_vocabulary v = {.n = model->shape.tokens, .bucket = ps_alloc(model->shape.tokens, sizeof *v.bucket)};
+    if (!v.bucket)
+        return PS_EMEM;
+    ps_model_set_vocabulary(model, &v);
+    uint32_t *bucket = model->vocabulary.bucket;
+    for (uint32_t i = 0; i < model->shape.tokens; i++) {
+        bucket[i] = ps_get32(p + 4 * i);
+        if (bucket[i] >= model->shape.buckets || (i > 0 && bucket[i] <= bucket[i - 1]))
+            return ps_fail(PS_EDATA, "%s: token row %u has bucket %u: not ascending or not below %u", path, i, bucket[i],
+                           model->shape.buckets);
+    }
+    return 0;
+}
+
 /* The tensor table must be the one that the shape implies: then the data's length follows. */
 static int read_tensors(ps_model *model, const uint8_t *p, size_t left, const char *path)
 {
     size_t table = (size_t)model->tensors * PS_MODEL_ENTRY;
-    if (left != table + 4 * model->size)
-        return ps_fail(PS_EDATA, "%s: %zu bytes of parameters where its shape needs %zu", path, left,
-                       table + 4 * model->size);
+    size_t need = table + 4 * (model->size + model->shape.tokens);
+    if (left != need)
+        return ps_fail(PS_EDATA, "%s: %zu bytes of parameters where its shape needs %zu", path, left, need);
     for (int t = 0; t < model->tensors; t++, p += PS_MODEL_ENTRY) {
         const ps_tensor *x = &model->tensor[t];
         if (memcmp(p, x->name, 8) != 0 || ps_get32(p + 8) != x->rows || ps_get32(p + 12) != x->cols)
@@ -207,7 +237,7 @@ static int read_tensors(ps_model *model, const uint8_t *p, size_t left, const ch
             return ps_fail(PS_EDATA, "%s: parameter element %zu is %s", path, i, isnan(v) ? "NaN" : "infinite");
         model->param[i] = (ps_real)v;
     }
-    return 0;
+    return read_vocabulary(model, p + 4 * model->size, path);
 }
 
 static int parse(ps_model *model, const ps_blob *b, const char *path)

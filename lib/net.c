@@ -153,8 +153,8 @@ static void beta_rows(const ps_rows *job, size_t first, size_t last)
         job->out[u] = ps_vec()->dot(job->m, job->a + u * job->m, job->b);
 }
 
-int ps_net_head(const ps_net *net, const ps_real *param, size_t n, const ps_real *h, const ps_real *x, ps_real *r,
-                ps_real *z, ps_real *norm, ps_real *beta)
+int ps_net_head(const ps_net *net, const ps_real *param, size_t n, const ps_real *h, const ps_real *x,
+                const ps_token_lists *tokens, ps_real *r, ps_real *z, ps_real *norm, ps_real *beta)
 {
     const ps_shape *s = &net->shape;
     size_t c = s->layers ? s->m : s->dx, m = s->m, d = s->d;
@@ -163,6 +163,8 @@ int ps_net_head(const ps_net *net, const ps_real *param, size_t n, const ps_real
     net->gemm(net->pool, PS_N, PS_T, n, d, m, 1, r, m, param + net->at.G2, m, 0, z, d);
     if (s->bypass)
         net->gemm(net->pool, PS_N, PS_T, n, d, s->dx, 1, x, s->dx, param + net->at.G3, s->dx, 1, z, d);
+    if (tokens->items)
+        ps_tokens_add(tokens, param + net->at.E, s->d, z, net->pool);
     if (s->normalize)
         ps_rows_run(net->pool, &(ps_rows){normalize_rows, n, d, .out = z, .norm = norm});
     if (s->bias)
@@ -209,5 +211,5 @@ int ps_net_forward(ps_net *net, const ps_real *param, const ps_minibatch *mb)
         h = l->h;
     }
     int rc = head_room(net, mb->n[K]);
-    return rc < 0 ? rc : ps_net_head(net, param, mb->n[K], h, mb->x, net->r, net->z, net->norm, net->beta);
+    return rc < 0 ? rc : ps_net_head(net, param, mb->n[K], h, mb->x, &mb->tokens, net->r, net->z, net->norm, net->beta);
 }

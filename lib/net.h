@@ -5,7 +5,7 @@
  *     n_u  = pool of p_v over v in N(u)                 0 without neighbours
  *     h'_u = a / |a|,  a = ReLU(W_k [h_u ; n_u] + w_k)
  * Head:
- *     r = ReLU(G1 h + g),  y = G2 r (+ G3 x),  z = y or y / |y|,  beta = b . r
+ *     r = ReLU(G1 h + g),  y = G2 r (+ G3 x) (+ tokens),  z = y or y / |y|,  beta = b . r
  */
 #ifndef PS_NET_H
 #define PS_NET_H
@@ -36,6 +36,7 @@ typedef struct {
     ps_layer_state layer[PS_LAYERS_MAX];
     ps_real *r, *z, *norm, *beta; /* n_K x m, n_K x d, n_K, n_K */
     ps_real *dr, *dy;             /* gradients of the head's */
+    const ps_real *output_gradient; /* by y, after a backward pass: what ps_tokens_step needs */
     ps_real *dh[2];
     ps_real *sums, *scratch;      /* of net_rows.h */
     size_t cap[10];
@@ -48,7 +49,7 @@ void ps_net_free(ps_net *net);
 PS_MUST_USE int ps_net_forward(ps_net *net, const ps_real *param, const ps_minibatch *mb);
 
 /* After a forward pass on the same batch and parameters: from dz (n[K] x d) and dbeta (n[K]; NULL without a
- * bias), the gradients of the loss by z and beta, writes its gradient by every parameter.  The gradients by p and
+ * bias), the gradients of the loss by z and beta, writes its gradient by every dense parameter.  The gradients by p and
  * pooled take the place of these activations. */
 PS_MUST_USE int ps_net_backward(ps_net *net, const ps_real *param, const ps_minibatch *mb, const ps_real *dz,
                                 const ps_real *dbeta, ps_real *grad);
@@ -66,8 +67,9 @@ PS_MUST_USE int ps_net_pool(const ps_net *net, size_t n, const uint32_t *off, co
 PS_MUST_USE int ps_net_combine(const ps_net *net, const ps_real *param, uint32_t k, size_t n, const ps_real *in,
                                const ps_real *pooled, ps_real *h, ps_real *norm);
 
-/* The head: r [n x m], z [n x d], norm [n], beta [n] (NULL without a bias). */
+/* The head: r [n x m], z [n x d], norm [n], beta [n] (NULL without a bias).  tokens: of these n items; without items:
+ * none. */
 PS_MUST_USE int ps_net_head(const ps_net *net, const ps_real *param, size_t n, const ps_real *h, const ps_real *x,
-                            ps_real *r, ps_real *z, ps_real *norm, ps_real *beta);
+                            const ps_token_lists *tokens, ps_real *r, ps_real *z, ps_real *norm, ps_real *beta);
 
 #endif

@@ -72,6 +72,7 @@ static void head_back(ps_net *net, const ps_real *param, const ps_minibatch *mb,
         ps_rows_run(net->pool, &(ps_rows){normalize_back_rows, n, d, .a = dz, .b = net->z, .out = net->dy, .norm = net->norm});
         dy = net->dy;
     }
+    net->output_gradient = dy;
     weight_grad(net, n, d, dy, m, net->r, grad + at->G2, m);
     if (s->bypass)
         weight_grad(net, n, d, dy, s->dx, mb->x, grad + at->G3, s->dx);

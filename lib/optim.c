@@ -12,9 +12,9 @@ enum { CHUNK = 1 << 14 };
 int ps_optim_init(ps_optim *o, ps_optimizer kind, double decay, const ps_model *layout, ps_pool *pool)
 {
     *o = (ps_optim){.kind = kind, .decay = decay, .layout = layout, .pool = pool};
-    o->m = ps_aligned(layout->size, sizeof *o->m);
-    o->v = kind == PS_ADAM ? ps_aligned(layout->size, sizeof *o->v) : NULL;
-    o->part = ps_alloc(layout->size / CHUNK + 1, sizeof *o->part);
+    o->m = ps_aligned(layout->dense, sizeof *o->m);
+    o->v = kind == PS_ADAM ? ps_aligned(layout->dense, sizeof *o->v) : NULL;
+    o->part = ps_alloc(layout->dense / CHUNK + 1, sizeof *o->part);
     if (o->part && o->m && (o->v || kind != PS_ADAM))
         return 0;
     ps_optim_free(o);
@@ -40,7 +40,7 @@ static int norm_chunk(void *ctx, size_t task, int thread)
 {
     const job *g = ctx;
     (void)thread;
-    size_t first = task * CHUNK, left = g->o->layout->size - first, n = left < CHUNK ? left : CHUNK;
+    size_t first = task * CHUNK, left = g->o->layout->dense - first, n = left < CHUNK ? left : CHUNK;
     g->o->part[task] = (double)ps_vec()->dot(n, g->grad + first, g->grad + first);
     return 0;
 }
@@ -48,7 +48,7 @@ static int norm_chunk(void *ctx, size_t task, int thread)
 double ps_optim_norm(ps_optim *o, const ps_real *grad)
 {
     job g = {.o = o, .grad = grad};
-    size_t chunks = (o->layout->size + CHUNK - 1) / CHUNK;
+    size_t chunks = (o->layout->dense + CHUNK - 1) / CHUNK;
     double sum = 0;
     (void)!ps_pool_run(o->pool, chunks, norm_chunk, &g); /* cannot fail */
     for (size_t i = 0; i < chunks; i++)
@@ -74,6 +74,8 @@ void ps_optim_step(ps_optim *o, double rate, ps_real *param, const ps_real *grad
     double t = (double)++o->steps;
     for (int i = 0; i < o->layout->tensors; i++) {
         const ps_tensor *x = &o->layout->tensor[i];
+        if (x->at >= o->layout->dense)
+            break; /* ps_tokens_step's */
         job g = {.o = o, .t = x, .rate = (ps_real)rate, .param = param, .grad = grad};
         g.step_size = (ps_real)(rate / (1 - pow((double)PS_ADAM_BETA1, t)));
         g.root_scale = (ps_real)(1 / sqrt(1 - pow((double)PS_ADAM_BETA2, t)));

@@ -19,7 +19,7 @@ typedef struct {
     uint64_t steps;  /* taken so far */
     const ps_model *layout;
     ps_pool *pool;
-    ps_real *m, *v;  /* moments, as long as the parameters */
+    ps_real *m, *v;  /* moments of the dense parameters */
     double *part;    /* of the norm */
 } ps_optim;
 

@@ -9,11 +9,12 @@ ps_recipe ps_recipe_default(void)
 {
     return (ps_recipe){
         .shape = {.layers = 1, .m = 256, .d = 256, .pooling = PS_POOL_IMPORTANCE, .bypass = 1, .bias = 1,
-                  .normalize = 1, .tau = .07},
+                  .normalize = 1, .tau = .07, .token_scale = 4},
         .loss = PS_LOSS_SOFTMAX,
         .margin = .1,
         .optimizer = PS_ADAM,
         .rate = 4e-3,
+        .token_rate = 1e-2,
         .decay = 1e-2,
         .schedule = PS_COSINE,
         .warmup = .5,
@@ -33,7 +34,7 @@ ps_recipe ps_recipe_default(void)
 ps_recipe ps_recipe_paper(void)
 {
     ps_recipe r = ps_recipe_default();
-    r.shape = (ps_shape){.layers = 2, .m = 256, .d = 128, .pooling = PS_POOL_IMPORTANCE, .tau = .07};
+    r.shape = (ps_shape){.layers = 2, .m = 256, .d = 128, .pooling = PS_POOL_IMPORTANCE, .tau = .07, .token_scale = 4};
     r.loss = PS_LOSS_MARGIN;
     r.rate = 6e-3;
     r.decay = 0;
@@ -49,10 +50,11 @@ char *ps_recipe_text(const ps_recipe *r)
     char *text = ps_alloc(SIZE, 1);
     if (text)
         snprintf(text, SIZE,
-                 "loss=%s\nmargin=%.9g\noptimizer=%s\nrate=%.9g\ndecay=%.9g\nschedule=%s\nwarmup=%.9g\nepochs=%u\n"
+                 "loss=%s\nmargin=%.9g\noptimizer=%s\nrate=%.9g\ntoken-rate=%.9g\ndecay=%.9g\nschedule=%s\nwarmup=%.9g\nepochs=%u\n"
                  "patience=%u\nbatch=%u\nnegatives=%u\nhard=%u\nband=%u-%u\nhard-steps=%" PRIu64
                  "\nhard-restart=%.9g\nseed=%" PRIu64 "\n%s",
-                 ps_loss_name(r->loss), r->margin, optimizer[r->optimizer], r->rate, r->decay, schedule[r->schedule],
+                 ps_loss_name(r->loss), r->margin, optimizer[r->optimizer], r->rate, r->token_rate, r->decay,
+                 schedule[r->schedule],
                  r->warmup, r->epochs, r->patience, r->batch, r->negatives, r->hard, r->band_low, r->band_high,
                  r->hard_steps, r->hard_restart, r->seed, r->bf16 ? "precision=bf16\n" : "");
     return text;

@@ -12,6 +12,7 @@ typedef struct {
     double margin;
     ps_optimizer optimizer;
     double rate, decay;
+    double token_rate;  /* highest learning rate of token embeddings */
     ps_schedule schedule;
     double warmup;      /* epochs of linear warm-up */
     uint32_t epochs, patience; /* patience: epochs without a better validation score before stopping; 0: never */

@@ -229,3 +229,17 @@ int ps_sparse_boards(ps_sparse *s, const ps_graph *g)
         ps_sparse_free(s);
     return rc;
 }
+
+int ps_sparse_open(ps_sparse *s, const char *path, uint64_t graph, uint64_t items)
+{
+    ps_table table;
+    memset(s, 0, sizeof *s);
+    int rc = ps_table_open(&table, path, PS_SPARSE);
+    if (rc < 0)
+        return rc;
+    rc = ps_head_match(&table.head, table.name, graph);
+    if (rc == 0)
+        rc = ps_sparse_take(s, &table, items);
+    ps_table_close(&table);
+    return rc;
+}

@@ -22,6 +22,9 @@ typedef struct {
  * a row, an item out of range or in two places. */
 PS_MUST_USE int ps_sparse_take(ps_sparse *s, const ps_table *table, uint64_t items);
 
+/* The same from a stream, which `graph` (0: any) must have numbered; path NULL: standard input. */
+PS_MUST_USE int ps_sparse_open(ps_sparse *s, const char *path, uint64_t graph, uint64_t items);
+
 /* Each item's boards, weighted by edge weight x log(items / items on the board) and divided by the row's L2
  * norm: the classical item-item similarity is the dot product of two such rows.  */
 PS_MUST_USE int ps_sparse_boards(ps_sparse *s, const ps_graph *g);

@@ -65,7 +65,10 @@ static int consume(work *w, const ps_batch *batch, ps_step *s)
     if (!isfinite(s->gradient))
         return diverged(s, "gradient's norm", s->gradient);
     ps_optim_step(&w->optim, s->rate, w->model->param, w->grad);
-    return 0;
+    if (batch->mb.tokens.items)
+        rc = ps_tokens_step(&batch->mb.tokens, w->net.output_gradient, r->shape.d, ps_rate(r->schedule, r->token_rate, w->at.step, w->warmup, w->steps),
+                            w->model->param + w->model->at.E, w->model->param + w->model->at.s, w->t->pool);
+    return rc;
 }
 
 static int note(work *w, const ps_epoch *e)
@@ -208,7 +211,7 @@ static int set_up(work *w)
     if (r->bf16)
         w->net.gemm = ps_gemm_bf16;
     ps_loss_init(&w->loss, r->loss, r->margin, r->shape.tau, r->shape.d, t->known, t->pool);
-    w->grad = ps_aligned(w->model->size, sizeof *w->grad);
+    w->grad = ps_aligned(w->model->dense, sizeof *w->grad);
     w->best = t->validate ? ps_aligned(w->model->size, sizeof *w->best) : NULL;
     if (!w->grad || (t->validate && !w->best))
         return PS_EMEM;

@@ -25,6 +25,8 @@ int ps_train_inputs_open(ps_train_inputs *in, const ps_train_paths *from, uint32
     int rc = ps_graph_open(&in->graph, from->graph);
     if (rc == 0)
         rc = ps_vectors_open(&in->x, from->vectors, in->graph.fingerprint);
+    if (rc == 0 && from->texts)
+        rc = ps_sparse_open(&in->texts, from->texts, in->graph.fingerprint, in->graph.items.nodes);
     if (rc == 0 && from->neighbours)
         rc = ps_neighbours_open(&in->neighbours, from->neighbours, in->graph.fingerprint, in->graph.items.nodes);
     if (rc == 0 && from->valid)
@@ -44,6 +46,7 @@ void ps_train_inputs_close(ps_train_inputs *in)
     ps_pairs_free(&in->pairs);
     ps_pairs_free(&in->valid);
     ps_neighbours_close(&in->neighbours);
+    ps_sparse_free(&in->texts);
     ps_vectors_close(&in->x);
     ps_graph_close(&in->graph);
 }
@@ -73,6 +76,22 @@ static uint32_t sum_table(const ps_table *t)
     return t->records ? (uint32_t)crc32_z(0, t->records, t->count * t->head.size) : 0;
 }
 
+static uint64_t entries_of(const ps_sparse *s)
+{
+    return s->off ? s->off[s->n] : 0;
+}
+
+static uint32_t sum_texts(const ps_sparse *s)
+{
+    uLong crc = 0;
+    if (entries_of(s)) {
+        crc = crc32_z(crc, (const Bytef *)s->off, (s->n + 1) * sizeof *s->off);
+        crc = crc32_z(crc, (const Bytef *)s->index, entries_of(s) * sizeof *s->index);
+        crc = crc32_z(crc, (const Bytef *)s->value, entries_of(s) * sizeof *s->value);
+    }
+    return (uint32_t)crc;
+}
+
 static uint32_t sum_pairs(const ps_pairs *p)
 {
     uLong crc = 0;
@@ -94,10 +113,10 @@ char *ps_train_run(const ps_train_inputs *in, const ps_train_paths *from, const 
     if (asprintf(&text,
                  "model=%u layers, hidden %u, dim %u, %s pooling, bypass %d, bias %d, normalize %d, tau %.9g\n%s"
                  "graph=%016" PRIx64 "\nvectors=%" PRIu64 " x %u, sum %08x\nneighbourhoods=%s, sum %08x\n"
-                 "pairs=%zu, sum %08x\nvalidation=%zu, sum %08x\n",
+                 "texts=%" PRIu64 " entries, sum %08x\npairs=%zu, sum %08x\nvalidation=%zu, sum %08x\n",
                  s->layers, s->m, s->d, ps_pooling_name(s->pooling), s->bypass, s->bias, s->normalize, s->tau, recipe,
                  in->graph.fingerprint, in->x.n, in->x.d, sum_table(&in->x.table), in->walks ? walks + 1 : "read",
-                 sum_table(&in->neighbours.table), in->pairs.n, sum_pairs(&in->pairs), in->valid.n,
+                 sum_table(&in->neighbours.table), entries_of(&in->texts), sum_texts(&in->texts), in->pairs.n, sum_pairs(&in->pairs), in->valid.n,
                  sum_pairs(&in->valid)) < 0) {
         (void)ps_fail(PS_EMEM, "out of memory");
         text = NULL;

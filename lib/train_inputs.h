@@ -11,7 +11,7 @@
 
 /* Where from. */
 typedef struct {
-    const char *graph, *vectors, *neighbours, *valid; /* neighbours NULL: walked on the fly; valid NULL: none */
+    const char *graph, *vectors, *texts, *neighbours, *valid; /* texts NULL: no token embeddings; neighbours NULL: walked on the fly; valid NULL: none */
     int text, unknown;                                /* of the pairs: pairs.h */
     ps_walk_options walk;
     uint32_t top;
@@ -20,6 +20,7 @@ typedef struct {
 typedef struct {
     ps_graph graph;
     ps_vectors x;
+    ps_sparse texts;
     ps_neighbours neighbours; /* of the file, or for validation while training walks on the fly */
     ps_pairs pairs, valid;    /* pairs: from standard input */
     ps_known known;

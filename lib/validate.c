@@ -94,7 +94,8 @@ int ps_validate(const ps_validation *v, const ps_model *model, double *score)
     if (rc == 0 && !g.z)
         rc = PS_EMEM;
     if (rc == 0)
-        rc = ps_embed(&(ps_embedding){model, v->x, v->neighbours, 0, v->pool, keep, &g});
+        rc = ps_embed(&(ps_embedding){.model = model, .x = v->x, .neighbours = v->neighbours, .texts = v->texts,
+                                     .pool = v->pool, .sink = keep, .ctx = &g});
     if (rc == 0)
         rc = rank_all(&g, score);
     for (int t = 0; g.scratch && t < ps_pool_threads(v->pool); t++)

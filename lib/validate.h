@@ -8,6 +8,7 @@
 typedef struct {
     const ps_vectors *x;
     const ps_neighbours *neighbours;
+    const ps_sparse *texts; /* for token embeddings, else NULL */
     const ps_pairs *pairs;
     ps_pool *pool;
 } ps_validation;

@@ -9,7 +9,7 @@
 
 typedef struct {
     ps_common common;
-    const char *model, *neighbours;
+    const char *model, *texts, *neighbours;
     int skip_missing;
 } options;
 
@@ -89,24 +89,35 @@ static int embed(const options *o)
     ps_model model = {0};
     ps_vectors x = {0};
     ps_neighbours n = {0};
+    ps_sparse texts = {0};
     ps_pool *pool = NULL;
     int rc = o->model ? ps_model_read(&model, o->model) : ps_usage_error("-m MODEL is needed");
     if (rc == 0)
         rc = ps_vectors_open(&x, NULL, 0);
     if (rc == 0 && o->neighbours)
         rc = ps_neighbours_open(&n, o->neighbours, x.head.graph, 0);
+    if (rc == 0 && o->texts)
+        rc = ps_sparse_open(&texts, o->texts, x.head.graph, 0);
+    if (rc == 0 && !o->texts && model.shape.tokens)
+        rc = ps_usage_error("-y TEXTS is needed: the model has token embeddings");
+    if (rc == 0 && o->texts && !model.shape.tokens)
+        rc = ps_fail(PS_EMATCH, "%s: the model has no token embeddings", o->texts);
+    if (rc == 0 && o->texts)
+        rc = ps_model_widen(&model, &texts);
     if (rc == 0 && !(pool = ps_pool_new((int)o->common.threads)))
         rc = PS_EMEM;
     if (rc == 0 && model.shape.layers && !o->neighbours)
         ps_warn("no neighbourhoods (-n): every item is embedded from its features alone");
     ps_embedding e = {.model = &model,
                       .x = &x,
+                      .texts = o->texts ? &texts : NULL,
                       .neighbours = o->neighbours ? &n : NULL,
                       .skip_missing = o->skip_missing,
                       .pool = pool};
     if (rc == 0)
         rc = write_embeddings(o, &e);
     ps_pool_free(pool);
+    ps_sparse_free(&texts);
     ps_neighbours_close(&n);
     ps_vectors_close(&x);
     ps_model_free(&model);
@@ -118,6 +129,7 @@ int main(int argc, char **argv)
     options o = {.common = PS_COMMON_DEFAULT};
     const ps_option rows[] = {
         {'m', "model", "FILE", PS_OPT_STR, &o.model, 0, 0, "the model", NULL},
+        {'y', "texts", "FILE", PS_OPT_STR, &o.texts, 0, 0, "sparse texts of the items, for token embeddings", NULL},
         {'n', "neighbours", "FILE", PS_OPT_STR, &o.neighbours, 0, 0, "neighbourhoods of the items", NULL},
         {'u', "skip-unknown", NULL, PS_OPT_FLAG, &o.skip_missing, 0, 0, "leave out neighbours that have no vector", NULL},
         {0},

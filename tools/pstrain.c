@@ -133,11 +133,12 @@ static int train_on(const options *o, ps_train_inputs *in, ps_model *model, ps_p
 {
     char *run = o->checkpoint || o->resume ? ps_train_run(in, &o->from, &o->recipe) : NULL;
     const ps_neighbours *table = in->neighbours.dim ? &in->neighbours : NULL;
-    watcher w = {.o = o, .validation = {&in->x, table, &in->valid, pool}};
+    const ps_sparse *texts = o->from.texts ? &in->texts : NULL;
+    watcher w = {.o = o, .validation = {&in->x, table, texts, &in->valid, pool}};
     const ps_training t = {
         .graph = &in->graph, .pairs = &in->pairs, .known = &in->known, .recipe = &o->recipe, .pool = pool,
         .from = {.shape = &o->recipe.shape, .x = &in->x, .neighbours = in->walks ? NULL : table, .graph = &in->graph,
-                 .walk = o->from.walk, .top = o->from.top},
+                 .walk = o->from.walk, .top = o->from.top, .texts = texts, .vocabulary = &model->vocabulary},
         .ahead = o->ahead, .checkpoint = o->checkpoint, .resume = o->resume, .run = run, .every = 60 * o->every,
         .validate = o->from.valid ? validate : NULL, .on_start = on_start, .on_step = on_step, .on_epoch = on_epoch,
         .on_checkpoint = on_checkpoint, .stop = stop, .ctx = &w,
@@ -167,6 +168,22 @@ static void warn_of_pairs(const char *name, const ps_pairs *p)
         ps_warn("%s: %" PRIu64 " pairs of an item with itself: left out", name, p->self);
 }
 
+static int make_model(options *o, const ps_train_inputs *in, ps_model *model)
+{
+    ps_vocabulary vocabulary = {0};
+    ps_shape *s = &o->recipe.shape;
+    int rc = o->from.texts ? ps_vocabulary_make(&vocabulary, &in->texts) : 0;
+    s->dx = in->x.d;
+    s->buckets = o->from.texts ? in->texts.dim : 0;
+    s->tokens = vocabulary.n;
+    if (rc == 0)
+        rc = ps_model_make(model, s);
+    if (rc == 0)
+        ps_model_set_vocabulary(model, &vocabulary);
+    ps_vocabulary_free(&vocabulary);
+    return rc;
+}
+
 static int train(options *o)
 {
     ps_train_inputs in = {0};
@@ -180,9 +197,8 @@ static int train(options *o)
         rc = ps_train_inputs_open(&in, &o->from, o->recipe.shape.layers, pool);
     warn_of_pairs("<stdin>", &in.pairs);
     warn_of_pairs(o->from.valid, &in.valid);
-    o->recipe.shape.dx = in.x.d;
     if (rc == 0)
-        rc = ps_model_make(&model, &o->recipe.shape);
+        rc = make_model(o, &in, &model);
     /* Training may take long: an output that cannot be is known before. */
     if (rc == 0 && !(out = ps_tool_output(&o->common, 0)))
         rc = PS_ESYS;
@@ -217,6 +233,7 @@ int main(int argc, char **argv)
     const ps_option rows[] = {
         {'g', "graph", "FILE", PS_OPT_STR, &o.from.graph, 0, 0, "the graph", NULL},
         {'x', "vectors", "FILE", PS_OPT_STR, &o.from.vectors, 0, 0, "feature vectors of the items", NULL},
+        {'y', "texts", "FILE", PS_OPT_STR, &o.from.texts, 0, 0, "sparse texts of the items: learn an embedding of every token", NULL},
         {'n', "neighbours", "FILE", PS_OPT_STR, &o.from.neighbours, 0, 0, "neighbourhoods of the items; without it they are walked on the fly", NULL},
         {'T', "top", "N", PS_OPT_U32, &o.from.top, 1, 65536, "on the fly: neighbours of each item", NULL},
         {'w', "steps", "N", PS_OPT_INT, &o.steps, 1, PS_WALK_STEPS_MAX, "on the fly: steps of the walk from each item", NULL},
@@ -248,6 +265,7 @@ int main(int argc, char **argv)
         {0, "patience", "N", PS_OPT_U32, &r->patience, 0, 1e6, "stop after so many epochs without a better one; 0: never", NULL},
         {0, "optimizer", "KIND", PS_OPT_CHOICE, &r->optimizer, 0, 0, "optimiser", PS_OPTIMIZERS},
         {0, "rate", "X", PS_OPT_REAL, &r->rate, 0, 1e3, "highest learning rate", NULL},
+        {0, "token-rate", "X", PS_OPT_REAL, &r->token_rate, 0, 1e3, "highest learning rate of token embeddings", NULL},
         {0, "schedule", "KIND", PS_OPT_CHOICE, &r->schedule, 0, 0, "of the rate after warm-up", PS_SCHEDULES},
         {0, "warmup", "EPOCHS", PS_OPT_REAL, &r->warmup, 0, 1e6, "linear warm-up", NULL},
         {0, "bf16", NULL, PS_OPT_FLAG, &r->bf16, 0, 0, "products of the network from bf16 numbers", NULL},

@@ -32,6 +32,24 @@ for j in 1 3; do
 done
 cmp max1.psm max3.psm || fail "max pooling with hard negatives: -j 3 gives other bytes"
 
+# Token embeddings: any threads, a model that is whole, and that psembed asks for the texts
+psfeat -g g.psg -t --sparse <items.tsv >y.psr
+train -y y.psr -j 1 >tokens.psm
+train -y y.psr -j 5 | cmp - tokens.psm || fail "-y: -j 5 gives other bytes"
+cmp -s tokens.psm m.psm && fail "-y changes nothing"
+psview -c tokens.psm || fail "psview -c finds the model with tokens damaged"
+psembed -m tokens.psm -y y.psr -n n.psr <x.psr >z.psr
+psembed -m m.psm -n n.psr <x.psr | cmp -s - z.psr && fail "token embeddings change no embedding"
+status=0
+psembed -m tokens.psm -n n.psr <x.psr >out 2>err || status=$?
+[ $status = 2 ] && [ ! -s out ] && grep -q -e '-y' err || fail "psembed without -y: $status $(cat err)"
+status=0
+psembed -m m.psm -y y.psr -n n.psr <x.psr >out 2>err || status=$?
+[ $status = 1 ] && [ ! -s out ] && grep -q 'no token embeddings' err || fail "psembed with -y too much: $status $(cat err)"
+# New words need no new training: their rows are what they were before training.
+sed 's/$/ a brandnewword and anothernewword/' items.tsv | psfeat -g g.psg -t --sparse >new.psr
+psembed -m tokens.psm -y new.psr -n n.psr <x.psr >newwords.psr && psview -c newwords.psr || fail "new words"
+
 # Everything that should make a difference does
 train >same.psm && cmp -s same.psm m.psm || fail "a second run gives other bytes"
 set -- "-s 2" "--layers 2" "--pooling mean" "--loss margin" "--loss xent" "--no-bypass" "--no-bias" "--no-normalize" \
