@@ -66,8 +66,9 @@ static int consume(work *w, const ps_batch *batch, ps_step *s)
         return diverged(s, "gradient's norm", s->gradient);
     ps_optim_step(&w->optim, s->rate, w->model->param, w->grad);
     if (batch->mb.tokens.items)
-        rc = ps_tokens_step(&batch->mb.tokens, w->net.output_gradient, r->shape.d, ps_rate(r->schedule, r->token_rate, w->at.step, w->warmup, w->steps),
-                            w->model->param + w->model->at.E, w->model->param + w->model->at.s, w->t->pool);
+        rc = ps_tokens_step(&batch->mb.tokens, w->net.output_gradient, r->shape.d,
+                            ps_rate(r->schedule, r->token_rate, w->at.step, w->warmup, w->steps), w->model->param + w->model->at.E,
+                            w->model->param + w->model->at.s, w->t->pool);
     return rc;
 }
 
