@@ -136,7 +136,7 @@ static long make_members(ps_pixie *p, const uint64_t *items, const float *weight
 }
 
 /* Best score first, then by item; scored items and members both come by item. */
-static long rank(ps_pixie *p, size_t scored, size_t members, int flags, const ps_scored **list)
+static long rank(ps_pixie *p, size_t scored, size_t members, int flags, size_t top, const ps_scored **list)
 {
     const float most = 0x1.fffffep31f; /* the largest below 2^32 */
     size_t m = 0, n = 0;
@@ -153,6 +153,10 @@ static long rank(ps_pixie *p, size_t scored, size_t members, int flags, const ps
         memcpy(&bits, &score, sizeof bits); /* positive floats order as their bits do */
         p->keys[n++] = (uint64_t)~bits << 32 | s->item;
     }
+    if (top && top < n) {
+        ps_select_smallest(p->keys, p->spare, n, top);
+        n = top;
+    }
     const uint64_t *sorted = ps_radix_sort(p->keys, p->spare, n, 0);
     if (ps_grow(&p->ranked, &p->ranked_cap, n, sizeof *p->ranked) < 0)
         return PS_EMEM;
@@ -166,7 +170,7 @@ static long rank(ps_pixie *p, size_t scored, size_t members, int flags, const ps
 }
 
 long ps_pixie_rank(ps_pixie *p, const uint64_t *items, const float *weights, size_t n, int flags,
-                   const ps_scored **list)
+                   size_t top, const ps_scored **list)
 {
     size_t keys = 0;
     p->walked = 0;
@@ -186,5 +190,5 @@ long ps_pixie_rank(ps_pixie *p, const uint64_t *items, const float *weights, siz
         ps_grow(&p->scored, &p->scored_cap, keys, sizeof *p->scored) < 0)
         return PS_EMEM;
     size_t scored = ps_pixie_boost(p->keys, p->spare, keys, p->scored);
-    return rank(p, scored, (size_t)members, flags, list);
+    return rank(p, scored, (size_t)members, flags, top, list);
 }

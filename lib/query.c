@@ -38,13 +38,22 @@ ps_queries *ps_queries_open(const ps_query_options *o)
     if (!q->reader)
         goto fail;
     const ps_head *h = ps_reader_head(q->reader);
-    if (h->kind != PS_IDS && h->kind != PS_PAIRS) {
+    if (o->boards && h->kind != PS_EDGES) {
+        ps_fail(PS_EKIND, "%s: holds %s; new items and their boards are edges", ps_reader_name(q->reader),
+                ps_kind_name(h->kind));
+        goto fail;
+    }
+    if (!o->boards && h->kind != PS_IDS && h->kind != PS_PAIRS) {
         ps_fail(PS_EKIND, "%s: holds %s; queries are ids or pairs (sets)", ps_reader_name(q->reader),
                 ps_kind_name(h->kind));
         goto fail;
     }
-    if ((h->kind == PS_IDS ? h->qspace : h->nspace) == PS_BOARDS) {
+    if (!o->boards && (h->kind == PS_IDS ? h->qspace : h->nspace) == PS_BOARDS) {
         ps_fail(PS_EKIND, "%s: its numbers are those of boards; queries are items", ps_reader_name(q->reader));
+        goto fail;
+    }
+    if (o->boards && h->nspace == PS_ITEMS) {
+        ps_fail(PS_EKIND, "%s: its edges lead to items; new items are on boards", ps_reader_name(q->reader));
         goto fail;
     }
     if (ps_head_match(h, ps_reader_name(q->reader), o->graph ? o->graph->fingerprint : 0) < 0)
@@ -69,8 +78,13 @@ ps_space ps_queries_space(const ps_queries *q)
     if (q->o.all)
         return PS_ITEMS;
     if (q->o.text)
-        return q->o.sets ? PS_PLAIN : PS_ITEMS;
-    return ps_reader_head(q->reader)->kind == PS_PAIRS ? PS_PLAIN : PS_ITEMS;
+        return q->o.sets || q->o.boards ? PS_PLAIN : PS_ITEMS;
+    return ps_reader_head(q->reader)->kind == PS_IDS ? PS_ITEMS : PS_PLAIN;
+}
+
+int ps_queries_boards(const ps_queries *q)
+{
+    return !q->o.boards ? 0 : q->o.text ? 1 : 2;
 }
 
 const ps_head *ps_queries_head(const ps_queries *q)
@@ -120,8 +134,8 @@ static int append(ps_query_batch *b, uint64_t item, float weight)
 static int unknown(ps_queries *q, ps_str name)
 {
     if (!q->o.skip_unknown)
-        return ps_text_fail(&q->text, "%s has no item '%.*s' (-u skips such names)", q->o.graph->name,
-                            (int)(name.len < 200 ? name.len : 200), name.s);
+        return ps_text_fail(&q->text, "%s has no %s '%.*s' (-u skips such names)", q->o.graph->name,
+                            q->o.boards ? "board" : "item", (int)(name.len < 200 ? name.len : 200), name.s);
     q->skipped++;
     return 0;
 }
@@ -129,19 +143,20 @@ static int unknown(ps_queries *q, ps_str name)
 static int text_line(ps_queries *q, ps_query_batch *b, ps_str line)
 {
     ps_str name;
-    int rc = q->o.sets ? begin(b, q->next++) : 0;
+    const int several = q->o.sets || q->o.boards;
+    int rc = several ? begin(b, q->next++) : 0;
     int first = 1;
     while (rc == 0 && ps_text_field(&line, &name)) {
-        if (!q->o.sets && !first)
+        if (!several && !first)
             return ps_text_fail(&q->text, "several names on a line (--sets takes each line as one query)");
         if (name.len == 0)
             return ps_text_fail(&q->text, "an empty name");
         first = 0;
-        uint64_t u = ps_graph_find(q->o.graph, PS_ITEMS, name);
+        uint64_t u = ps_graph_find(q->o.graph, q->o.boards ? PS_BOARDS : PS_ITEMS, name);
         if (u == PS_NONE)
             rc = unknown(q, name);
         else {
-            rc = q->o.sets ? 0 : begin(b, u);
+            rc = several ? 0 : begin(b, u);
             if (rc == 0)
                 rc = append(b, u, 1);
         }
@@ -153,7 +168,7 @@ static int check_item(const ps_queries *q, uint64_t item)
 {
     if (!q->o.graph)
         return 0;
-    return ps_graph_in_range(q->o.graph, PS_ITEMS, item, ps_reader_name(q->reader), ps_reader_count(q->reader) - 1);
+    return ps_graph_in_range(q->o.graph, q->o.boards ? PS_BOARDS : PS_ITEMS, item, ps_reader_name(q->reader), ps_reader_count(q->reader) - 1);
 }
 
 static int next_id(ps_queries *q, ps_query_batch *b)

@@ -1,10 +1,12 @@
-/* query.h - the queries of pswalk, psneigh and psknn: items, or sets of items.
+/* query.h - the queries of pswalk, psneigh and psknn: items, sets of items, or new items given their boards.
  *
  * They come from standard input as text (-t: names), as ids or pairs records, or are all the items (-a).
  *   text           a name a line: that item
  *   text, sets     names, tab separated: a set; its query number is the line's, from 0
  *   ids records    each an item
  *   pairs records  consecutive records with one query number: the set of their positives, weighted
+ *   text, boards   names of boards, tab separated: a new item that is on these; numbered by its line, from 0
+ *   edges records  with boards: consecutive records with one item number: that item's boards, weighted
  */
 #ifndef PS_QUERY_H
 #define PS_QUERY_H
@@ -17,6 +19,7 @@ typedef struct {
     int text;
     int sets;              /* text lines are sets */
     int skip_unknown;      /* skip (text: unknown names; a set left empty is an empty set) and count */
+    int boards;            /* queries are new items; `item` of a batch holds their boards */
 } ps_query_options;
 
 typedef struct ps_queries ps_queries;
@@ -36,8 +39,11 @@ typedef struct {
 PS_MUST_USE ps_queries *ps_queries_open(const ps_query_options *o);
 void ps_queries_close(ps_queries *q);
 
-/* PS_ITEMS: each query is one item and is numbered as it; PS_PLAIN: queries are sets. */
+/* PS_ITEMS: each query is one item and is numbered as it; PS_PLAIN: queries are sets or new items. */
 ps_space ps_queries_space(const ps_queries *q);
+
+/* 0: queries are items or sets; 1: new items given their boards, 2: with weights. */
+int ps_queries_boards(const ps_queries *q);
 
 /* The record stream's header, for its history; NULL for text and `all`. Valid until ps_queries_close. */
 const ps_head *ps_queries_head(const ps_queries *q);

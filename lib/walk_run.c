@@ -7,32 +7,41 @@
 #include "mem.h"
 #include "neigh.h"
 #include "pixie.h"
+#include "rng.h"
 #include "tool.h"
 
-/* Queries of a batch for each thread: enough to keep all busy, few enough to answer soon. */
-enum { PER_THREAD = 32 };
+/* A task is as many queries as walk best together.  A batch has enough tasks to keep all threads busy, few enough for
+ * the memory of their records and to answer soon. */
+enum { TASKS = 16, TASK_BYTES = 32 << 20 };
 
+/* Of one task. */
 typedef struct {
     uint8_t *records;
     size_t cap, n; /* records */
     uint64_t steps;
+    double left_out;
 } answer;
 
 typedef struct {
     ps_walker *walker;
     ps_pixie *pixie; /* sets only */
+    uint64_t *query; /* of a task: those that are walked */
+    uint32_t *order; /* band: what is drawn from */
+    size_t order_cap;
 } scratch;
 
 struct ps_walk_run {
     ps_walk_job job;
     ps_head head;
     ps_queries *q;
-    int sets, threads;
+    int sets, boards, threads;
     ps_pool *pool;
     scratch *scratch; /* of each thread */
     ps_query_batch batch;
-    answer *answer; /* of each query of a batch */
-    size_t most;
+    answer *answer; /* of each task of a batch */
+    size_t company; /* queries of a task */
+    size_t tasks;   /* of a batch at most */
+    double left_out;
     uint64_t last, steps; /* last: the query before this batch, PS_NONE: none */
 };
 
@@ -46,10 +55,10 @@ static int inherit(ps_head *head, const ps_graph *g, const ps_queries *q)
     return head->history ? 0 : ps_fail(PS_EMEM, "out of memory");
 }
 
-static int walk_note(ps_head *head, const ps_walk_job *job, int sets)
+static int walk_note(ps_head *head, const ps_walk_job *job, const char *queries)
 {
     const ps_walk_options *o = &job->walk;
-    char early[64] = "", shape[32] = "";
+    char early[64] = "", shape[64] = "", exact[32] = "";
     if (o->early_items)
         snprintf(early, sizeof early, " early-items=%llu early-visits=%u", (unsigned long long)o->early_items,
                  o->early_visits);
@@ -57,17 +66,26 @@ static int walk_note(ps_head *head, const ps_walk_job *job, int sets)
         snprintf(shape, sizeof shape, " paths=%u", job->dim);
     if (job->output == PS_RUN_HITS)
         snprintf(shape, sizeof shape, " k=%u", job->dim);
-    return ps_head_note(head, "pswalk %s w=%llu r=%.15g seed=%llu%s%s%s", PS_VERSION, (unsigned long long)o->steps,
-                        o->restart, (unsigned long long)o->seed, sets ? " sets" : "", early, shape);
+    if (job->output == PS_RUN_BAND)
+        snprintf(shape, sizeof shape, " band=%u-%u n=%u%s", job->band_low, job->band_high, job->dim,
+                 job->known ? " unknown" : "");
+    if (o->exact)
+        snprintf(exact, sizeof exact, " exact=%llu", (unsigned long long)o->exact);
+    if (o->push > 0)
+        return ps_head_note(head, "psneigh %s push=%.15g r=%.15g%s", PS_VERSION, o->push, o->restart, queries);
+    return ps_head_note(head, "pswalk %s w=%llu r=%.15g seed=%llu%s%s%s%s%s%s", PS_VERSION,
+                        (unsigned long long)o->steps, o->restart, (unsigned long long)o->seed, queries, early, exact,
+                        o->bias && o->bias->board ? " bias-boards" : "", o->bias && o->bias->item ? " bias-items" : "",
+                        shape);
 }
 
 int ps_walk_head(ps_head *head, const ps_walk_job *job, const ps_graph *g, const ps_queries *q)
 {
-    static const ps_kind kinds[] = {PS_VISITS, PS_WALKS, PS_HITS, PS_NEIGHBOURS};
+    static const ps_kind kinds[] = {PS_VISITS, PS_WALKS, PS_HITS, PS_NEIGHBOURS, PS_PAIRS};
     const ps_head *from = ps_queries_head(q);
-    const int sets = ps_queries_space(q) == PS_PLAIN;
-    *head = ps_head_make(kinds[job->output], job->dim);
-    head->width = sets && from ? from->width : 4;
+    const int plain = ps_queries_space(q) == PS_PLAIN;
+    *head = ps_head_make(kinds[job->output], job->output == PS_RUN_BAND ? 0 : job->dim);
+    head->width = plain && from ? from->width : 4;
     head->qspace = ps_queries_space(q);
     head->nspace = PS_ITEMS;
     head->graph = g->fingerprint;
@@ -75,7 +93,7 @@ int ps_walk_head(ps_head *head, const ps_walk_job *job, const ps_graph *g, const
     if (rc == 0)
         rc = inherit(head, g, q);
     if (rc == 0)
-        rc = walk_note(head, job, sets);
+        rc = walk_note(head, job, !plain ? "" : ps_queries_boards(q) ? " boards" : " sets");
     if (rc == 0 && job->output == PS_RUN_NEIGHBOURS)
         rc = ps_neighbours_note(head);
     return rc;
@@ -129,7 +147,7 @@ static int item_visits(const ps_head *head, answer *a, uint64_t query, const ps_
     return 0;
 }
 
-static int item_hits(const ps_head *head, answer *a, uint64_t query, const ps_visit *v, size_t n)
+static int item_hits(const ps_head *head, answer *a, uint64_t query, const ps_visit *v, size_t n, uint64_t steps)
 {
     uint8_t *p = more(a, head, 1);
     uint32_t i = 0;
@@ -138,7 +156,7 @@ static int item_hits(const ps_head *head, answer *a, uint64_t query, const ps_vi
     ps_put_num(p, head->width, query);
     p += head->width;
     for (; i < n && i < head->dim; i++)
-        put_entry(&p, head->width, v[i].item, (float)((double)v[i].count / (double)a->steps));
+        put_entry(&p, head->width, v[i].item, (float)((double)v[i].count / (double)steps));
     pad_entries(p, head, i);
     return 0;
 }
@@ -149,7 +167,7 @@ static int item_paths(const ps_head *head, answer *a, uint64_t query, ps_walker 
     long n = ps_walker_paths(walker, query, head->dim, &path);
     if (n < 0)
         return (int)n;
-    a->steps = ps_walker_steps(walker);
+    a->steps += ps_walker_steps(walker);
     uint8_t *p = more(a, head, n > 0 ? (size_t)n : 1);
     if (!p)
         return PS_EMEM;
@@ -162,25 +180,103 @@ static int item_paths(const ps_head *head, answer *a, uint64_t query, ps_walker 
     return 0;
 }
 
-static int answer_item(const ps_walk_run *run, uint64_t query, ps_walker *walker, answer *a)
+static int by_number(const void *a, const void *b)
+{
+    const uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
+    return (x > y) - (x < y);
+}
+
+/* Draws up to `dim` of the ranks band_low .. band_high without putting back, in the order of their ranks.  The
+ * random numbers are those after the walk's. */
+static int item_band(const ps_walk_run *run, scratch *s, answer *a, uint64_t query, const ps_visit *v, size_t n)
+{
+    const ps_walk_job *job = &run->job;
+    const uint64_t key = ps_rng_key(job->walk.seed, query), from = 3 * job->walk.steps;
+    size_t m = 0, drawn = 0;
+    if (ps_grow(&s->order, &s->order_cap, n, sizeof *s->order) < 0)
+        return PS_EMEM;
+    for (size_t i = job->band_low - 1; i < n && i < job->band_high; i++)
+        if (!job->known || !ps_known_has(job->known, (uint32_t)query, v[i].item))
+            s->order[m++] = (uint32_t)i;
+    for (; drawn < m && drawn < job->dim; drawn++) {
+        const size_t other = drawn + ps_below(ps_rng(key, from + drawn), m - drawn);
+        const uint32_t swap = s->order[drawn];
+        s->order[drawn] = s->order[other];
+        s->order[other] = swap;
+    }
+    if (drawn == 0)
+        return 0;
+    qsort(s->order, drawn, sizeof *s->order, by_number);
+    uint8_t *p = more(a, &run->head, drawn);
+    if (!p)
+        return PS_EMEM;
+    for (size_t i = 0; i < drawn; i++, p += run->head.size) {
+        ps_put32(p, (uint32_t)query);
+        ps_put32(p + 4, v[s->order[i]].item);
+        ps_putf32(p + 8, 1);
+    }
+    return 0;
+}
+
+/* How many of the ranking the output needs; 0: all. */
+static size_t top_of(const ps_walk_job *job)
+{
+    if (job->output == PS_RUN_VISITS)
+        return 0;
+    return job->output == PS_RUN_BAND ? job->band_high : job->dim;
+}
+
+static int item_answer(const ps_walk_run *run, scratch *s, answer *a, uint64_t query, const ps_visit *v, size_t n)
 {
     const ps_head *head = &run->head;
-    const ps_visit *v = NULL;
-    if (run->job.output == PS_RUN_PATHS)
-        return item_paths(head, a, query, walker);
-    long n = run->job.output == PS_RUN_VISITS ? ps_walker_visits(walker, query, &v) : ps_walker_rank(walker, query, &v);
-    if (n < 0)
-        return (int)n;
-    a->steps = ps_walker_steps(walker);
-    if (run->job.output == PS_RUN_VISITS)
-        return item_visits(head, a, query, v, (size_t)n);
-    if (run->job.output == PS_RUN_HITS)
-        return item_hits(head, a, query, v, (size_t)n);
+    a->steps += ps_walker_steps(s->walker);
+    if (ps_walker_left_out(s->walker) > a->left_out)
+        a->left_out = ps_walker_left_out(s->walker);
+    switch (run->job.output) {
+    case PS_RUN_VISITS: return item_visits(head, a, query, v, n);
+    case PS_RUN_HITS: return item_hits(head, a, query, v, n, ps_walker_steps(s->walker));
+    case PS_RUN_BAND: return item_band(run, s, a, query, v, n);
+    default: break;
+    }
     uint8_t *p = more(a, head, 1);
     if (!p)
         return PS_EMEM;
-    ps_neighbours_put(p, head, query, v, (size_t)n);
+    ps_neighbours_put(p, head, run->boards ? PS_NONE : query, v, n);
+    ps_put_num(p, head->width, query);
     return 0;
+}
+
+typedef struct {
+    const ps_walk_run *run;
+    scratch *s;
+    answer *a;
+} asked;
+
+static int take(void *ctx, size_t i, const ps_visit *v, size_t n)
+{
+    asked *q = ctx;
+    return item_answer(q->run, q->s, q->a, q->s->query[i], v, n);
+}
+
+static int fits_width(const ps_walk_run *run, uint64_t query)
+{
+    if (run->head.width == 8 || query < UINT32_MAX)
+        return 0;
+    return ps_fail(PS_EDATA, "%s number %llu does not fit the 32 bits of this stream", run->sets ? "set" : "item",
+                   (unsigned long long)query);
+}
+
+static int answer_boards(const ps_walk_run *run, size_t i, scratch *s, answer *a)
+{
+    const ps_query_batch *b = &run->batch;
+    const ps_visit *v = NULL;
+    const size_t from = b->off[i], members = b->off[i + 1] - from;
+    int rc = fits_width(run, b->id[i]);
+    if (rc < 0)
+        return rc;
+    long n = ps_walker_new_item(s->walker, b->id[i], b->item + from, run->boards == 2 ? b->weight + from : NULL, members,
+                                top_of(&run->job), &v);
+    return n < 0 ? (int)n : item_answer(run, s, a, b->id[i], v, (size_t)n);
 }
 
 static int answer_set(const ps_walk_run *run, size_t i, ps_pixie *pixie, answer *a)
@@ -191,13 +287,13 @@ static int answer_set(const ps_walk_run *run, size_t i, ps_pixie *pixie, answer 
     const ps_scored *s = NULL;
     const uint64_t query = b->id[i];
     const size_t from = b->off[i];
-    if (head->width == 4 && query >= UINT32_MAX)
-        return ps_fail(PS_EDATA, "set number %llu does not fit the 32 bits of this stream", (unsigned long long)query);
+    if (fits_width(run, query) < 0)
+        return PS_EDATA;
     long n = ps_pixie_rank(pixie, b->item + from, b->weight + from, b->off[i + 1] - from,
-                           hits ? PS_PIXIE_LEAVE_OUT : PS_PIXIE_WHOLE, &s);
+                           hits ? PS_PIXIE_LEAVE_OUT : PS_PIXIE_WHOLE, top_of(&run->job), &s);
     if (n < 0)
         return (int)n;
-    a->steps = ps_pixie_steps(pixie);
+    a->steps += ps_pixie_steps(pixie);
     if (n == 0 && !hits)
         return 0;
     uint8_t *p = more(a, head, hits ? 1 : (size_t)n);
@@ -212,7 +308,7 @@ static int answer_set(const ps_walk_run *run, size_t i, ps_pixie *pixie, answer 
     ps_put_num(p, head->width, query);
     p += head->width;
     for (; k < n && k < head->dim; k++)
-        put_entry(&p, head->width, s[k].item, (float)((double)s[k].score / (double)a->steps));
+        put_entry(&p, head->width, s[k].item, (float)((double)s[k].score / (double)ps_pixie_steps(pixie)));
     pad_entries(p, head, k);
     return 0;
 }
@@ -225,15 +321,31 @@ static int repeated(const ps_walk_run *run, size_t i)
     return run->job.output == PS_RUN_NEIGHBOURS && before == run->batch.id[i];
 }
 
-static int task(void *ctx, size_t i, int thread)
+static int task(void *ctx, size_t t, int thread)
 {
     ps_walk_run *run = ctx;
-    answer *a = &run->answer[i];
+    answer *a = &run->answer[t];
+    scratch *s = &run->scratch[thread];
+    const size_t first = t * run->company, end = first + run->company;
+    const size_t last = end < run->batch.n ? end : run->batch.n;
+    size_t n = 0;
+    int rc = 0;
     a->n = 0;
     a->steps = 0;
-    if (run->sets)
-        return answer_set(run, i, run->scratch[thread].pixie, a);
-    return repeated(run, i) ? 0 : answer_item(run, run->batch.id[i], run->scratch[thread].walker, a);
+    a->left_out = 0;
+    for (size_t i = first; i < last && rc == 0; i++) {
+        if (run->boards)
+            rc = answer_boards(run, i, s, a);
+        else if (run->sets)
+            rc = answer_set(run, i, s->pixie, a);
+        else if (run->job.output == PS_RUN_PATHS)
+            rc = item_paths(&run->head, a, run->batch.id[i], s->walker);
+        else if (!repeated(run, i))
+            s->query[n++] = run->batch.id[i];
+    }
+    asked q = {run, s, a};
+    return rc < 0 ? rc
+                  : ps_walker_many(s->walker, s->query, n, top_of(&run->job), run->job.output != PS_RUN_VISITS, take, &q);
 }
 
 /* ---- all of them ---- */
@@ -248,10 +360,22 @@ static int make_scratch(ps_walk_run *run, const ps_graph *g)
             return PS_EMEM;
         if (run->sets)
             s->pixie = ps_pixie_new(g, s->walker, &run->job.walk, most);
-        if (run->sets && !s->pixie)
+        run->company = run->job.soon || run->sets || run->boards ? 1 : ps_walker_company(s->walker);
+        s->query = ps_alloc(run->company, sizeof *s->query);
+        if (!s->query || (run->sets && !s->pixie))
             return PS_EMEM;
     }
     return 0;
+}
+
+static size_t tasks_of(const ps_walk_run *run)
+{
+    const uint64_t steps = run->job.walk.steps < UINT64_C(1) << 30 ? run->job.walk.steps : UINT64_C(1) << 30;
+    const uint64_t records = run->job.output == PS_RUN_VISITS || run->job.output == PS_RUN_PATHS ? steps : 1;
+    const uint64_t n = TASK_BYTES / (run->company * records * run->head.size + 1);
+    if (run->job.soon)
+        return 1;
+    return (size_t)run->threads * (n < 1 ? 1 : n < TASKS ? (size_t)n : TASKS);
 }
 
 ps_walk_run *ps_walk_run_new(const ps_walk_job *job, const ps_graph *g, ps_queries *q, const ps_head *head, int threads)
@@ -263,14 +387,18 @@ ps_walk_run *ps_walk_run_new(const ps_walk_job *job, const ps_graph *g, ps_queri
     run->head = *head;
     run->head.history = NULL;
     run->q = q;
-    run->sets = ps_queries_space(q) == PS_PLAIN;
+    run->boards = ps_queries_boards(q);
+    run->sets = ps_queries_space(q) == PS_PLAIN && !run->boards;
     run->threads = threads;
     run->last = PS_NONE;
-    run->most = (size_t)threads * PER_THREAD;
-    run->answer = ps_zalloc(run->most, sizeof *run->answer);
     run->scratch = ps_zalloc((size_t)threads, sizeof *run->scratch);
     run->pool = ps_pool_new(threads);
-    if (!run->answer || !run->scratch || !run->pool || make_scratch(run, g) < 0) {
+    int rc = run->scratch && run->pool ? make_scratch(run, g) : PS_EMEM;
+    if (rc == 0) {
+        run->tasks = tasks_of(run);
+        run->answer = ps_zalloc(run->tasks, sizeof *run->answer);
+    }
+    if (!run->answer) {
         ps_walk_run_free(run);
         return NULL;
     }
@@ -285,8 +413,10 @@ void ps_walk_run_free(ps_walk_run *run)
     for (int t = 0; run->scratch && t < run->threads; t++) {
         ps_pixie_free(run->scratch[t].pixie);
         ps_walker_free(run->scratch[t].walker);
+        free(run->scratch[t].query);
+        free(run->scratch[t].order);
     }
-    for (size_t i = 0; run->answer && i < run->most; i++)
+    for (size_t i = 0; run->answer && i < run->tasks; i++)
         free(run->answer[i].records);
     free(run->scratch);
     free(run->answer);
@@ -296,12 +426,14 @@ void ps_walk_run_free(ps_walk_run *run)
 
 long ps_walk_run_next(ps_walk_run *run, ps_writer *w)
 {
-    long n = ps_queries_next(run->q, &run->batch, run->most);
+    long n = ps_queries_next(run->q, &run->batch, run->tasks * run->company);
     if (n <= 0)
         return n;
-    int rc = ps_pool_run(run->pool, (size_t)n, task, run);
-    for (long i = 0; i < n && rc == 0; i++) {
+    const size_t tasks = ((size_t)n + run->company - 1) / run->company;
+    int rc = ps_pool_run(run->pool, tasks, task, run);
+    for (size_t i = 0; i < tasks && rc == 0; i++) {
         run->steps += run->answer[i].steps;
+        run->left_out = run->answer[i].left_out > run->left_out ? run->answer[i].left_out : run->left_out;
         if (run->answer[i].n > 0)
             rc = ps_writer_put(w, run->answer[i].records, run->answer[i].n);
     }
@@ -312,4 +444,9 @@ long ps_walk_run_next(ps_walk_run *run, ps_writer *w)
 uint64_t ps_walk_run_steps(const ps_walk_run *run)
 {
     return run->steps;
+}
+
+double ps_walk_run_left_out(const ps_walk_run *run)
+{
+    return run->left_out;
 }

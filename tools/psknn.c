@@ -54,7 +54,8 @@ static int open_inputs(options *o)
     }
     if (rc < 0)
         return rc;
-    const ps_query_options qo = {g, o->all, o->text, o->sets, o->skip_unknown};
+    const ps_query_options qo = {
+        .graph = g, .all = o->all, .text = o->text, .sets = o->sets, .skip_unknown = o->skip_unknown};
     o->in = ps_queries_open(&qo);
     if (!o->in)
         return PS_EDATA;

@@ -92,7 +92,7 @@ static void test_set(const ps_graph *g, ps_pixie *p)
     }
     const ps_scored *s, *again;
     ps_scored first[40];
-    long n = ps_pixie_rank(p, items, weights, N, 0, &s);
+    long n = ps_pixie_rank(p, items, weights, N, 0, 0, &s);
     CHECK(n > 0 && n <= 40 && ps_pixie_steps(p) == STEPS);
     for (uint32_t k = 0; k < g->items.nodes; k++)
         CHECK(fabs(score_of(s, n, k) - want[k] * want[k]) <= 1e-4 * (1 + want[k] * want[k]));
@@ -103,10 +103,10 @@ static void test_set(const ps_graph *g, ps_pixie *p)
     /* Neither order nor repetition of the members matters. */
     const uint64_t twice[] = {2, 11, 6, 2};
     const float halves[] = {1, 1, .5f, 1};
-    CHECK(ps_pixie_rank(p, twice, halves, 4, 0, &again) == n && memcmp(first, again, (size_t)n * sizeof *again) == 0);
+    CHECK(ps_pixie_rank(p, twice, halves, 4, 0, 0, &again) == n && memcmp(first, again, (size_t)n * sizeof *again) == 0);
 
     /* Members left out: the others stay as they were. */
-    long m2 = ps_pixie_rank(p, items, weights, N, PS_PIXIE_LEAVE_OUT, &again), k = 0;
+    long m2 = ps_pixie_rank(p, items, weights, N, PS_PIXIE_LEAVE_OUT, 0, &again), k = 0;
     for (long i = 0; i < n; i++)
         if (first[i].item != 2 && first[i].item != 6 && first[i].item != 11) {
             CHECK(k < m2 && memcmp(&first[i], &again[k], sizeof *again) == 0);
@@ -115,7 +115,7 @@ static void test_set(const ps_graph *g, ps_pixie *p)
     CHECK(k == m2);
 
     /* Whole scores, ordered as such. */
-    long whole = ps_pixie_rank(p, items, weights, N, PS_PIXIE_WHOLE, &again);
+    long whole = ps_pixie_rank(p, items, weights, N, PS_PIXIE_WHOLE, 0, &again);
     CHECK(whole == n);
     for (long i = 0; i < whole; i++) {
         CHECK(again[i].score == rintf((float)score_of(first, n, again[i].item)) && again[i].score >= 1);
@@ -131,7 +131,7 @@ static void test_one(const ps_graph *g, ps_walker *walker, ps_pixie *p)
         const float one = 1;
         const ps_visit *v;
         const ps_scored *s;
-        long n = ps_pixie_rank(p, &u, &one, 1, 0, &s);
+        long n = ps_pixie_rank(p, &u, &one, 1, 0, 0, &s);
         CHECK(n == ps_walker_visits(walker, u, &v));
         for (long i = 0; i < n; i++)
             CHECK(s[i].item == v[i].item && s[i].score == (float)v[i].count);
@@ -143,11 +143,11 @@ static void test_bad(const ps_graph *g, ps_pixie *p)
     const uint64_t items[] = {1, g->items.nodes};
     const float good[] = {1, 1}, nan_weight[] = {NAN, 1}, negative[] = {-1, 1}, infinite[] = {INFINITY, 1};
     const ps_scored *s;
-    CHECK(ps_pixie_rank(p, items, good, 2, 0, &s) == PS_EDATA);
-    CHECK(ps_pixie_rank(p, items, nan_weight, 1, 0, &s) == PS_EDATA);
-    CHECK(ps_pixie_rank(p, items, negative, 1, 0, &s) == PS_EDATA);
-    CHECK(ps_pixie_rank(p, items, infinite, 1, 0, &s) == PS_EDATA);
-    CHECK(ps_pixie_rank(p, items, good, 0, 0, &s) == 0 && ps_pixie_steps(p) == 0);
+    CHECK(ps_pixie_rank(p, items, good, 2, 0, 0, &s) == PS_EDATA);
+    CHECK(ps_pixie_rank(p, items, nan_weight, 1, 0, 0, &s) == PS_EDATA);
+    CHECK(ps_pixie_rank(p, items, negative, 1, 0, 0, &s) == PS_EDATA);
+    CHECK(ps_pixie_rank(p, items, infinite, 1, 0, 0, &s) == PS_EDATA);
+    CHECK(ps_pixie_rank(p, items, good, 0, 0, 0, &s) == 0 && ps_pixie_steps(p) == 0);
 }
 
 int main(void)
