@@ -1,6 +1,7 @@
 #include "bf16.h"
 
-#if defined PS_ONEDNN && !defined PS_DOUBLE
+#if defined PS_ONEDNN && defined __x86_64__ && !defined PS_DOUBLE
+#include <cpuid.h>
 #include <dlfcn.h>
 #include <oneapi/dnnl/dnnl.h>
 #include <pthread.h>
@@ -26,9 +27,22 @@ static void (*set_threads)(int);
 static char backend[64];
 static const char *missing;
 
+/* Bits of cpuid's leaf 7: not all compilers know the names of these. */
+static int has_bf16(void)
+{
+    unsigned a, b, c, d;
+    return __builtin_cpu_supports("avx512bw") && __get_cpuid_count(7, 1, &a, &b, &c, &d) && (a >> 5 & 1);
+}
+
+static int has_amx(void)
+{
+    unsigned a, b, c, d;
+    return __get_cpuid_count(7, 0, &a, &b, &c, &d) && (d >> 22 & 1);
+}
+
 static void load(void)
 {
-    if (!__builtin_cpu_supports("avx512bf16")) {
+    if (!has_bf16()) {
         missing = "this processor has no bf16 products";
         return;
     }
@@ -48,7 +62,7 @@ static void load(void)
     if (v->major != DNNL_VERSION_MAJOR || dnnl_engine_create_(&engine, dnnl_cpu, 0) != dnnl_success)
         return;
     snprintf(backend, sizeof backend, "oneDNN %d.%d.%d (%s)", v->major, v->minor, v->patch,
-             __builtin_cpu_supports("amx-bf16") ? "AMX" : "AVX-512 BF16");
+             has_amx() ? "AMX" : "AVX-512 BF16");
     missing = NULL;
 }
 

@@ -22,6 +22,7 @@ void ps_minibatch_free(ps_minibatch *mb)
     free(mb->hash);
     free(mb->neighbour);
     free(mb->alpha);
+    free(mb->walked);
     ps_walker_free(mb->walker);
     ps_token_lists_free(&mb->tokens);
     memset(mb, 0, sizeof *mb);
@@ -107,46 +108,70 @@ static int ready_for_neighbours(ps_minibatch *mb, const ps_sources *from)
     return mb->walker ? 0 : PS_EMEM;
 }
 
-/* How many neighbours the item has, left in mb->neighbour with their weights in mb->alpha. */
-static long neighbours_of(ps_minibatch *mb, const ps_sources *from, uint32_t item)
+/* Local u gets the `count` neighbours that stand in mb->neighbour, with their weights in mb->alpha. */
+static int add_neighbourhood(ps_minibatch *mb, const ps_sources *from, uint32_t u, size_t count)
 {
-    if (from->neighbours)
-        return (long)ps_neighbours_get(from->neighbours, item, mb->neighbour, mb->alpha);
-    if (item >= from->graph->items.nodes)
-        return 0; /* as an item that the table does not have */
-    const ps_visit *visits;
-    uint64_t sum = 0;
-    long n = ps_walker_rank(mb->walker, item, &visits);
-    if (n > (long)from->top)
-        n = (long)from->top;
-    for (long t = 0; t < n; t++)
-        sum += visits[t].count;
-    for (long t = 0; t < n; t++) {
-        mb->neighbour[t] = visits[t].item;
-        mb->alpha[t] = (float)((double)visits[t].count / (double)sum);
+    uint32_t begin = mb->off[u];
+    if (grow_edges(mb, begin + count) < 0)
+        return PS_EMEM;
+    for (size_t t = 0; t < count; t++) {
+        if (ps_minibatch_add(mb, mb->neighbour[t], &mb->index[begin + t]) < 0)
+            return PS_EMEM;
+        mb->weight[begin + t] =
+            from->shape->pooling == PS_POOL_MEAN ? (ps_real)1 / (ps_real)count : (ps_real)mb->alpha[t];
     }
-    return n;
+    mb->off[u + 1] = begin + (uint32_t)count;
+    return 0;
+}
+
+typedef struct {
+    ps_minibatch *mb;
+    const ps_sources *from;
+    uint32_t first; /* the local that the first walk is from */
+} walking;
+
+/* As ps_neighbours_put does it. */
+static int take_visits(void *ctx, size_t i, const ps_visit *visits, size_t n)
+{
+    const walking *g = ctx;
+    uint64_t sum = 0;
+    for (size_t t = 0; t < n; t++)
+        sum += visits[t].count;
+    for (size_t t = 0; t < n; t++) {
+        g->mb->neighbour[t] = visits[t].item;
+        g->mb->alpha[t] = (float)((double)visits[t].count / (double)sum);
+    }
+    return add_neighbourhood(g->mb, g->from, g->first + (uint32_t)i, n);
+}
+
+/* Walks from locals first .. last - 1 together.  Items that only the vectors know have no neighbours, as items that a table does
+ * not have. */
+static int walk_neighbours(ps_minibatch *mb, const ps_sources *from, uint32_t first, uint32_t last)
+{
+    int rc = ps_grow(&mb->walked, &mb->cap_walked, last - first, sizeof *mb->walked);
+    for (uint32_t u = first; u < last && rc == 0;) {
+        uint32_t end = u;
+        for (; end < last && mb->item[end] < from->graph->items.nodes; end++)
+            mb->walked[end - u] = mb->item[end];
+        walking g = {mb, from, u};
+        if (end > u)
+            rc = ps_walker_many(mb->walker, mb->walked, end - u, from->top, 1, take_visits, &g);
+        else
+            rc = add_neighbourhood(mb, from, end++, 0);
+        u = end;
+    }
+    return rc;
 }
 
 /* Neighbours of locals first .. last - 1 become part of the batch. */
 static int add_neighbours(ps_minibatch *mb, const ps_sources *from, uint32_t first, uint32_t last)
 {
-    for (uint32_t u = first; u < last; u++) {
-        uint32_t begin = mb->off[u];
-        long count = neighbours_of(mb, from, mb->item[u]);
-        if (count < 0)
-            return (int)count;
-        if (grow_edges(mb, begin + (size_t)count) < 0)
-            return PS_EMEM;
-        for (long t = 0; t < count; t++) {
-            if (ps_minibatch_add(mb, mb->neighbour[t], &mb->index[begin + t]) < 0)
-                return PS_EMEM;
-            mb->weight[begin + t] =
-                from->shape->pooling == PS_POOL_MEAN ? (ps_real)1 / (ps_real)count : (ps_real)mb->alpha[t];
-        }
-        mb->off[u + 1] = begin + (uint32_t)count;
-    }
-    return 0;
+    int rc = 0;
+    if (!from->neighbours)
+        return walk_neighbours(mb, from, first, last);
+    for (uint32_t u = first; u < last && rc == 0; u++)
+        rc = add_neighbourhood(mb, from, u, ps_neighbours_get(from->neighbours, mb->item[u], mb->neighbour, mb->alpha));
+    return rc;
 }
 
 static int add_layers(ps_minibatch *mb, const ps_sources *from)

@@ -39,6 +39,8 @@ typedef struct {
     uint32_t cap_neighbours;
     ps_walker *walker; /* for neighbourhoods walked on the fly */
     uint64_t walker_seed;
+    uint64_t *walked; /* items that walk together */
+    size_t cap_walked;
 
     uint32_t *hash; /* item to local number + 1, open addressing */
     size_t slots;

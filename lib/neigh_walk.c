@@ -5,26 +5,35 @@
 
 #include "mem.h"
 
-enum { ITEMS = 64 };
+enum { ITEMS = 256 };
 
 typedef struct {
     ps_neighbours *t;
     ps_walker **walker; /* of each thread */
 } job;
 
+typedef struct {
+    ps_neighbours *t;
+    uint64_t first;
+} block;
+
+static int take_visits(void *ctx, size_t i, const ps_visit *visits, size_t n)
+{
+    const block *b = ctx;
+    uint64_t item = b->first + i;
+    ps_neighbours_put(b->t->table.own + item * b->t->head.size, &b->t->head, item, visits, n);
+    return 0;
+}
+
 static int walk_items(void *ctx, size_t task, int thread)
 {
     const job *g = ctx;
-    ps_neighbours *t = g->t;
-    uint64_t item = (uint64_t)task * ITEMS, end = item + ITEMS < t->n ? item + ITEMS : t->n;
-    for (; item < end; item++) {
-        const ps_visit *visits;
-        long n = ps_walker_rank(g->walker[thread], item, &visits);
-        if (n < 0)
-            return (int)n;
-        ps_neighbours_put(t->table.own + item * t->head.size, &t->head, item, visits, (size_t)n);
-    }
-    return 0;
+    uint64_t item[ITEMS], left = g->t->n - (uint64_t)task * ITEMS;
+    size_t n = left < ITEMS ? (size_t)left : ITEMS;
+    block b = {g->t, (uint64_t)task * ITEMS};
+    for (size_t i = 0; i < n; i++)
+        item[i] = b.first + i;
+    return ps_walker_many(g->walker[thread], item, n, g->t->dim, 1, take_visits, &b);
 }
 
 static int walk_all(ps_neighbours *t, const ps_graph *g, const ps_walk_options *walk, ps_pool *pool)

@@ -48,8 +48,12 @@ ps_queries *ps_queries_open(const ps_query_options *o)
                 ps_kind_name(h->kind));
         goto fail;
     }
-    if ((h->kind == PS_IDS ? h->qspace : h->nspace) == PS_BOARDS) {
+    if (!o->boards && (h->kind == PS_IDS ? h->qspace : h->nspace) == PS_BOARDS) {
         ps_fail(PS_EKIND, "%s: its numbers are those of boards; queries are items", ps_reader_name(q->reader));
+        goto fail;
+    }
+    if (o->boards && h->nspace == PS_ITEMS) {
+        ps_fail(PS_EKIND, "%s: its edges lead to items; new items are on boards", ps_reader_name(q->reader));
         goto fail;
     }
     if (ps_head_match(h, ps_reader_name(q->reader), o->graph ? o->graph->fingerprint : 0) < 0)

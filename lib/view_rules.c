@@ -133,7 +133,7 @@ static int list_distinct(ps_rules *r, const ps_head *h, const uint8_t *p, const 
     for (uint32_t j = 0; j < h->dim && ps_num(p, (int)w) != PS_NONE; j++, p += w + 4) {
         if (keep(&r->entry, &r->entries, &r->entry_cap, ps_num(p, (int)w)) < 0)
             return PS_EMEM;
-        if (h->kind == PS_NEIGHBOURS && ps_num(p, (int)w) == self)
+        if (h->kind == PS_NEIGHBOURS && h->qspace == h->nspace && ps_num(p, (int)w) == self)
             return broken(stream, number, "a node that is its own neighbour");
         sum += (double)ps_getf32(p + w);
     }

@@ -11,7 +11,7 @@ typedef struct {
 static int set_output(const options *o, ps_walk_job *job)
 {
     if (!!o->hits + !!o->paths + !!o->negatives > 1)
-        return ps_usage_error("-k, --paths, --negatives: one kind of output at a time");
+        return ps_usage_error("-k N, --paths L and --negatives N are one kind of output each: choose one");
     if (o->paths && (o->in.sets || o->in.boards || o->early_items || o->early_visits))
         return ps_usage_error("--paths goes with neither --sets, --boards nor early stopping");
     if (!o->early_items != !o->early_visits)

@@ -88,6 +88,22 @@ got=$(pseval -g g.psg -t -p valid.tsv -x z.psr -J | grep -o '"scaled-mrr": [0-9.
 awk -v a="$best" -v b="$got" 'BEGIN {exit !(a - b < 1e-4 && b - a < 1e-4)}' ||
     fail "validation score of the best epoch: $best in the log, $got by pseval"
 
+# Walked on the fly: the same bytes for any number of threads, other walks in every epoch, scored with what psneigh makes
+walking() {
+    pstrain -g g.psg -x x.psr -t -T 8 -w 200 --hidden 24 -d 16 --batch 128 --negatives 60 -p valid.tsv "$@" <pairs.tsv
+}
+walking -j 1 >w.psm
+walking -j 3 | cmp - w.psm || fail "walks on the fly: -j 3 gives other bytes"
+psneigh -g g.psg -a -T 8 -w 200 >w.psr
+psembed -m w.psm -n w.psr <x.psr >z.psr
+best=$(psview w.psm | grep best | tail -n 1 | sed 's/.*mrr=\([0-9.]*\).*/\1/')
+got=$(pseval -g g.psg -t -p valid.tsv -x z.psr -J | grep -o '"scaled-mrr": [0-9.]*' | sed -n '1s/.* //p')
+awk -v a="$best" -v b="$got" 'BEGIN {exit !(a - b < 1e-4 && b - a < 1e-4)}' ||
+    fail "walks on the fly: a validation score of $best in the log, $got by pseval with psneigh's neighbourhoods"
+for option in "-T 7" "-w 201" "-r .4"; do
+    walking $option | cmp -s - w.psm && fail "$option on the fly changes nothing"
+done
+
 # Wrong use and wrong data
 refuse() {
     want=$1
