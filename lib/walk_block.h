@@ -47,9 +47,8 @@ typedef struct {
 PS_MUST_USE int ps_block_walk(ps_block *b, const ps_block_rules *rules, ps_leg *leg, size_t n);
 void ps_block_free(ps_block *b);
 
-/* Asks the system to hold a mapped graph in huge pages: random reads of a large one then cost about a third less. Where
- * the system has none for it (they need a file in shared memory, or a file system with large folios) nothing happens.
- */
+/* Asks the system to hold a mapped graph in huge pages, where random reads of a large one cost less.  Where it has none
+ * for that kind of file nothing happens. */
 void ps_walk_pages(const ps_graph *g);
 
 #endif
