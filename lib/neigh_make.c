@@ -69,7 +69,8 @@ static int finish_query(maker *m)
     const ps_visit *list;
     if (m->query == PS_NONE)
         return 0;
-    long n = ps_visits_sorted(&m->visits, UINT32_MAX, &list);
+    const uint32_t self = m->query < UINT32_MAX ? (uint32_t)m->query : UINT32_MAX;
+    long n = ps_visits_top(&m->visits, self, m->head->dim, &list);
     if (n < 0)
         return (int)n;
     ps_neighbours_put(m->record, m->head, m->query, list, (size_t)n);

@@ -47,7 +47,7 @@ void ps_pixie_share(ps_member *m, size_t n, uint64_t steps, uint64_t most, uint6
             continue;
         m[i].steps = (uint64_t)whole;
         left -= m[i].steps;
-        spare[k++] = (uint64_t)~(uint32_t)((exact - whole) * 0x1p32) << 32 | i;
+        spare[k++] = (uint64_t) ~(uint32_t)((exact - whole) * 0x1p32) << 32 | i;
     }
     const uint64_t *order = ps_radix_sort(spare, spare + n, k, 0);
     for (size_t i = 0; k > 0 && left > 0; i = (i + 1) % k, left--)
@@ -169,8 +169,8 @@ static long rank(ps_pixie *p, size_t scored, size_t members, int flags, size_t t
     return (long)n;
 }
 
-long ps_pixie_rank(ps_pixie *p, const uint64_t *items, const float *weights, size_t n, int flags,
-                   size_t top, const ps_scored **list)
+long ps_pixie_rank(ps_pixie *p, const uint64_t *items, const float *weights, size_t n, int flags, size_t top,
+                   const ps_scored **list)
 {
     size_t keys = 0;
     p->walked = 0;

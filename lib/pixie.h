@@ -48,9 +48,9 @@ enum {
 };
 
 /* Walks from the n items (weights: of each, finite and not negative; an item given twice counts with the sum) and gives
- * the boosted visits, best first, then by item, the first `top` of them (0: all).  Each member walks the first steps of its own walk (walk.h), so
- * that the result depends neither on the order of the members nor on the set's number; with early
- * stopping each member's walk stops by itself.  Their number; *list is valid until the next call. */
+ * the boosted visits, best first, then by item, the first `top` of them (0: all).  Each member walks the first steps of
+ * its own walk (walk.h), so that the result depends neither on the order of the members nor on the set's number; with
+ * early stopping each member's walk stops by itself.  Their number; *list is valid until the next call. */
 PS_MUST_USE long ps_pixie_rank(ps_pixie *p, const uint64_t *items, const float *weights, size_t n, int flags,
                                size_t top, const ps_scored **list);
 

@@ -7,7 +7,7 @@
 
 struct ps_queries {
     ps_query_options o;
-    ps_in *in;         /* text */
+    ps_in *in; /* text */
     ps_text text;
     ps_reader *reader; /* records */
     uint64_t next;     /* all: next item; text sets: next line */
@@ -168,7 +168,8 @@ static int check_item(const ps_queries *q, uint64_t item)
 {
     if (!q->o.graph)
         return 0;
-    return ps_graph_in_range(q->o.graph, q->o.boards ? PS_BOARDS : PS_ITEMS, item, ps_reader_name(q->reader), ps_reader_count(q->reader) - 1);
+    return ps_graph_in_range(q->o.graph, q->o.boards ? PS_BOARDS : PS_ITEMS, item, ps_reader_name(q->reader),
+                             ps_reader_count(q->reader) - 1);
 }
 
 static int next_id(ps_queries *q, ps_query_batch *b)
@@ -209,8 +210,7 @@ static int next_set(ps_queries *q, ps_query_batch *b)
         const float weight = ps_getf32(p + 2 * w);
         if (rc == 0 && !(weight > 0 && isfinite(weight)))
             rc = ps_fail(PS_EDATA, "%s: record %llu: weight %g: it must be a positive number",
-                         ps_reader_name(q->reader), (unsigned long long)ps_reader_count(q->reader) - 1,
-                         (double)weight);
+                         ps_reader_name(q->reader), (unsigned long long)ps_reader_count(q->reader) - 1, (double)weight);
         if (rc == 0)
             rc = append(b, ps_num(p + w, w), weight);
         if (rc < 0)

@@ -17,9 +17,9 @@ typedef struct {
     const ps_graph *graph; /* names and range; NULL: numbers are taken as they are (text is then refused) */
     int all;               /* all items of the graph in order; nothing is read */
     int text;
-    int sets;              /* text lines are sets */
-    int skip_unknown;      /* skip (text: unknown names; a set left empty is an empty set) and count */
-    int boards;            /* queries are new items; `item` of a batch holds their boards */
+    int sets;         /* text lines are sets */
+    int skip_unknown; /* skip (text: unknown names; a set left empty is an empty set) and count */
+    int boards;       /* queries are new items; `item` of a batch holds their boards */
 } ps_query_options;
 
 typedef struct ps_queries ps_queries;

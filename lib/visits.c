@@ -199,7 +199,7 @@ static long sorted(ps_visits *v, uint32_t except, size_t top, const ps_visit **l
     size_t n = 0;
     for (size_t i = 0; i < v->n; i++) {
         uint64_t entry = v->slot[v->touched[i]];
-        v->key[0][n] = (uint64_t)~(uint32_t)entry << 32 | entry >> 32;
+        v->key[0][n] = (uint64_t) ~(uint32_t)entry << 32 | entry >> 32;
         n += (uint32_t)(entry >> 32) != except;
     }
     if (top < n) {

@@ -26,7 +26,7 @@ typedef struct {
     uint64_t sum;      /* of all counts */
     size_t slots;      /* a power of two, at least 2n */
     size_t key_cap[2], list_cap, touched_cap;
-    int shift;         /* 32 - log2(slots) */
+    int shift; /* 32 - log2(slots) */
 } ps_visits;
 
 /* Adds `count` (at least 1) visits of the item; its count so far goes to *total.  PS_EMEM, or PS_EDATA

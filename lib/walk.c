@@ -108,7 +108,8 @@ static int can_start(const ps_graph *g, uint64_t item)
     return ps_degree(&g->items, item) > 0;
 }
 
-/* Counts the leg's visits in the block, the leg's steps beginning at `place`; `fresh`: the first one is a first step. */
+/* Counts the leg's visits in the block, the leg's steps beginning at `place`; `fresh`: the first one is a first step.
+ */
 static int count_leg(ps_walker *w, size_t place, size_t steps, int fresh, int skip_first, uint64_t *firsts)
 {
     const uint32_t *out = w->block.out + place;
@@ -343,7 +344,8 @@ long ps_walker_new_item(ps_walker *w, uint64_t number, const uint64_t *board, co
     if (rc == 0 && n > 0 && w->push)
         rc = push_one(w, &w->start, 0);
     else if (rc == 0 && n > 0) {
-        ps_leg leg = {.key = ps_rng_key(w->o.seed, number), .skip_first = ps_exact_fits(w->g, &w->start, 0, w->o.exact)};
+        ps_leg leg = {.key = ps_rng_key(w->o.seed, number),
+                      .skip_first = ps_exact_fits(w->g, &w->start, 0, w->o.exact)};
         rules.start = &w->start;
         rc = walk_long(w, &rules, &leg, w->o.steps);
     }

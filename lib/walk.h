@@ -19,8 +19,8 @@
 #define PS_WALK_STEPS_MAX UINT32_MAX
 
 typedef struct {
-    uint64_t steps;        /* in all for each query; 1 to PS_WALK_STEPS_MAX */
-    double restart;        /* 0 to 1 */
+    uint64_t steps; /* in all for each query; 1 to PS_WALK_STEPS_MAX */
+    double restart; /* 0 to 1 */
     uint64_t seed;
     uint64_t early_items;  /* stop when that many items have been visited */
     uint32_t early_visits; /* that often each; 0: walk all steps */
@@ -31,7 +31,10 @@ typedef struct {
     const ps_bias *bias;   /* NULL: none; must outlive the walker */
 } ps_walk_options;
 
-#define PS_WALK_DEFAULT {.steps = 1000, .restart = .5, .seed = 1}
+#define PS_WALK_DEFAULT                         \
+    {                                           \
+        .steps = 1000, .restart = .5, .seed = 1 \
+    }
 
 typedef struct ps_walker ps_walker;
 
@@ -61,8 +64,8 @@ size_t ps_walker_company(const ps_walker *w);
 uint32_t ps_walker_scale(const ps_walker *w);
 
 /* Visits of an item that is not in the graph, given its boards and the weights of those edges (NULL: all 1), as
- * ps_walker_visits gives them; `number` takes the item's place in the random numbers.  An item of the graph with its own
- * number and boards has its own visits.  The boards' order does not matter. */
+ * ps_walker_visits gives them; `number` takes the item's place in the random numbers.  An item of the graph with its
+ * own number and boards has its own visits.  The boards' order does not matter. */
 PS_MUST_USE long ps_walker_new_item(ps_walker *w, uint64_t number, const uint64_t *board, const float *weight, size_t n,
                                     size_t top, const ps_visit **visits);
 

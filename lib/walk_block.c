@@ -84,8 +84,9 @@ static inline uint32_t follow(const ps_side *side, uint64_t e, uint32_t rest, ma
 }
 
 /* From items to the edges that lead on; returns how many walkers got one, fewer than n only in a damaged graph. */
-static inline __attribute__((always_inline)) size_t leave_items(const ps_graph *g, const ps_side *items, const uint64_t *number, const uint32_t *at,
-                                 size_t n, chunk *c, manner how)
+static inline __attribute__((always_inline)) size_t leave_items(const ps_graph *g, const ps_side *items,
+                                                                const uint64_t *number, const uint32_t *at, size_t n,
+                                                                chunk *c, manner how)
 {
     uint64_t begin, degree;
     for (size_t i = 0; i < n; i++) {
@@ -96,7 +97,8 @@ static inline __attribute__((always_inline)) size_t leave_items(const ps_graph *
     return n;
 }
 
-static inline __attribute__((always_inline)) size_t leave_boards(const ps_graph *g, const uint64_t *number, size_t n, chunk *c, manner how)
+static inline __attribute__((always_inline)) size_t leave_boards(const ps_graph *g, const uint64_t *number, size_t n,
+                                                                 chunk *c, manner how)
 {
     uint64_t begin, degree;
     for (size_t i = 0; i < n; i++) {
@@ -191,7 +193,8 @@ static long step_once(ps_block *b, const ps_block_rules *r, const ps_side *items
     if (r->bias)
         return step_biased(b, g, items, n, r->bias);
     if (items->accept)
-        return g->boards.accept ? step_all(b, g, items, n, WEIGHTED, WEIGHTED) : step_all(b, g, items, n, WEIGHTED, PLAIN);
+        return g->boards.accept ? step_all(b, g, items, n, WEIGHTED, WEIGHTED)
+                                : step_all(b, g, items, n, WEIGHTED, PLAIN);
     return g->boards.accept ? step_all(b, g, items, n, PLAIN, WEIGHTED) : step_all(b, g, items, n, PLAIN, PLAIN);
 }
 

@@ -26,17 +26,17 @@ typedef struct {
 /* What all legs share. */
 typedef struct {
     const ps_graph *g;
-    const ps_side *start;  /* NULL, or the boards of a start that is no item of the graph: its node 0 */
-    const ps_bias *bias;   /* NULL: none */
-    uint64_t threshold;    /* a restart number below it: restart */
-    uint32_t length;       /* restart after so many steps at the latest; 0: no limit */
+    const ps_side *start; /* NULL, or the boards of a start that is no item of the graph: its node 0 */
+    const ps_bias *bias;  /* NULL: none */
+    uint64_t threshold;   /* a restart number below it: restart */
+    uint32_t length;      /* restart after so many steps at the latest; 0: no limit */
 } ps_block_rules;
 
 /* All zero is an empty block.  For one thread. */
 typedef struct {
-    uint32_t *out; /* of each step, leg after leg: the item arrived at; UINT32_MAX: beyond a dead end.
-                      With skip_first first steps hold anything */
-    uint8_t *ends; /* bit 0: a restart follows the step */
+    uint32_t *out;    /* of each step, leg after leg: the item arrived at; UINT32_MAX: beyond a dead end.
+                         With skip_first first steps hold anything */
+    uint8_t *ends;    /* bit 0: a restart follows the step */
     uint64_t *number; /* the walkers: their next random number, step, place */
     uint32_t *step, *at;
     size_t cap;
@@ -47,8 +47,8 @@ typedef struct {
 PS_MUST_USE int ps_block_walk(ps_block *b, const ps_block_rules *rules, ps_leg *leg, size_t n);
 void ps_block_free(ps_block *b);
 
-/* Asks the system to hold a mapped graph in huge pages: random reads of a large one then cost about a third less.  Where
- * the system has none for it (they need a file in shared memory, or a file system with large folios) nothing happens. */
+/* Asks the system to hold a mapped graph in huge pages, where random reads of a large one cost less.  Where it has none
+ * for that kind of file nothing happens. */
 void ps_walk_pages(const ps_graph *g);
 
 #endif

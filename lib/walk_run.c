@@ -274,8 +274,8 @@ static int answer_boards(const ps_walk_run *run, size_t i, scratch *s, answer *a
     int rc = fits_width(run, b->id[i]);
     if (rc < 0)
         return rc;
-    long n = ps_walker_new_item(s->walker, b->id[i], b->item + from, run->boards == 2 ? b->weight + from : NULL, members,
-                                top_of(&run->job), &v);
+    long n = ps_walker_new_item(s->walker, b->id[i], b->item + from, run->boards == 2 ? b->weight + from : NULL,
+                                members, top_of(&run->job), &v);
     return n < 0 ? (int)n : item_answer(run, s, a, b->id[i], v, (size_t)n);
 }
 
@@ -344,8 +344,9 @@ static int task(void *ctx, size_t t, int thread)
             s->query[n++] = run->batch.id[i];
     }
     asked q = {run, s, a};
-    return rc < 0 ? rc
-                  : ps_walker_many(s->walker, s->query, n, top_of(&run->job), run->job.output != PS_RUN_VISITS, take, &q);
+    return rc < 0
+               ? rc
+               : ps_walker_many(s->walker, s->query, n, top_of(&run->job), run->job.output != PS_RUN_VISITS, take, &q);
 }
 
 /* ---- all of them ---- */

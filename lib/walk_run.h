@@ -11,11 +11,12 @@
 #include "walk.h"
 
 typedef enum {
-    PS_RUN_VISITS,    /* PS_VISITS: most visited first; an item without visits gives (item, item, 0), a set nothing */
-    PS_RUN_PATHS,     /* PS_WALKS of `dim` steps; a query without any: padding only.  Not for sets */
-    PS_RUN_HITS,      /* PS_HITS: the `dim` most visited, the query or the set's members left out; score: visits / steps */
-    PS_RUN_NEIGHBOURS, /* PS_NEIGHBOURS with T = `dim`; a query equal to the one before it is passed over.  Not for sets */
-    PS_RUN_BAND       /* PS_PAIRS: query and up to `dim` items of the band of ranks, weight 1.  For items only */
+    PS_RUN_VISITS, /* PS_VISITS: most visited first; an item without visits gives (item, item, 0), a set nothing */
+    PS_RUN_PATHS,  /* PS_WALKS of `dim` steps; a query without any: padding only.  Not for sets */
+    PS_RUN_HITS,   /* PS_HITS: the `dim` most visited, the query or the set's members left out; score: visits / steps */
+    PS_RUN_NEIGHBOURS, /* PS_NEIGHBOURS with T = `dim`; a query equal to the one before it is passed over.  Not for sets
+                        */
+    PS_RUN_BAND        /* PS_PAIRS: query and up to `dim` items of the band of ranks, weight 1.  For items only */
 } ps_run_output;
 
 typedef struct {

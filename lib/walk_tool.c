@@ -59,8 +59,7 @@ static int walk_all(ps_walk_run *run, ps_writer *w, uint64_t total, ps_out *soon
         return (int)n;
     const double took = seconds() - start;
     ps_info("%llu queries, %llu steps, %.1f million edge-steps/s", (unsigned long long)done,
-            (unsigned long long)ps_walk_run_steps(run),
-            took > 0 ? 2e-6 * (double)ps_walk_run_steps(run) / took : 0);
+            (unsigned long long)ps_walk_run_steps(run), took > 0 ? 2e-6 * (double)ps_walk_run_steps(run) / took : 0);
     if (ps_walk_run_left_out(run) > 0)
         ps_info("pushed: at most a share of %.3g left out of a query", ps_walk_run_left_out(run));
     return 0;

@@ -12,8 +12,8 @@ typedef struct {
     int soon;                /* answer each query as it comes */
     const char *bias_boards; /* files of factors; NULL: none */
     const char *bias_items;
-    double bias_rest;        /* factor of nodes that are not listed */
-    const char *known;       /* file of pairs: positives that the band leaves out; NULL: none */
+    double bias_rest;  /* factor of nodes that are not listed */
+    const char *known; /* file of pairs: positives that the band leaves out; NULL: none */
 } ps_walk_input;
 
 /* Reads standard input, writes what `common` says.  Wrong combinations are PS_EUSAGE. */

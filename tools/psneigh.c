@@ -69,8 +69,7 @@ static int psneigh(const options *o)
 
 int main(int argc, char **argv)
 {
-    options o = {
-        .common = PS_COMMON_DEFAULT, .in = {.bias_rest = 1}, .neighbours = 20, .steps = 1000, .restart = .5};
+    options o = {.common = PS_COMMON_DEFAULT, .in = {.bias_rest = 1}, .neighbours = 20, .steps = 1000, .restart = .5};
     ps_walk_input *in = &o.in;
     const ps_option rows[] = {
         {'T', "top", "N", PS_OPT_INT, &o.neighbours, 1, 65536, "neighbours of each item", NULL},

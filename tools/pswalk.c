@@ -55,7 +55,8 @@ static int pswalk(const options *o)
 
 int main(int argc, char **argv)
 {
-    options o = {.common = PS_COMMON_DEFAULT, .in = {.bias_rest = 1}, .steps = 1000, .restart = .5, .low = 100, .high = 1000};
+    options o = {
+        .common = PS_COMMON_DEFAULT, .in = {.bias_rest = 1}, .steps = 1000, .restart = .5, .low = 100, .high = 1000};
     ps_walk_input *in = &o.in;
     const ps_option rows[] = {
         {'g', "graph", "FILE", PS_OPT_STR, &in->graph, 0, 0, "the graph to walk on", NULL},
@@ -64,7 +65,8 @@ int main(int argc, char **argv)
         {'u', "skip-unknown", NULL, PS_OPT_FLAG, &in->skip_unknown, 0, 0, "skip names that the graph does not know",
          NULL},
         {0, "sets", NULL, PS_OPT_FLAG, &in->sets, 0, 0, "queries are sets: names on a line, or pairs records", NULL},
-        {0, "boards", NULL, PS_OPT_FLAG, &in->boards, 0, 0, "queries are new items: their boards on a line, or edges", NULL},
+        {0, "boards", NULL, PS_OPT_FLAG, &in->boards, 0, 0, "queries are new items: their boards on a line, or edges",
+         NULL},
         {'l', "line-buffered", NULL, PS_OPT_FLAG, &in->soon, 0, 0, "answer each query before the next is read", NULL},
         {'w', "steps", "N", PS_OPT_INT, &o.steps, 1, PS_WALK_STEPS_MAX, "steps in all for each query", NULL},
         {'r', "restart", "P", PS_OPT_REAL, &o.restart, 0, 1, "probability of a restart after each step", NULL},
@@ -73,13 +75,13 @@ int main(int argc, char **argv)
         {0, "bias-rest", "F", PS_OPT_REAL, &in->bias_rest, 0, 1e30, "factor of those that have no line", NULL},
         {'k', "hits", "N", PS_OPT_INT, &o.hits, 0, 131071, "write the N most visited, ranked; 0: visits", NULL},
         {0, "paths", "L", PS_OPT_INT, &o.paths, 0, 100000, "write the walks, up to L steps each; 0: visits", NULL},
-        {0, "negatives", "N", PS_OPT_INT, &o.negatives, 0, 1000000, "write pairs with N items of a rank band; 0: visits",
-         NULL},
+        {0, "negatives", "N", PS_OPT_INT, &o.negatives, 0, 1000000,
+         "write pairs with N items of a rank band; 0: visits", NULL},
         {0, "low", "RANK", PS_OPT_INT, &o.low, 1, 4294967295, "the band's first rank", NULL},
         {0, "high", "RANK", PS_OPT_INT, &o.high, 1, 4294967295, "the band's last rank", NULL},
         {'p', "pairs", "FILE", PS_OPT_STR, &in->known, 0, 0, "no positive of these pairs among the negatives", NULL},
-        {0, "early-items", "N", PS_OPT_INT, &o.early_items, 0, 4294967295, "stop once N items were visited ... 0: never",
-         NULL},
+        {0, "early-items", "N", PS_OPT_INT, &o.early_items, 0, 4294967295,
+         "stop once N items were visited ... 0: never", NULL},
         {0, "early-visits", "N", PS_OPT_INT, &o.early_visits, 0, 4294967295, "... N times each; 0: never", NULL},
         {0},
     };

@@ -79,7 +79,8 @@ static void compare(const ps_graph *g, const char *title, const ps_walk_options 
             exit(1);
         memcpy(exact, v, (size_t)n * sizeof *v);
         for (int k = 0; k < methods; k++) {
-            (void)!ps_walker_rank(m[k].walker, u, &v); /* the second time with what it needs in the cache, like all others */
+            (void)!ps_walker_rank(m[k].walker, u,
+                                  &v); /* the second time with what it needs in the cache, like all others */
             const double t = now();
             const long got = ps_walker_rank(m[k].walker, u, &v);
             m[k].seconds += (now() - t) / ITEMS;
@@ -108,21 +109,20 @@ int main(int argc, char **argv)
     ps_walk_pages(&g);
     const ps_walk_options one = {.steps = 2, .restart = 1, .seed = 1, .exact = 1 << 24};
     const ps_walk_options half = {.steps = 4000000, .restart = .5, .seed = 99};
-    method first[] = {{.name = "-r 1 -w 200", .o = {.steps = 200, .restart = 1, .seed = 1}},
-                      {.name = "-r 1 -w 1000", .o = {.steps = 1000, .restart = 1, .seed = 1}},
-                      {.name = "-r 1 -w 5000", .o = {.steps = 5000, .restart = 1, .seed = 1}},
-                      {.name = "-r 1 -w 200 --exact 2000", .o = {.steps = 200, .restart = 1, .seed = 1, .exact = 2000}},
-                      {.name = "-r 1 -w 200 --exact 1000000",
-                       .o = {.steps = 200, .restart = 1, .seed = 1, .exact = 1000000}}};
-    method usual[] = {{.name = "-w 1000", .o = {.steps = 1000, .restart = .5, .seed = 1}},
-                      {.name = "-w 2000", .o = {.steps = 2000, .restart = .5, .seed = 1}},
-                      {.name = "-w 5000", .o = {.steps = 5000, .restart = .5, .seed = 1}},
-                      {.name = "-w 1000 --exact 5000",
-                       .o = {.steps = 1000, .restart = .5, .seed = 1, .exact = 5000}},
-                      {.name = "-w 1000 --exact 1000000",
-                       .o = {.steps = 1000, .restart = .5, .seed = 1, .exact = 1000000}},
-                      {.name = "--push 0.001", .o = {.steps = 1, .restart = .5, .seed = 1, .push = .001}},
-                      {.name = "--push 0.0001", .o = {.steps = 1, .restart = .5, .seed = 1, .push = .0001}}};
+    method first[] = {
+        {.name = "-r 1 -w 200", .o = {.steps = 200, .restart = 1, .seed = 1}},
+        {.name = "-r 1 -w 1000", .o = {.steps = 1000, .restart = 1, .seed = 1}},
+        {.name = "-r 1 -w 5000", .o = {.steps = 5000, .restart = 1, .seed = 1}},
+        {.name = "-r 1 -w 200 --exact 2000", .o = {.steps = 200, .restart = 1, .seed = 1, .exact = 2000}},
+        {.name = "-r 1 -w 200 --exact 1000000", .o = {.steps = 200, .restart = 1, .seed = 1, .exact = 1000000}}};
+    method usual[] = {
+        {.name = "-w 1000", .o = {.steps = 1000, .restart = .5, .seed = 1}},
+        {.name = "-w 2000", .o = {.steps = 2000, .restart = .5, .seed = 1}},
+        {.name = "-w 5000", .o = {.steps = 5000, .restart = .5, .seed = 1}},
+        {.name = "-w 1000 --exact 5000", .o = {.steps = 1000, .restart = .5, .seed = 1, .exact = 5000}},
+        {.name = "-w 1000 --exact 1000000", .o = {.steps = 1000, .restart = .5, .seed = 1, .exact = 1000000}},
+        {.name = "--push 0.001", .o = {.steps = 1, .restart = .5, .seed = 1, .push = .001}},
+        {.name = "--push 0.0001", .o = {.steps = 1, .restart = .5, .seed = 1, .push = .0001}}};
     compare(&g, "one step (r = 1)", &one, first, sizeof first / sizeof *first);
     compare(&g, "usual walks (r = .5)", &half, usual, sizeof usual / sizeof *usual);
     ps_graph_close(&g);

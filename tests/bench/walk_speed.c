@@ -275,14 +275,17 @@ static void measure(const ps_graph *g, const ps_graph *huge, const uint32_t *mem
     add(2, "engine, the same", "M edges/s", 1e-6, 1, engine(g, 300000, 10));
     add(3, "engine, the same, graph copied into huge pages", "M edges/s", 1e-6, 1, engine(huge, 300000, 10));
     add(4, "bare loop, 200 walks of 1 step from each item", "M edges/s", 1e-6, -1, bare(items, 20000, 200, 1));
-    add(5, "neighbourhoods, T = 50, the same (-w 200 -r 1)", "M edges/s", 1e-6, 4, 400 * neighbourhoods(g, &one, 20000, 50));
+    add(5, "neighbourhoods, T = 50, the same (-w 200 -r 1)", "M edges/s", 1e-6, 4,
+        400 * neighbourhoods(g, &one, 20000, 50));
     add(6, "  the same as a rate", "thousand/s", 1e-3, -1, rows[5].value[round] / 400);
     add(7, "  first steps exact up to 1000 ways", "thousand/s", 1e-3, -1, neighbourhoods(g, &exact, 20000, 50));
     add(8, "bare loop, 200 walks of 2 steps from each item", "M edges/s", 1e-6, -1, bare(items, 20000, 200, 2));
-    add(9, "neighbourhoods, T = 50, 1.5 steps (-w 300 -r .667)", "M edges/s", 1e-6, 8, 600 * neighbourhoods(g, &two, 20000, 50));
+    add(9, "neighbourhoods, T = 50, 1.5 steps (-w 300 -r .667)", "M edges/s", 1e-6, 8,
+        600 * neighbourhoods(g, &two, 20000, 50));
     add(10, "  the same as a rate", "thousand/s", 1e-3, -1, rows[9].value[round] / 600);
     add(11, "neighbourhoods, T = 50, -w 1000 -r .5", "M edges/s", 1e-6, 8, 2000 * neighbourhoods(g, &usual, 5000, 50));
-    add(12, "  the same, graph copied into huge pages", "M edges/s", 1e-6, 8, 2000 * neighbourhoods(huge, &usual, 5000, 50));
+    add(12, "  the same, graph copied into huge pages", "M edges/s", 1e-6, 8,
+        2000 * neighbourhoods(huge, &usual, 5000, 50));
     if (!most)
         most = ps_pixie_most(g);
     pixie(g, most, round);

@@ -17,7 +17,8 @@ static void test_counts(ps_visits *v, uint32_t spread, size_t adds, uint64_t see
     ps_visits_clear(v);
     for (size_t i = 0; i < adds; i++) {
         uint64_t random = ps_rng(seed, i);
-        uint32_t k = (uint32_t)ps_below(random, ITEMS) / (1 + (uint32_t)(random % 7)), n = 1 + (uint32_t)(random >> 5 & 3);
+        uint32_t k = (uint32_t)ps_below(random, ITEMS) / (1 + (uint32_t)(random % 7)),
+                 n = 1 + (uint32_t)(random >> 5 & 3);
         different += want[k] == 0;
         want[k] += n;
         CHECK_OK(ps_visits_add(v, k * spread, n, &total));
@@ -83,7 +84,8 @@ static void test_top(uint32_t spread, size_t adds, uint64_t seed)
     uint32_t total;
     for (size_t i = 0; i < adds; i++) {
         uint64_t random = ps_rng(seed, i);
-        items[i] = random % 11 == 0 ? UINT32_MAX : (uint32_t)ps_below(random, ITEMS) / (1 + (uint32_t)(random % 7)) * spread;
+        items[i] = random % 11 == 0 ? UINT32_MAX
+                                    : (uint32_t)ps_below(random, ITEMS) / (1 + (uint32_t)(random % 7)) * spread;
         if (items[i] != UINT32_MAX)
             CHECK_OK(ps_visits_add(&one, items[i], 3, &total));
     }

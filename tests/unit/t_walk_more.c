@@ -1,5 +1,5 @@
-/* What walk.h promises beyond t_walk.c: the same visits as a plain walk in any company and over any block's end, factors,
- * new items, exact first steps, and forward push against personalised PageRank by iteration. */
+/* What walk.h promises beyond t_walk.c: the same visits as a plain walk in any company and over any block's end,
+ * factors, new items, exact first steps, and forward push against personalised PageRank by iteration. */
 #include <math.h>
 
 #include "check.h"
@@ -260,8 +260,9 @@ static void test_new_item(const ps_graph *g, int weighted)
             long k = ps_walker_new_item(w, u, board, weighted ? weights : NULL, n, 0, &v);
             CHECK(k == m || parallel);
             CHECK(parallel || memcmp(v, want, (size_t)m * sizeof *v) == 0);
-            CHECK(m < 3 || parallel || (ps_walker_new_item(w, u, board, weighted ? weights : NULL, n, 3, &v) == 3 &&
-                           memcmp(v, want, 3 * sizeof *v) == 0));
+            CHECK(m < 3 || parallel ||
+                  (ps_walker_new_item(w, u, board, weighted ? weights : NULL, n, 3, &v) == 3 &&
+                   memcmp(v, want, 3 * sizeof *v) == 0));
             free(want);
             ps_walker_free(w);
         }
