@@ -143,6 +143,7 @@ static int make_room(work *w)
 {
     const ps_shape *s = &w->net.shape;
     size_t rows = w->e->x->n, block = rows < BLOCK ? rows : BLOCK, T = w->e->neighbours ? w->e->neighbours->dim : 0;
+    size_t lists = T && w->e->neighbours->n < block ? w->e->neighbours->n : block; /* one an item: no more than there are */
     w->p = ps_aligned(s->layers ? rows * s->m : 0, sizeof *w->p);
     w->h = ps_aligned(s->layers > 1 ? rows * s->m : 0, sizeof *w->h);
     w->x = ps_aligned(block * s->dx, sizeof *w->x);
@@ -154,8 +155,8 @@ static int make_room(work *w)
     w->beta = ps_aligned(block, sizeof *w->beta);
     w->row = ps_aligned(block * (s->d + 1), sizeof *w->row);
     w->off = ps_alloc(block + 1, sizeof *w->off);
-    w->index = ps_alloc(block * T, sizeof *w->index);
-    w->weight = ps_alloc(block * T, sizeof *w->weight);
+    w->index = ps_alloc(lists * T, sizeof *w->index);
+    w->weight = ps_alloc(lists * T, sizeof *w->weight);
     w->items = ps_alloc(T, sizeof *w->items);
     w->alpha = ps_alloc(T, sizeof *w->alpha);
     return w->p && w->h && w->x && w->pooled && w->out && w->norm && w->r && w->z && w->beta && w->row && w->off &&

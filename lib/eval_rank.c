@@ -110,6 +110,8 @@ static int rank_record(ps_ranks *r, const ps_head *head, const uint8_t *p, size_
         if (item == PS_NONE)
             break;
         int rc = check_item(r, item, name, record);
+        if (rc == 0 && !isfinite(ps_getf32(p + head->width)))
+            rc = ps_fail(PS_EDATA, "%s: record %llu: a score that is not finite", name, (unsigned long long)record);
         if (rc < 0)
             return rc;
         if (item == query)

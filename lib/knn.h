@@ -1,8 +1,9 @@
 /* knn.h - exact nearest neighbours: every candidate's product with every query.
  *
  * Candidates are the rows of a vectors or a sparse stream, or a graph's boards (ps_sparse_boards).  Dense
- * rows are scored by ps_dots (dots.h), sparse ones through an inverted index: the score of a query and a candidate is the same number whatever else is asked for in the same call, wherever
- * the two stand, and for any number of threads; equal rows have equal scores.
+ * rows are scored by ps_dots (dots.h), sparse ones through an inverted index: the score of a query and a
+ * candidate is the same number whatever else is asked for in the same call, wherever the two stand, and for
+ * any number of threads; equal rows have equal scores.
  */
 #ifndef PS_KNN_H
 #define PS_KNN_H

@@ -69,7 +69,7 @@ typedef struct {
     ps_loss *loss;
     const ps_loss_batch *batch;
     const ps_real *z, *beta;
-    ps_real weight_sum;
+    double weight_sum; /* floats may add up to more than a float holds */
 } job;
 
 static int masked(const job *g, uint32_t j, uint32_t item)
@@ -176,7 +176,7 @@ static void one_pair(const job *g, uint32_t j)
     };
     for (uint32_t h = 0; h < H; h++)
         c[1].s[h] = ps_vec()->dot(l->d, q, g->z + (size_t)c[1].row[h] * l->d);
-    ps_real w = (ps_real)b->weight[j] / g->weight_sum, scale = w / (ps_real)(N ? N : 1), sum;
+    ps_real w = (ps_real)((double)b->weight[j] / g->weight_sum), scale = w / (ps_real)(N ? N : 1), sum;
     l->down[j] = 0;
     switch (l->kind) {
     case PS_LOSS_MARGIN:
@@ -272,7 +272,7 @@ int ps_loss_run(ps_loss *l, const ps_loss_batch *b, uint32_t rows, const ps_real
         ps_gemm(l->pool, PS_N, PS_T, B, B, d, 1, l->q, d, l->p, d, 0, l->sp, B);
     job g = {l, b, z, beta, 0};
     for (size_t j = 0; j < B; j++)
-        g.weight_sum += (ps_real)b->weight[j];
+        g.weight_sum += (double)b->weight[j];
     rc = ps_pool_run(l->pool, (B + PAIRS - 1) / PAIRS, pairs_task, &g);
     if (rc < 0)
         return rc;

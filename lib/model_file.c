@@ -127,7 +127,8 @@ static int parse_shape(const char **text, ps_shape *s)
 {
     uint32_t bypass, bias, normalize;
     if (take_number(text, "inputs", PS_DIM_MAX, &s->dx) < 0 || take_number(text, "layers", PS_LAYERS_MAX, &s->layers) < 0 ||
-        take_number(text, "hidden", PS_DIM_MAX, &s->m) < 0 || take_number(text, "dim", PS_DIM_MAX, &s->d) < 0)
+        take_number(text, "hidden", PS_DIM_MAX, &s->m) < 0 || take_number(text, "dim", PS_DIM_MAX, &s->d) < 0 ||
+        s->dx == 0 || s->m == 0 || s->d == 0)
         return PS_EDATA;
     const char *value = take(text, "pooling");
     int pooling = -1;

@@ -28,7 +28,7 @@ struct ps_out {
     uint8_t packed[BUF];
 };
 
-/* Temporary names that a signal must remove: filled before the file exists, never moved. */
+/* Temporary names that a signal must remove: filled before the file exists. */
 static char *volatile pending[MAX_PENDING];
 static pthread_mutex_t pending_lock = PTHREAD_MUTEX_INITIALIZER;
 
@@ -79,22 +79,23 @@ static int open_temp(ps_out *out, const char *path)
     int rc = ps_fail(PS_EMEM, "out of memory");
     if (!copy1 || !copy2 || asprintf(&temp, "%s/.%s.XXXXXX", dirname(copy1), basename(copy2)) < 0)
         goto done;
+    int slot = claim_slot(temp);
+    if (slot < 0) {
+        free(temp);
+        rc = ps_fail(PS_ESYS, "%s: too many outputs at once", path);
+        goto done;
+    }
     out->fd = mkostemp(temp, O_CLOEXEC);
     if (out->fd < 0) {
         rc = ps_fail(PS_ESYS, "%s: cannot create", path);
-        free(temp);
+        release_slot(slot);
         goto done;
     }
     mode_t mask = umask(0);
     umask(mask);
     (void)fchmod(out->fd, 0666 & ~mask);
-    out->pending = claim_slot(temp);
+    out->pending = slot;
     rc = 0;
-    if (out->pending < 0) {
-        unlink(temp);
-        free(temp);
-        rc = ps_fail(PS_ESYS, "%s: too many outputs at once", path);
-    }
 done:
     free(copy1);
     free(copy2);
@@ -110,6 +111,8 @@ static int open_target(ps_out *out, const char *path, int flags)
             return ps_fail(PS_EUSAGE, "<stdout>: will not write binary data to a terminal (use -o FILE, a pipe or psview)");
         return 0;
     }
+    if (!*path)
+        return ps_fail(PS_EUSAGE, "-o: the name of the output is empty");
     if (stat(path, &st) == 0 && S_ISDIR(st.st_mode)) {
         errno = EISDIR;
         return ps_fail(PS_ESYS, "%s: cannot create", path);

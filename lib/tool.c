@@ -312,8 +312,12 @@ int ps_tool_parse(const ps_tool *t, const ps_option *rows, ps_common *c, int arg
             help(all, (int)n);
         if (got == 'V')
             version();
-        if (got == 'h' || got == 'V')
-            exit(fflush(stdout) == 0 && !ferror(stdout) ? 0 : 1);
+        if (got == 'h' || got == 'V') {
+            if (fflush(stdout) == 0 && !ferror(stdout))
+                exit(0);
+            complain("<stdout>: cannot write: %s", strerror(errno));
+            exit(1);
+        }
         for (size_t i = 0; i < n; i++)
             if (got == LONG_BASE + (int)i || got == all[i].letter) {
                 if (stored == MAX_GIVEN)

@@ -64,11 +64,21 @@ static int note(work *w, const ps_epoch *e)
     return 0;
 }
 
+/* The loss of the last batch is of the parameters before its step. */
+static int check_parameters(const ps_model *model, uint32_t epoch)
+{
+    for (size_t i = 0; i < model->size; i++)
+        if (!isfinite(model->param[i]))
+            return ps_fail(PS_EDATA, "parameters are not finite after epoch %u: training has diverged; "
+                           "a lower learning rate may help", epoch);
+    return 0;
+}
+
 static int end_epoch(work *w, ps_epoch *e)
 {
-    int rc = 0;
+    int rc = check_parameters(w->model, e->epoch);
     e->valid = NAN;
-    if (w->t->validate) {
+    if (rc == 0 && w->t->validate) {
         rc = w->t->validate(w->t->ctx, w->model, &e->valid);
         e->best = rc == 0 && e->valid > w->best_score;
         w->since_best = e->best ? 0 : w->since_best + 1;

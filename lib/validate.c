@@ -58,7 +58,7 @@ static int rank_block(void *ctx, size_t task, int thread)
         for (size_t j = 0; j < n; j++)
             for (size_t i = 0; i < width; i++) {
                 int counts = c + i != self[j] && c + i != positive[j];
-                above[j] += counts && score[j * width + i] > target[j];
+                above[j] += counts && !(score[j * width + i] <= target[j]); /* NaN is no success */
                 level[j] += counts && score[j * width + i] == target[j];
             }
     }

@@ -1,4 +1,5 @@
 /* psembed - feature vectors in, embeddings out. */
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -26,9 +27,15 @@ static int write_rows(void *ctx, uint64_t first, size_t n, const ps_real *z)
     for (size_t i = 0; i < n && rc == 0; i++) {
         uint8_t *p = s->record + s->head.width;
         ps_put_num(s->record, s->head.width, ps_vectors_item(s->x, first + i));
-        for (uint32_t j = 0; j < s->head.dim; j++)
+        for (uint32_t j = 0; j < s->head.dim && rc == 0; j++) {
             ps_putf32(p + 4 * j, (float)z[i * s->head.dim + j]);
-        rc = ps_writer_put(s->writer, s->record, 1);
+            if (!isfinite(z[i * s->head.dim + j]))
+                rc = ps_fail(PS_EDATA, "%s: the embedding of item %llu is not finite: the model's parameters or the "
+                             "features are too large", s->x->table.name,
+                             (unsigned long long)ps_vectors_item(s->x, first + i));
+        }
+        if (rc == 0)
+            rc = ps_writer_put(s->writer, s->record, 1);
     }
     ps_progress("items", first + n, s->x->n);
     return rc;

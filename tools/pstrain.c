@@ -33,6 +33,10 @@ static int read_pairs(const options *o, ps_pairs *p, const char *path, const ps_
     if (rc == 0 && p->skipped)
         ps_warn("%s: %" PRIu64 " pairs skipped: the graph does not know an item of theirs", path ? path : "<stdin>",
                 p->skipped);
+    if (rc == 0 && p->self)
+        ps_warn("%s: %" PRIu64 " pairs of an item with itself: left out", path ? path : "<stdin>", p->self);
+    if (rc == 0 && p->n == 0)
+        rc = ps_fail(PS_EDATA, "%s: no pairs in it", path ? path : "<stdin>");
     return rc;
 }
 
@@ -132,7 +136,7 @@ static int write_history(const inputs *in, const options *o, ps_model *model)
     return rc < 0 ? rc : append(&model->history, line);
 }
 
-static int write_model(const inputs *in, const options *o, ps_model *model)
+static int write_model(const inputs *in, const options *o, ps_model *model, ps_out *out)
 {
     int rc = write_history(in, o, model);
     char *text = rc == 0 ? ps_recipe_text(&o->recipe) : NULL;
@@ -140,15 +144,7 @@ static int write_model(const inputs *in, const options *o, ps_model *model)
         return rc < 0 ? rc : PS_EMEM;
     free(model->options);
     model->options = text;
-    ps_out *out = ps_tool_output(&o->common, 0);
-    if (!out)
-        return PS_ESYS;
-    rc = ps_model_write(model, out);
-    if (rc < 0) {
-        ps_out_abort(out);
-        return rc;
-    }
-    return ps_out_close(out);
+    return ps_model_write(model, out);
 }
 
 static int train(options *o)
@@ -156,6 +152,7 @@ static int train(options *o)
     inputs in = {0};
     ps_model model = {0};
     ps_pool *pool = NULL;
+    ps_out *out = NULL;
     int rc = settle(o);
     if (rc == 0)
         rc = open_inputs(o, &in);
@@ -170,12 +167,19 @@ static int train(options *o)
         .from = {&o->recipe.shape, &in.neighbours, &in.x},
         .validate = o->valid ? validate : NULL, .ctx = &validation, .on_step = on_step, .on_epoch = on_epoch,
     };
+    /* Training may take long: an output that cannot be is known before. */
+    if (rc == 0 && !(out = ps_tool_output(&o->common, 0)))
+        rc = PS_ESYS;
     if (rc == 0) {
         ps_model_init(&model, o->recipe.seed);
         rc = ps_train(&t, &model);
     }
     if (rc == 0)
-        rc = write_model(&in, o, &model);
+        rc = write_model(&in, o, &model, out);
+    if (rc == 0)
+        rc = ps_out_close(out);
+    else
+        ps_out_abort(out);
     ps_pool_free(pool);
     ps_model_free(&model);
     close_inputs(&in);

@@ -116,6 +116,18 @@ refused 1 "record 1: item 9 is out of range" pseval -g g.psg -t -p both.tsv
 cp far-query.psr in
 refused 1 "record 0: item 9 is out of range" pseval -g g.psg -t -p pairs.tsv
 
+python3 - h.psr in <<'EOF'
+import struct, sys, zlib
+data = bytearray(open(sys.argv[1], "rb").read())
+start, size, width = struct.unpack_from("<I", data, 44)[0], struct.unpack_from("<I", data, 16)[0], data[12]
+for at in range(start, len(data) - 32, size):
+    struct.pack_into("<f", data, at + 2 * width, float("nan"))
+struct.pack_into("<I", data, len(data) - 8, zlib.crc32(bytes(data[start:-32])))
+struct.pack_into("<I", data, len(data) - 4, zlib.crc32(bytes(data[-32:-4])))
+open(sys.argv[2], "wb").write(data)
+EOF
+refused 1 "a score that is not finite" pseval -g g.psg -t -p pairs.tsv
+
 # A stream that breaks off; a full disk.
 head -c 100 h.psr >in
 refused 1 "truncated" pseval -g g.psg -t -p pairs.tsv

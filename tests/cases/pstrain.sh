@@ -86,9 +86,21 @@ refuse 2 train --band 9-3
 refuse 2 train --band x
 refuse 2 train --loss margin --negatives 0
 refuse 1 pstrain -g g.psg -x x.psr -n n.psr -t </dev/null
-grep -q 'no training pairs' err || fail "no pairs: $(cat err)"
+grep -q '<stdin>: no pairs' err || fail "no pairs: $(cat err)"
 printf 'nobody\tpython3-numpy\n' >bad
 refuse 1 pstrain -g g.psg -x x.psr -n n.psr -t <bad
 grep -q 'line 1' err || fail "unknown name: $(cat err)"
 refuse 1 train --rate 1000 --loss margin --no-normalize --optimizer sgd --epochs 50
 grep -q 'diverged' err || fail "divergence: $(cat err)"
+head -n 50 pairs.tsv | awk '{print $1 "\t" $1}' >bad
+pstrain -g g.psg -x x.psr -n n.psr -t <bad >out 2>err && fail "pairs of items with themselves are taken"
+grep -q '50 pairs of an item with itself' err || fail "self pairs: $(cat err)"
+refuse 1 train --epochs 1000000 -o no-such-folder/m.psm # at once, not after the training
+
+# Weights: only their ratios count, even where their sum is more than a float holds
+for weight in 1 3e38; do
+    sed "s/$/\t$weight/" pairs.tsv | pstrain -g g.psg -x x.psr -n n.psr -t --hidden 24 -d 16 --batch 128 --negatives 60 |
+        psview - | grep -o 'epoch=.*' >"log.$weight"
+done
+awk -F'[= ]' 'NR == FNR {loss[$2] = $4; next} $4 - loss[$2] > .001 || loss[$2] - $4 > .001 {exit 1}' log.1 log.3e38 ||
+    fail "weights of 3e38: $(cat log.1 log.3e38)"

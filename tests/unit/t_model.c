@@ -65,11 +65,9 @@ static void damage(void)
         memcpy(bad, good, n);
         bad[i] ^= (uint8_t)(1 << i % 8);
         write_file(broken, bad, n);
-        if (ps_model_check(broken) == 0)
-            CHECK(!"a flipped bit went unnoticed");
+        CHECK(ps_model_check(broken) < 0);
         write_file(broken, good, i);
-        if (ps_model_check(broken) == 0)
-            CHECK(!"a truncated model went unnoticed");
+        CHECK(ps_model_check(broken) < 0);
     }
     memcpy(bad, good, n);
     bad[n] = 0;
