@@ -34,6 +34,7 @@ PS_MUST_USE int ps_dict_append(ps_dict *d, ps_str name, uint64_t hash, uint64_t 
  * offsets of the name that is probably it, its text. */
 static inline void ps_dict_expect(const ps_dict *d, uint64_t hash, int step)
 {
+    __asm__ volatile(""); /* a function that only prefetches is taken for one that does nothing, and left out */
     if (d->slots == 0)
         return;
     const uint64_t *e = &d->table[hash & (d->slots - 1)];
