@@ -20,6 +20,8 @@ MANDIR = $(PREFIX)/share/man
 # ---- flavours: each has its own folder of objects ----
 FLAVOUR ?= release
 OUT := build/$(FLAVOUR)
+# One name for one folder: the dependency files are written with it.
+override OUT := $(patsubst $(CURDIR)/%,%,$(OUT))
 WARN := -Wall -Wextra -Wshadow -Wconversion -Wno-sign-conversion -Wstrict-prototypes
 OPT_release := -O3
 OPT_asan := -O1 -fsanitize=address -fno-omit-frame-pointer
@@ -97,9 +99,6 @@ $(OUT)/bench/%: $(OUT)/obj/tests/bench/%.o $(OUT)/libpsgraph.a
 $(OUT)/fuzz/%: $(OUT)/obj/tests/fuzz/%.o $(OUT)/libpsgraph.a
 	@mkdir -p $(@D)
 	$(CC) $(ALL_CFLAGS) -fsanitize=fuzzer $(LDFLAGS) $< $(OUT)/libpsgraph.a $(LDLIBS) -o $@
-$(OUT)/bench/%: $(OUT)/obj/tests/bench/%.o $(OUT)/libpsgraph.a
-	@mkdir -p $(@D)
-	$(CC) $(ALL_CFLAGS) $(LDFLAGS) $< $(OUT)/libpsgraph.a $(LDLIBS) -o $@
 .SECONDARY:
 -include $(shell find $(OUT)/obj -name '*.d' 2>/dev/null)
 

@@ -23,7 +23,7 @@ def figures(name):
     return {"all": pick(f), "cold": pick(f["cold"])}
 
 ours, bad = figures("pinsage"), []
-for part, figure, floor in [("all", "scaled MRR", .69), ("all", "HR@10", .42), ("all", "HR@100", .62), ("cold", "scaled MRR", .72)]:
+for part, figure, floor in [("all", "scaled MRR", .70), ("all", "HR@10", .43), ("all", "HR@100", .63), ("cold", "scaled MRR", .73)]:
     if not ours[part][figure] >= floor:
         bad.append("%s, %s: %.3f, promised %.2f" % (part, figure, ours[part][figure], floor))
 for name in "walk", "content", "knn":
