@@ -24,7 +24,7 @@ void ps_loss_init(ps_loss *loss, ps_loss_kind kind, double margin, double tau, u
 void ps_loss_free(ps_loss *loss)
 {
     ps_real *const all[] = {loss->q,   loss->p,    loss->n,         loss->sn, loss->sp, loss->sh,
-                            loss->own, loss->down, loss->pair_loss, loss->dq, loss->dp, loss->dn};
+                            loss->down, loss->pair_loss, loss->dq, loss->dp, loss->dn};
     for (size_t i = 0; i < sizeof all / sizeof *all; i++)
         free(all[i]);
     memset(loss, 0, sizeof *loss);
@@ -38,7 +38,7 @@ static int room(ps_loss *l, const ps_loss_batch *b)
         size_t need;
     } const want[] = {{&l->q, B * d},   {&l->p, B * d}, {&l->n, N * d},  {&l->sn, B * N},
                       {&l->sp, l->kind == PS_LOSS_SOFTMAX ? B * B : 0},  {&l->sh, B * b->hard},
-                      {&l->own, B},     {&l->down, B},  {&l->pair_loss, B}, {&l->dq, B * d},
+                      {&l->down, B},  {&l->pair_loss, B}, {&l->dq, B * d},
                       {&l->dp, B * d},  {&l->dn, N * d}};
     for (size_t i = 0; i < sizeof want / sizeof *want; i++)
         if (ps_grow(want[i].array, &l->cap[i], want[i].need, sizeof(ps_real)) < 0)

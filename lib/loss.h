@@ -41,11 +41,11 @@ typedef struct {
     ps_pool *pool;
     uint32_t d;
     /* workspace */
-    ps_real *q, *p, *n;         /* gathered rows, bias beside: B x d, B x d, N x d */
+    ps_real *q, *p, *n;         /* gathered rows: B x d, B x d, N x d */
     ps_real *sn, *sp, *sh;      /* scores, then their gradients: B x N, B x B, B x H */
-    ps_real *own, *down, *pair_loss; /* B: S(q,i), its gradient, w l / sum of w */
+    ps_real *down, *pair_loss; /* B: gradient of S(q,i), w l / sum of w */
     ps_real *dq, *dp, *dn;
-    size_t cap[12];
+    size_t cap[11];
 } ps_loss;
 
 void ps_loss_init(ps_loss *loss, ps_loss_kind kind, double margin, double tau, uint32_t d, const ps_known *known,

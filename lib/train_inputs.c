@@ -25,6 +25,8 @@ int ps_train_inputs_open(ps_train_inputs *in, const ps_train_paths *from, uint32
     int rc = ps_graph_open(&in->graph, from->graph);
     if (rc == 0)
         rc = ps_vectors_open(&in->x, from->vectors, in->graph.fingerprint);
+    for (uint64_t i = 0; i < in->x.n && rc == 0; i++)
+        rc = ps_graph_in_range(&in->graph, PS_ITEMS, ps_vectors_item(&in->x, i), in->x.table.name, i);
     if (rc == 0 && from->texts)
         rc = ps_sparse_open(&in->texts, from->texts, in->graph.fingerprint, in->graph.items.nodes);
     if (rc == 0 && from->neighbours)
