@@ -48,6 +48,10 @@ ifndef CUDA
 NVCC ?= $(shell command -v nvcc 2>/dev/null)
 CUDA := $(if $(NVCC),$(shell d=$$(mktemp -d) && printf '__global__ void k(void){}\nint main(){k<<<1,1>>>();return 0;}\n' >$$d/probe.cu && $(NVCC) $$d/probe.cu -o $$d/probe >/dev/null 2>&1 && echo 1 || echo 0; rm -rf $$d),0)
 endif
+# ThreadSanitizer sees no order in what a library does that was built without it.
+ifeq ($(FLAVOUR),tsan)
+ONEDNN := 0
+endif
 ifndef ONEDNN
 ONEDNN := $(call probe,\0043include <oneapi/dnnl/dnnl.h>\nint main(void){dnnl_matmul_desc_t d;return sizeof d == DNNL_VERSION_MAJOR;}\n,)
 endif
