@@ -85,7 +85,16 @@ all: $(BINS)
 
 $(OUT)/obj/kernels/%_avx2.o: ISA := -mavx2 -mfma
 $(OUT)/obj/kernels/%_avx512.o: ISA := -mavx512f -mavx512bw -mavx512vl -mavx512dq -mfma -mprefer-vector-width=512
-$(OUT)/obj/%.o: %.c Makefile
+# What the objects were compiled with: they are made again when a probe finds something else, or a setting changes.
+FLAGS_FILE := $(OUT)/flags
+ifeq ($(filter $(no_probes),$(MAKECMDGOALS)),)
+flags_now = $(CC) $(ALL_CFLAGS) $(LDFLAGS) $(LDLIBS)
+ifneq ($(file <$(FLAGS_FILE)),$(flags_now))
+$(shell mkdir -p $(OUT))
+$(file >$(FLAGS_FILE),$(flags_now))
+endif
+endif
+$(OUT)/obj/%.o: %.c Makefile $(FLAGS_FILE)
 	@mkdir -p $(@D)
 	$(CC) $(ALL_CFLAGS) $(ISA) -MMD -MP -c $< -o $@
 $(OUT)/libpsgraph.a: $(LIB_OBJS)
