@@ -156,6 +156,8 @@ static void show_default(const ps_option *o)
         printf(" [%lld]", (long long)*(int64_t *)o->to);
     else if (o->type == PS_OPT_U32)
         printf(" [%u]", *(uint32_t *)o->to);
+    else if (o->type == PS_OPT_SIZE && *(int64_t *)o->to)
+        printf(" [%lldM]", (long long)*(int64_t *)o->to >> 20);
     else if (o->type == PS_OPT_REAL)
         printf(" [%g]", *(double *)o->to);
     else if (o->type == PS_OPT_STR && *(const char **)o->to)
@@ -199,6 +201,20 @@ static int choice(const ps_option *o, const char *value)
     }
 }
 
+/* Bytes from "512M" or "1.5G"; negative if it is no size. */
+static double size_of(const char *text)
+{
+    static const char units[] = "KMGT";
+    char *end;
+    double v = strtod(text, &end);
+    if (end == text || text[0] == ' ' || !isfinite(v))
+        return -1;
+    const char *unit = *end ? strchr(units, *end) : NULL;
+    if (unit)
+        v = ldexp(v, 10 * (int)(unit - units + 1));
+    return end[unit != NULL] ? -1 : v;
+}
+
 static void store(const ps_option *o, const char *value)
 {
     char name[64], *end;
@@ -232,11 +248,24 @@ static void store(const ps_option *o, const char *value)
     }
     case PS_OPT_REAL: {
         double v = strtod(value, &end);
+        if (end != value && strcmp(end, "%") == 0) {
+            v /= 100;
+            end++;
+        }
         if (end == value || *end || value[0] == ' ')
             misuse("%s: '%s' is not a number", name, value);
         if (!isfinite(v) || v < o->min || v > o->max)
             misuse("%s: %s is out of range (%g to %g)", name, value, o->min, o->max);
         *(double *)o->to = v;
+        return;
+    }
+    case PS_OPT_SIZE: {
+        double v = size_of(value);
+        if (v < 0)
+            misuse("%s: '%s' is no size like 512M or 16G", name, value);
+        if (v < o->min || v > o->max)
+            misuse("%s: %s is out of range (%.0fM to %.0fT)", name, value, ldexp(o->min, -20), ldexp(o->max, -40));
+        *(int64_t *)o->to = (int64_t)v;
         return;
     }
     case PS_OPT_CHOICE: {
@@ -261,6 +290,54 @@ static void store_all(const ps_option *const *given, char *const *values, int n)
         for (int i = 0; i < n; i++)
             if ((given[i]->type == PS_OPT_PRESET) == presets)
                 store(given[i], values[i]);
+}
+
+/* ---- an option that is none ---- */
+
+/* Letters to put in, take out, change or swap with the next one, to make one name of the other; a name that
+ * begins with all of `typed` is one away.  Both shorter than NAME_MAX_LEN. */
+enum { NAME_MAX_LEN = 40 };
+static int distance(const char *typed, const char *name)
+{
+    int d[NAME_MAX_LEN + 1][NAME_MAX_LEN + 1];
+    const int n = (int)strlen(typed), m = (int)strlen(name);
+    for (int i = 0; i <= n; i++)
+        for (int j = 0; j <= m; j++) {
+            if (!i || !j) {
+                d[i][j] = i + j;
+                continue;
+            }
+            int best = d[i - 1][j - 1] + (typed[i - 1] != name[j - 1]);
+            best = d[i - 1][j] + 1 < best ? d[i - 1][j] + 1 : best;
+            best = d[i][j - 1] + 1 < best ? d[i][j - 1] + 1 : best;
+            if (i > 1 && j > 1 && typed[i - 1] == name[j - 2] && typed[i - 2] == name[j - 1])
+                best = d[i - 2][j - 2] + 1 < best ? d[i - 2][j - 2] + 1 : best;
+            d[i][j] = best;
+        }
+    return n >= 3 && m > n && strncmp(typed, name, (size_t)n) == 0 ? 1 : d[n][m];
+}
+
+/* Says which option may have been meant by argv's "--typed[=value]". */
+_Noreturn static void unknown_long(const char *given, const struct option *longs)
+{
+    char typed[NAME_MAX_LEN];
+    const size_t len = strcspn(given + 2, "=");
+    const struct option *best = NULL;
+    int least = 3, same = 0;
+    snprintf(typed, sizeof typed, "%.*s", len < sizeof typed ? (int)len : (int)sizeof typed - 1, given + 2);
+    for (const struct option *o = longs; o->name; o++) {
+        int d = distance(typed, o->name);
+        same = d == least ? 1 : d < least ? 0 : same;
+        if (d < least) {
+            least = d;
+            best = o;
+        }
+    }
+    if (best && least == 0)
+        misuse("--%s takes no argument: %s", best->name, given);
+    if (best && !same && least * 3 <= (int)strlen(best->name))
+        misuse("unknown option %s; --%s?", given, best->name);
+    misuse("unknown or ambiguous option %s", given);
 }
 
 static void version(void)
@@ -305,7 +382,7 @@ int ps_tool_parse(const ps_tool *t, const ps_option *rows, ps_common *c, int arg
         if (got == '?' && optopt && optopt < LONG_BASE)
             misuse("unknown option -%c", optopt);
         if (got == '?')
-            misuse("unknown or ambiguous option, or one that takes no argument: %s", argv[optind - 1]);
+            unknown_long(argv[optind - 1], longs);
         if (got == ':')
             misuse("option %s needs an argument", argv[optind - 1]);
         if (got == 'h')

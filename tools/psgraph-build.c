@@ -14,9 +14,9 @@
 typedef struct {
     ps_common common;
     int text, numbers, skip_unknown, unique, sum, order;
-    const char *items, *old, *vectors, *memory, *tmp;
+    const char *items, *old, *vectors, *tmp;
     double drop_diverse, keep_power;
-    int64_t drop_large, max_board;
+    int64_t drop_large, max_board, memory;
 } options;
 
 /* The graphs on the way to the output: the one given, and those in temporary files. */
@@ -28,18 +28,6 @@ typedef struct {
     ps_edge_input in;
     ps_built built;
 } job;
-
-static int parse_memory(const char *s, uint64_t *bytes)
-{
-    char *end;
-    double v = strtod(s, &end);
-    int shift = *end == 'K' ? 10 : *end == 'M' ? 20 : *end == 'G' ? 30 : *end == 'T' ? 40 : 0;
-    end += shift > 0;
-    if (end == s || *end || !(v > 0) || v * (double)(UINT64_C(1) << shift) > 0x1p62)
-        return ps_usage_error("-M: '%s' is no size like 512M or 16G", s);
-    *bytes = (uint64_t)(v * (double)(UINT64_C(1) << shift));
-    return *bytes >= 16 << 20 ? 0 : ps_usage_error("-M: %s is too little: 16M at least", s);
-}
 
 /* Half of what is free. */
 static uint64_t free_memory(void)
@@ -193,10 +181,7 @@ static int build(options *o)
     ps_graph read = {.name = NULL}, pruned = {.name = NULL};
     const ps_graph *last = &read;
     int rc = check_options(o);
-    if (rc == 0 && o->memory)
-        rc = parse_memory(o->memory, &j.build.memory);
-    else
-        j.build.memory = free_memory();
+    j.build.memory = o->memory ? (uint64_t)o->memory : free_memory();
     if (rc == 0 && o->old)
         rc = open_old(&j);
     j.build.old = j.has_old ? &j.old : NULL;
@@ -237,7 +222,7 @@ int main(int argc, char **argv)
         {0, "drop-large", "N", PS_OPT_INT, &o.drop_large, 0, 9e15, "drop boards of more than N edges; 0: none", NULL},
         {0, "max-board", "N", PS_OPT_INT, &o.max_board, 0, 9e15, "keep N edges of larger boards, at random; 0: all", NULL},
         {0, "order", "ORDER", PS_OPT_CHOICE, &o.order, 0, 0, "new node numbers", "given|degree|community"},
-        {'M', "memory", "SIZE", PS_OPT_STR, &o.memory, 0, 0, "memory to use, like 2G (default: half of what is free)", NULL},
+        {'M', "memory", "SIZE", PS_OPT_SIZE, &o.memory, 16 << 20, 0x1p62, "memory to use, like 2G (default: half of what is free)", NULL},
         {0, "tmp", "DIR", PS_OPT_STR, &o.tmp, 0, 0, "temporary files go there (default: $TMPDIR or /tmp)", NULL},
         {0},
     };

@@ -126,7 +126,7 @@ refused "its nodes have names: leave out -i" -t -i -g old.psg
 refused "--unique and --sum do not go together" -t --unique --sum
 refused "need the items' vectors (-x)" -t --keep-power 0.5
 refused "'12X' is no size" -t -M 12X
-refused "16M at least" -t -M 1M
+refused "out of range (16M" -t -M 1M
 printf '0\t0\t1\n' | view -t -K edges >one.psr
 cp one.psr input
 build -g numbers.psg <input >more.psg

@@ -93,6 +93,11 @@ check_argument() { # spelled
             expect_misuse "$1" "$1" "$bad"
         done
         ;;
+    *'no size'*)
+        for bad in 'no number' 1x '' 1e999 -1M; do
+            expect_misuse "$1" "$1" "$bad"
+        done
+        ;;
     *number*)
         for bad in 'no number' 1x '' 1e999 nan; do
             expect_misuse "$1" "$1" "$bad"

@@ -15,6 +15,7 @@ typedef struct {
     int flag, choice;
     int64_t whole;
     uint32_t small;
+    int64_t size;
     double real;
     const char *text;
     ps_list list;
@@ -37,6 +38,7 @@ static int tool_main(int argc, char **argv)
         {'w', "whole", "N", PS_OPT_INT, &o.whole, -3, 1000, "a whole number", NULL},
         {'u', "small", "N", PS_OPT_U32, &o.small, 0, 4e9, "a whole number", NULL},
         {'r', "real", "X", PS_OPT_REAL, &o.real, 0, 1, "a real number", NULL},
+        {'M', "memory", "SIZE", PS_OPT_SIZE, &o.size, 1 << 20, 0x1p50, "a size", NULL},
         {'t', "text", "S", PS_OPT_STR, &o.text, 0, 0, "a text", NULL},
         {'l', "list", "S", PS_OPT_LIST, &o.list, 0, 0, "texts", NULL},
         {'c', "choice", "WORD", PS_OPT_CHOICE, &o.choice, 0, 0, "a word", "red|green|greenish"},
@@ -49,6 +51,8 @@ static int tool_main(int argc, char **argv)
            o.choice);
     for (int i = 0; i < o.list.n; i++)
         printf(" list=%s", o.list.at[i]);
+    if (o.size)
+        printf(" size=%lld", (long long)o.size);
     printf(" j=%lld s=%lld out=%s operands=%d\n", (long long)o.common.threads, (long long)o.common.seed,
            o.common.output ? o.common.output : "-", argc - first);
     ps_warn("a warning");
@@ -119,16 +123,32 @@ static void good(void)
     accepted("-s 0 -o file one two", "s=0 out=file operands=2");
     accepted("-w 9 --paper -r 0.1", "whole=9 small=0 real=0.1 ");
     accepted("--paper", "whole=77 small=0 real=0.5 ");
+    accepted("-r 25%", " real=0.25 ");
+    accepted("-M 2M", " size=2097152 ");
+    accepted("-M 1.5G", " size=1610612736 ");
+    accepted("--memory 3000000", " size=3000000 ");
     accepted("-- -f", "flag=0 whole=5 small=0 real=0.25 text=default choice=1");
 }
 
 static void bad(void)
 {
     misused("-x", "unknown option -x");
-    misused("--nonsense", "--nonsense");
+    misused("--nonsense", "unknown or ambiguous option --nonsense (");
+    misused("--wohle=3", "unknown option --wohle=3; --whole?");
+    misused("--memroy", "unknown option --memroy; --memory?");
+    misused("--verbos3", "; --verbose?");
+    misused("--flag=1", "--flag takes no argument: --flag=1");
+    misused("--me", "needs an argument");
+    misused("--ve", "unknown or ambiguous option --ve (pstest");
+    misused("--a-name-that-is-longer-than-any-option-has-ever-been-in-any-tool", "unknown or ambiguous option --a-name-");
+    misused("-M 12X", "-M (--memory): '12X' is no size like 512M or 16G");
+    misused("-M 2MB", "is no size");
+    misused("-M -2M", "is no size");
+    misused("-M 1K", "out of range (1M to 1024T)");
+    misused("-r 101%", "out of range (0 to 1)");
+    misused("-r 5%%", "not a number");
     misused("-w", "needs an argument");
     misused("--whole", "needs an argument");
-    misused("--flag=1", "--flag=1");
     misused("-w 5x", "-w (--whole): '5x' is not a whole number");
     misused("-w 1.5", "not a whole number");
     misused("-w 1001", "out of range (-3 to 1000)");
