@@ -50,7 +50,8 @@ typedef struct ps_out ps_out;
 
 enum { PS_OUT_GZIP = 1, PS_OUT_TEXT = 2 };
 
-/* path NULL: standard output, refused when it is a terminal unless PS_OUT_TEXT.  A path that does
+/* path NULL: standard output, refused when it is a terminal unless PS_OUT_TEXT; what goes to a terminal is made
+ * visible first (visible.h).  A path that does
  * not exist or is a regular file is written beside its place and renamed by ps_out_close; a device
  * or a pipe is written directly.  An unfinished file is removed by ps_out_abort and by SIGINT,
  * SIGTERM and SIGHUP.  NULL on failure. */

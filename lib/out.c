@@ -14,15 +14,18 @@
 
 #include "io.h"
 #include "mem.h"
+#include "visible.h"
 
 enum { BUF = 1 << 16, MAX_PENDING = 16 };
 
 struct ps_out {
     int fd;
     int gzip;
+    int terminal; /* a person looks: control characters are made visible */
     int pending; /* index of the temporary name, -1: written directly */
     char *name;  /* final name, or "<stdout>" */
     z_stream z;
+    ps_visible seen;
     size_t have;
     uint8_t buf[BUF];
     uint8_t packed[BUF];
@@ -138,6 +141,7 @@ ps_out *ps_out_open(const char *path, int flags)
     }
     if (open_target(out, path, flags) < 0)
         goto fail;
+    out->terminal = isatty(out->fd) && !(flags & PS_OUT_GZIP);
     if (flags & PS_OUT_GZIP) {
         if (deflateInit2(&out->z, 6, Z_DEFLATED, 15 + 16, 8, Z_DEFAULT_STRATEGY) != Z_OK) {
             ps_fail(PS_EMEM, "%s: out of memory for gzip", out->name);
@@ -202,9 +206,24 @@ static int deflate_all(ps_out *out, const uint8_t *p, size_t n, int flush)
     return 0;
 }
 
+static int write_visible(ps_out *out, const uint8_t *p, size_t n)
+{
+    char *text = (char *)out->packed;
+    int rc = 0;
+    while (n > 0 && rc == 0) {
+        size_t part = n < sizeof out->packed / PS_VISIBLE_ROOM ? n : sizeof out->packed / PS_VISIBLE_ROOM;
+        rc = write_all(out, out->packed, ps_visible_copy(&out->seen, p, part, "\n\t", text));
+        p += part;
+        n -= part;
+    }
+    return rc;
+}
+
 static int drain(ps_out *out, int flush)
 {
-    int rc = out->gzip ? deflate_all(out, out->buf, out->have, flush) : write_all(out, out->buf, out->have);
+    int rc = out->gzip       ? deflate_all(out, out->buf, out->have, flush)
+             : out->terminal ? write_visible(out, out->buf, out->have)
+                             : write_all(out, out->buf, out->have);
     out->have = 0;
     return rc;
 }
@@ -213,7 +232,7 @@ int ps_out_write(ps_out *out, const void *data, size_t n)
 {
     const uint8_t *p = data;
     while (n > 0) {
-        if (out->have == 0 && n >= BUF && !out->gzip)
+        if (out->have == 0 && n >= BUF && !out->gzip && !out->terminal)
             return write_all(out, p, n);
         size_t part = BUF - out->have < n ? BUF - out->have : n;
         memcpy(out->buf + out->have, p, part);

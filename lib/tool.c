@@ -13,6 +13,7 @@
 
 #include "gemm.h"
 #include "par.h"
+#include "visible.h"
 
 enum { MAX_OPTIONS = 64, LONG_BASE = 256, MAX_THREADS = 1024, MAX_GIVEN = 256 };
 
@@ -30,13 +31,17 @@ static double now(void)
 
 /* ---- messages ---- */
 
+/* One line whatever names it has in it: of a file, a node, or a stranger's header. */
 static void say(const char *fmt, va_list ap)
 {
+    char text[2048], line[sizeof text * PS_VISIBLE_ROOM];
+    ps_visible state = {0};
+    int n = vsnprintf(text, sizeof text, fmt, ap);
+    size_t len = n < 0 ? 0 : n < (int)sizeof text ? (size_t)n : sizeof text - 1;
+    len = ps_visible_copy(&state, text, len, "", line);
     ps_progress_end();
     fflush(stdout);
-    fprintf(stderr, "%s: ", tool->name);
-    vfprintf(stderr, fmt, ap);
-    fputc('\n', stderr);
+    fprintf(stderr, "%s: %.*s\n", tool->name, (int)len, line);
 }
 
 void ps_warn(const char *fmt, ...)

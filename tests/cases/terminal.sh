@@ -1,0 +1,27 @@
+# A name from a stranger's file cannot drive the terminal: neither through what is shown nor through a message.
+set -eu
+. "$PS_ROOT/tests/need-python"
+esc=$(printf '\033')
+printf 'a\tb\n%s]0;owned\tb\n' "$esc" >edges.tsv
+"$PS_BIN/psgraph-build" -t <edges.tsv >g.psg
+
+# To a file or a pipe the bytes are the user's own.
+"$PS_BIN/psview" --edges g.psg >edges.txt
+cmp edges.tsv edges.txt
+
+python3 - "$PS_BIN/psview" <<'END'
+import os, pty, sys
+seen = b""
+def read(fd):
+    global seen
+    data = os.read(fd, 4096)
+    seen += data
+    return data
+status = pty.spawn([sys.argv[1], "--edges", "g.psg"], read)
+assert status == 0, status
+assert seen == b"a\tb\r\n\\x1b]0;owned\tb\r\n", seen
+END
+
+status=0
+printf '%s[31munknown\n' "$esc" | "$PS_BIN/psview" -t -K ids -g g.psg >/dev/null 2>err || status=$?
+[ $status -eq 1 ] && grep -q 'x1b\[31munknown' err && ! grep -q "$esc" err
