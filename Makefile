@@ -16,6 +16,8 @@ endif
 PREFIX ?= /usr/local
 BINDIR = $(PREFIX)/bin
 MANDIR = $(PREFIX)/share/man
+BASHDIR = $(PREFIX)/share/bash-completion/completions
+ZSHDIR = $(PREFIX)/share/zsh/site-functions
 
 # ---- flavours: each has its own folder of objects ----
 FLAVOUR ?= release
@@ -23,7 +25,8 @@ OUT := build/$(FLAVOUR)
 # One name for one folder: the dependency files are written with it.
 override OUT := $(patsubst $(CURDIR)/%,%,$(OUT))
 WARN := -Wall -Wextra -Wshadow -Wconversion -Wno-sign-conversion -Wstrict-prototypes
-OPT_release := -O3
+OPT_release := -O3 -fstack-protector-strong -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=2 -fPIE
+HARDEN_release := -pie -Wl,-z,relro,-z,now
 OPT_asan := -O1 -fsanitize=address -fno-omit-frame-pointer
 OPT_ubsan := -O1 -fsanitize=undefined -fno-sanitize-recover=all
 OPT_tsan := -O1 -fsanitize=thread
@@ -31,6 +34,7 @@ OPT_double := -O2 -DPS_DOUBLE
 OPT_plain := -O2
 OPT_fuzz := -O1 -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer
 CFLAGS ?= -g $(OPT_$(FLAVOUR))
+LDFLAGS ?= $(HARDEN_$(FLAVOUR))
 ALL_CFLAGS = -std=gnu11 -D_GNU_SOURCE -fno-math-errno -fno-trapping-math $(WARN) $(CFLAGS) -Ilib -Ikernels $(DEFS)
 LDLIBS = $(LIBS) -lz -lm -lpthread
 
@@ -80,7 +84,7 @@ SOURCES := $(wildcard lib/*.c kernels/*.c tools/*.c tests/unit/*.c tests/fuzz/*.
 HEADERS := $(wildcard lib/*.h kernels/*.h tests/unit/*.h tests/fuzz/*.h)
 PAGES := $(wildcard man/*.[1-9])
 
-.PHONY: all units benches fuzzers check demo asan ubsan tsan fuzz bench lint format install uninstall dist clean help
+.PHONY: all units benches fuzzers check demo asan ubsan tsan fuzz bench lint format install uninstall dist deb clean help
 all: $(BINS)
 
 $(OUT)/obj/kernels/%_avx2.o: ISA := -mavx2 -mfma
@@ -146,17 +150,22 @@ format:
 
 # ---- installing ----
 section = $(patsubst .%,%,$(suffix $(1)))
-INSTALLED := $(TOOLS:%=$(DESTDIR)$(BINDIR)/%) \
+INSTALLED := $(TOOLS:%=$(DESTDIR)$(BINDIR)/%) $(TOOLS:%=$(DESTDIR)$(BASHDIR)/%) $(DESTDIR)$(ZSHDIR)/_psgraph \
 	$(foreach p,$(PAGES),$(DESTDIR)$(MANDIR)/man$(call section,$(p))/$(notdir $(p)))
 install: all
 	install -d $(sort $(dir $(INSTALLED)))
 	install -m 755 $(BINS) $(DESTDIR)$(BINDIR)
+	install -m 644 scripts/completion.zsh $(DESTDIR)$(ZSHDIR)/_psgraph
+	install -m 644 scripts/completion.bash $(DESTDIR)$(BASHDIR)/$(firstword $(TOOLS))
+	cd $(DESTDIR)$(BASHDIR) && $(foreach t,$(filter-out $(firstword $(TOOLS)),$(TOOLS)),ln -sf $(firstword $(TOOLS)) $(t) &&) true
 	$(foreach p,$(PAGES),install -m 644 $(p) $(DESTDIR)$(MANDIR)/man$(call section,$(p)) &&) true
 uninstall:
 	rm -f $(INSTALLED)
 dist:
 	@mkdir -p build
 	git archive --format=tar.gz --prefix=psgraph-$(VERSION)/ -o build/psgraph-$(VERSION).tar.gz HEAD
+deb: all
+	scripts/make-deb $(OUT)
 clean:
 	rm -rf build
 
@@ -167,8 +176,9 @@ make demo         the tour on the embedded data
 make fuzz         each reader on random input, FUZZ_SECONDS=10 each (clang)
 make bench        what each tool takes on the embedded data, and a training step at several sizes
 make lint         clang-tidy, mandoc -T lint;  make format: clang-format
-make install      tools and manual pages to DESTDIR= PREFIX=/usr/local; uninstall
+make install      tools, manual pages and completions to DESTDIR= PREFIX=/usr/local; uninstall
 make dist         build/psgraph-$(VERSION).tar.gz of what is committed
+make deb          build/psgraph_$(VERSION)_ARCH.deb, a Debian package (dpkg-dev)
 make clean        removes build/
 Settings: CC=clang  CUDA=0  OPENBLAS=0  ONEDNN=0  FLAVOUR=release|asan|ubsan|tsan|double|plain  OUT=build/FLAVOUR
 endef

@@ -4,7 +4,7 @@ set -eu
 stage=$PWD/stage
 # -o all: install what was built for this run; building is not this test's business.
 make_it() {
-    make -C "$PS_ROOT" --no-print-directory -o all OUT="${PS_BIN%/bin}" CUDA=0 DESTDIR="$stage" "$@" >make.log 2>&1 || { cat make.log; exit 1; }
+    make -C "$PS_ROOT" --no-print-directory -o all FLAVOUR="$PS_FLAVOUR" OUT="${PS_BIN%/bin}" CUDA=0 DESTDIR="$stage" "$@" >make.log 2>&1 || { cat make.log; exit 1; }
 }
 fail() {
     echo "$1"
