@@ -170,6 +170,7 @@ void ps_graph_close(ps_graph *g)
         ps_lineage_leave(g->fingerprint);
     ps_blob_close(&g->blob);
     free(g->name);
+    free(g->narrow);
     memset(g, 0, sizeof *g);
 }
 

@@ -23,6 +23,8 @@ int ps_train_inputs_open(ps_train_inputs *in, const ps_train_paths *from, uint32
     memset(in, 0, sizeof *in);
     in->walks = layers > 0 && !from->neighbours;
     int rc = ps_graph_open(&in->graph, from->graph);
+    if (rc == 0 && in->walks)
+        ps_graph_narrow(&in->graph);
     if (rc == 0)
         rc = ps_vectors_open(&in->x, from->vectors, in->graph.fingerprint);
     for (uint64_t i = 0; i < in->x.n && rc == 0; i++)

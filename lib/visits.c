@@ -5,7 +5,7 @@
 
 #include "mem.h"
 
-enum { FIRST_BITS = 10, MOST_BITS = 31, INSERTION = 24 };
+enum { FIRST_BITS = 10, MOST_BITS = 31, INSERTION = 24, FEW = 96 };
 
 static size_t slot_of(const ps_visits *v, uint32_t item)
 {
@@ -126,7 +126,23 @@ static void insertion_sort(uint64_t *key, size_t n, int low)
     }
 }
 
-/* Least significant byte first; bytes that are the same in all keys cost nothing. */
+/* One pass by the 8 bits from `shift` up. */
+static void distribute(const uint64_t *key, uint64_t *to, size_t n, int shift)
+{
+    uint32_t begin[256] = {0}, sum = 0;
+    for (size_t i = 0; i < n; i++)
+        begin[key[i] >> shift & 255]++;
+    for (int b = 0; b < 256; b++) {
+        const uint32_t here = begin[b];
+        begin[b] = sum;
+        sum += here;
+    }
+    for (size_t i = 0; i < n; i++)
+        to[begin[key[i] >> shift & 255]++] = key[i];
+}
+
+/* Least significant byte first; bytes that are the same in all keys cost nothing.  A few: their leading bits bring them
+ * so near to their places that moving one past its neighbours is the quickest for the rest. */
 uint64_t *ps_radix_sort(uint64_t *key, uint64_t *spare, size_t n, int low)
 {
     if (n <= INSERTION) {
@@ -138,19 +154,17 @@ uint64_t *ps_radix_sort(uint64_t *key, uint64_t *spare, size_t n, int low)
         all &= key[i];
         any |= key[i];
     }
+    const uint64_t differ = (all ^ any) >> low;
+    if (differ && n <= FEW) {
+        const int bits = low + 64 - __builtin_clzll(differ);
+        distribute(key, spare, n, bits - low > 8 ? bits - 8 : low);
+        insertion_sort(spare, n, low);
+        return spare;
+    }
     for (int shift = low; shift < 64; shift += 8) {
-        size_t begin[256] = {0}, sum = 0;
         if (((all ^ any) >> shift & 255) == 0)
             continue;
-        for (size_t i = 0; i < n; i++)
-            begin[key[i] >> shift & 255]++;
-        for (int b = 0; b < 256; b++) {
-            size_t here = begin[b];
-            begin[b] = sum;
-            sum += here;
-        }
-        for (size_t i = 0; i < n; i++)
-            spare[begin[key[i] >> shift & 255]++] = key[i];
+        distribute(key, spare, n, shift);
         uint64_t *swap = key;
         key = spare;
         spare = swap;
@@ -164,7 +178,12 @@ void ps_select_smallest(uint64_t *key, uint64_t *spare, size_t n, size_t k)
     size_t kept = 0;
     while (n > 0 && kept < k) {
         uint64_t *from = key + kept, all = from[0], any = from[0];
-        size_t count[256] = {0}, below = 0, same = 0;
+        uint32_t count[256] = {0};
+        size_t below = 0, same = 0;
+        if (n <= INSERTION) {
+            insertion_sort(from, n, 0);
+            return;
+        }
         for (size_t i = 1; i < n; i++) {
             all &= from[i];
             any |= from[i];
@@ -196,21 +215,27 @@ static long sorted(ps_visits *v, uint32_t except, size_t top, const ps_visit **l
     for (int i = 0; i < 2; i++)
         if (ps_grow(&v->key[i], &v->key_cap[i], v->n + 1, sizeof *v->key[i]) < 0)
             return PS_EMEM;
+    uint32_t any = 1;
     size_t n = 0;
     for (size_t i = 0; i < v->n; i++) {
-        uint64_t entry = v->slot[v->touched[i]];
-        v->key[0][n] = (uint64_t) ~(uint32_t)entry << 32 | entry >> 32;
+        const uint64_t entry = v->slot[v->touched[i]];
+        v->key[0][n] = entry;
+        any |= (uint32_t)(entry >> 32);
         n += (uint32_t)(entry >> 32) != except;
     }
+    /* The complement of the count above as many bits as items have: the fewer bits, the fewer passes. */
+    const int bits = 32 - __builtin_clz(any);
+    for (size_t i = 0; i < n; i++)
+        v->key[0][i] = (uint64_t) ~(uint32_t)v->key[0][i] << bits | v->key[0][i] >> 32;
     if (top < n) {
         ps_select_smallest(v->key[0], v->key[1], n, top);
         n = top;
     }
     if (ps_grow(&v->list, &v->list_cap, n + 1, sizeof *v->list) < 0)
         return PS_EMEM;
-    const uint64_t *key = ps_radix_sort(v->key[0], v->key[1], n, 0);
+    const uint64_t *key = ps_radix_sort(v->key[0], v->key[1], n, 0), items = (UINT64_C(1) << bits) - 1;
     for (size_t i = 0; i < n; i++)
-        v->list[i] = (ps_visit){(uint32_t)key[i], ~(uint32_t)(key[i] >> 32)};
+        v->list[i] = (ps_visit){(uint32_t)(key[i] & items), ~(uint32_t)(key[i] >> bits)};
     *list = v->list;
     return (long)n;
 }

@@ -49,7 +49,7 @@ void ps_visits_clear(ps_visits *v);
 void ps_visits_free(ps_visits *v);
 
 /* Sorts key[0..n-1] ascending by the bits from `low` (a multiple of 8) up; equal keys keep their order.
- * `spare` has room for n.  Returns whichever of the two arrays holds the result. */
+ * `spare` has room for n < 2^32.  Returns whichever of the two arrays holds the result. */
 uint64_t *ps_radix_sort(uint64_t *key, uint64_t *spare, size_t n, int low);
 
 /* Moves the k smallest of the n different keys to key[0..k-1], in no particular order; the others are lost.

@@ -28,6 +28,7 @@ struct ps_walker {
     /* An item that is not in the graph, as node 0 of a side of its own. */
     ps_side start;
     uint64_t start_off[2];
+    uint32_t start_off32[2];
     uint32_t *start_adj, *start_alias, *start_accept;
     float *start_weight;
     uint64_t *start_key;
@@ -322,7 +323,11 @@ static int make_start(ps_walker *w, const uint64_t *board, const float *weight, 
         memcpy(&w->start_weight[i], &bits, sizeof bits);
     }
     w->start_off[1] = n;
-    w->start = (ps_side){.nodes = 1, .off = w->start_off, .adj = w->start_adj};
+    w->start_off32[1] = (uint32_t)n;
+    w->start = (ps_side){.nodes = 1,
+                         .off = w->start_off,
+                         .off32 = w->g->boards.off32 ? w->start_off32 : NULL,
+                         .adj = w->start_adj};
     if (!weight)
         return 0;
     w->start.weight = w->start_weight;

@@ -1,8 +1,8 @@
 /* walk_block.h - the engine under walk.h: a block of steps of one or many walks, walked side by side.
  *
  * Where a walk restarts depends on its random numbers only, not on where it is.  So a block's restarts are known
- * first; the stretches between them are then walked all at once, a step of each at a time, with every
- * memory access asked for some 60 walkers ahead: the cost is the memory's throughput, not its latency.
+ * first; the stretches between them are then walked many at once (walk_ring.h), each new one taking the place of one
+ * that has come to its end.
  */
 #ifndef PS_WALK_BLOCK_H
 #define PS_WALK_BLOCK_H
@@ -26,7 +26,8 @@ typedef struct {
 /* What all legs share. */
 typedef struct {
     const ps_graph *g;
-    const ps_side *start; /* NULL, or the boards of a start that is no item of the graph: its node 0 */
+    const ps_side *start; /* NULL, or the boards of a start that is no item of the graph: its node 0,
+                             with off32 if the graph has that; one leg then */
     const ps_bias *bias;  /* NULL: none */
     uint64_t threshold;   /* a restart number below it: restart */
     uint32_t length;      /* restart after so many steps at the latest; 0: no limit */
@@ -34,11 +35,10 @@ typedef struct {
 
 /* All zero is an empty block.  For one thread. */
 typedef struct {
-    uint32_t *out;    /* of each step, leg after leg: the item arrived at; UINT32_MAX: beyond a dead end.
-                         With skip_first first steps hold anything */
-    uint8_t *ends;    /* bit 0: a restart follows the step */
-    uint64_t *number; /* the walkers: their next random number, step, place */
-    uint32_t *step, *at;
+    uint32_t *out;   /* of each step, leg after leg: the item arrived at; UINT32_MAX: beyond a dead end.
+                        With skip_first first steps hold anything */
+    uint8_t *ends;   /* bit 0: a restart follows the step */
+    uint32_t *queue; /* first steps of the stretches */
     size_t cap;
 } ps_block;
 

@@ -32,6 +32,8 @@ typedef struct {
 
 struct ps_walk_run {
     ps_walk_job job;
+    ps_graph *g;
+    int ready; /* ps_graph_narrow has been called */
     ps_head head;
     ps_queries *q;
     int sets, boards, threads;
@@ -379,12 +381,13 @@ static size_t tasks_of(const ps_walk_run *run)
     return (size_t)run->threads * (n < 1 ? 1 : n < TASKS ? (size_t)n : TASKS);
 }
 
-ps_walk_run *ps_walk_run_new(const ps_walk_job *job, const ps_graph *g, ps_queries *q, const ps_head *head, int threads)
+ps_walk_run *ps_walk_run_new(const ps_walk_job *job, ps_graph *g, ps_queries *q, const ps_head *head, int threads)
 {
     ps_walk_run *run = ps_zalloc(1, sizeof *run);
     if (!run)
         return NULL;
     run->job = *job;
+    run->g = g;
     run->head = *head;
     run->head.history = NULL;
     run->q = q;
@@ -425,12 +428,22 @@ void ps_walk_run_free(ps_walk_run *run)
     free(run);
 }
 
+/* A look at every offset pays when about as many have been asked for at random. */
+static void make_ready(ps_walk_run *run)
+{
+    if (run->ready || run->steps < (run->g->items.nodes + run->g->boards.nodes) / 8)
+        return;
+    run->ready = 1;
+    ps_graph_narrow(run->g);
+}
+
 long ps_walk_run_next(ps_walk_run *run, ps_writer *w)
 {
     long n = ps_queries_next(run->q, &run->batch, run->tasks * run->company);
     if (n <= 0)
         return n;
     const size_t tasks = ((size_t)n + run->company - 1) / run->company;
+    make_ready(run);
     int rc = ps_pool_run(run->pool, tasks, task, run);
     for (size_t i = 0; i < tasks && rc == 0; i++) {
         run->steps += run->answer[i].steps;

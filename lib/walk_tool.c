@@ -65,8 +65,7 @@ static int walk_all(ps_walk_run *run, ps_writer *w, uint64_t total, ps_out *soon
     return 0;
 }
 
-static int write_output(const ps_walk_job *job, const ps_graph *g, ps_queries *q, uint64_t total,
-                        const ps_common *common)
+static int write_output(const ps_walk_job *job, ps_graph *g, ps_queries *q, uint64_t total, const ps_common *common)
 {
     ps_head head = {0};
     ps_out *out = NULL;
@@ -131,7 +130,7 @@ static int read_known(material *m, ps_walk_job *job, const ps_walk_input *in, co
     return rc;
 }
 
-static int answer(const ps_walk_job *job, const ps_walk_input *in, const ps_graph *g, const ps_common *common)
+static int answer(const ps_walk_job *job, const ps_walk_input *in, ps_graph *g, const ps_common *common)
 {
     const ps_query_options o = {g, in->all, in->text, in->sets, in->skip_unknown, in->boards};
     ps_queries *q = ps_queries_open(&o);

@@ -1,8 +1,10 @@
 /* t_rng.c - random numbers: the very numbers (files and tests everywhere depend on them) and their uniformity. */
 #include <math.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "check.h"
+#include "mix.h"
 #include "rng.h"
 
 enum { DRAWS = 1 << 18 };
@@ -21,6 +23,28 @@ static void test_reference(void)
     CHECK(ps_rng(ps_rng_key(1, 42), 7) == UINT64_C(0x26c9dd2b067f70ea));
     CHECK(ps_rng(ps_rng_key(UINT64_MAX, (UINT64_C(1) << 40) + 3), (UINT64_C(1) << 33) + 1) ==
           UINT64_C(0x55632f1a37e5e520));
+}
+
+/* Many at once, in every instruction set: the same numbers, and nothing written behind them. */
+static void test_many(void)
+{
+    static const char *const isa[] = {"plain", "avx2", "avx512"};
+    enum { MOST = 70 };
+    for (int k = 0; k < 3; k++)
+        for (size_t n = 0; n < MOST && ps_mix_named(isa[k]); n++) {
+            uint64_t x[MOST], out[MOST];
+            uint8_t below[MOST];
+            memset(out, 7, sizeof out);
+            memset(below, 7, sizeof below);
+            for (size_t i = 0; i < n; i++)
+                x[i] = ps_mix64(100 * n + i);
+            ps_mix_named(isa[k])->mix(n, x, 5 * n, out);
+            ps_mix_named(isa[k])->below(n, n, UINT64_C(3) << 62 | 77, UINT64_MAX / 3, below);
+            for (size_t i = 0; i < n; i++)
+                CHECK(out[i] == ps_mix64(x[i] + 5 * n) &&
+                      below[i] == (ps_mix64(n + i * (UINT64_C(3) << 62 | 77)) < UINT64_MAX / 3));
+            CHECK(out[n] == UINT64_C(0x0707070707070707) && below[n] == 7);
+        }
 }
 
 static void test_ranges(void)
@@ -120,6 +144,7 @@ int main(void)
                  {"unit", unit_cell}};
     static const uint64_t bins[] = {2, 3, 7, 10, 100, 1000, 4096};
     test_reference();
+    test_many();
     test_ranges();
     for (size_t d = 0; d < sizeof draws / sizeof *draws; d++)
         for (size_t b = 0; b < sizeof bins / sizeof *bins; b++)

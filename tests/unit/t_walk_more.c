@@ -406,13 +406,43 @@ static void test_star(void)
     free(e);
 }
 
+/* An offset out of order: no narrow ones, and the walk says what is wrong. */
+static void test_damaged(const ps_graph *g)
+{
+    ps_graph bad = *g;
+    uint64_t off[MAX + 1];
+    const ps_walk_options o = {.steps = 5000, .restart = .1, .seed = 1};
+    const ps_visit *v;
+    memcpy(off, g->items.off, (MAX + 1) * sizeof *off);
+    off[4] = off[3] - 1;
+    bad.items.off = off;
+    ps_graph_narrow(&bad);
+    CHECK(!bad.narrow && !bad.items.off32 && !bad.boards.off32);
+    ps_walker *w = ps_walker_new(&bad, &o);
+    CHECK(ps_walker_visits(w, 1, &v) == PS_EDATA);
+    ps_walker_free(w);
+}
+
+/* With offsets of 64 bits, then of 32. */
+static void test_offsets(ps_graph *g, int narrow)
+{
+    if (narrow)
+        ps_graph_narrow(g);
+    CHECK(!narrow == !g->items.off32 && !narrow == !g->boards.off32);
+    for (uint64_t u = 0; narrow && u <= g->items.nodes; u++)
+        CHECK(g->items.off32[u] == g->items.off[u]);
+}
+
 int main(void)
 {
-    for (int weighted = 0; weighted < 2; weighted++) {
+    for (int k = 0; k < 4; k++) {
+        const int weighted = k % 2;
         test_edge e[300];
         ps_graph g;
         random_edges(e, 300, 60, 30, 9, weighted);
         CHECK_OK(make_graph(&g, MAX, 30, e, 300));
+        test_damaged(&g);
+        test_offsets(&g, k / 2);
         test_same_as_plain(&g);
         test_paths(&g);
         test_bias(&g);

@@ -1,0 +1,163 @@
+#include "walk_ring.h"
+
+#include "rng.h"
+
+/* How a side's offsets are read and its neighbours are chosen. */
+typedef enum { WIDE, NARROW } offsets;
+typedef enum { PLAIN, WEIGHTED } manner;
+
+/* Edges that lead on. */
+typedef struct {
+    uint64_t random[PS_RING];
+    uint64_t edge[PS_RING];
+    uint32_t rest[PS_RING]; /* weighted: the random bits that decide between neighbour and alias */
+    uint32_t board[PS_RING];
+} choices;
+
+static int damaged(const ps_graph *g, uint32_t at)
+{
+    return ps_fail(PS_EDATA, "%s: damaged: an edge on the way from item %u leads nowhere", g->name, at);
+}
+
+/* A large graph is not read when it is opened, so every hop checks what it follows; off32 has been checked. */
+static inline __attribute__((always_inline)) int edges_of(const ps_graph *g, const ps_side *side, uint32_t u,
+                                                          offsets width, uint64_t *begin, uint64_t *degree)
+{
+    if (__builtin_expect(u >= side->nodes, 0))
+        return 0;
+    const uint64_t end = width == NARROW ? side->off32[u + 1] : side->off[u + 1];
+    *begin = width == NARROW ? side->off32[u] : side->off[u];
+    *degree = end - *begin;
+    return width == NARROW ? *degree > 0 : (end <= g->edges) & (*begin < end);
+}
+
+/* From the nodes u to the edges that lead on: how many got one, fewer than n only in a damaged graph.  The integer part
+ * of random x degree / 2^64 is the neighbour's index, the next 32 bits of the product decide between it and its alias.
+ */
+static inline __attribute__((always_inline)) size_t leave(const ps_graph *g, const ps_side *side, const uint32_t *u,
+                                                          size_t n, choices *c, offsets width, manner how)
+{
+    uint64_t begin, degree;
+    for (size_t i = 0; i < n; i++) {
+        if (__builtin_expect(!edges_of(g, side, u[i], width, &begin, &degree), 0))
+            return i;
+        const unsigned __int128 product = (unsigned __int128)c->random[i] * degree;
+        const uint64_t e = begin + (uint64_t)(product >> 64);
+        __builtin_prefetch(&side->adj[e]);
+        if (how == WEIGHTED) {
+            __builtin_prefetch(&side->accept[e]);
+            __builtin_prefetch(&side->alias[e]);
+            c->rest[i] = (uint32_t)((uint64_t)product >> 32);
+        }
+        c->edge[i] = e;
+    }
+    return n;
+}
+
+static inline uint32_t follow(const ps_side *side, uint64_t e, uint32_t rest, manner how)
+{
+    return how == WEIGHTED && rest > side->accept[e] ? side->alias[e] : side->adj[e];
+}
+
+static inline void expect(const ps_side *side, uint32_t u, offsets width)
+{
+    if (width == NARROW)
+        __builtin_prefetch(&side->off32[u]);
+    else
+        __builtin_prefetch(&side->off[u]);
+}
+
+/* Every access is asked for as many walkers ahead as there are: the cost is the memory's throughput, not its latency.
+ */
+static inline __attribute__((always_inline)) int step_all(ps_ring *r, const ps_graph *g, const ps_side *from,
+                                                          const uint8_t *ends, uint32_t *out, offsets width,
+                                                          manner away, manner back)
+{
+    const ps_side *boards = &g->boards, *items = &g->items;
+    const size_t n = r->n;
+    size_t left = 0;
+    choices c;
+    r->ops->mix(n, r->number, 0, c.random);
+    size_t ok = leave(g, from, r->at, n, &c, width, away);
+    if (__builtin_expect(ok < n, 0))
+        return damaged(g, r->at[ok]);
+    r->ops->mix(n, r->number, PS_WALK_STRIDE, c.random);
+    for (size_t i = 0; i < n; i++) {
+        c.board[i] = follow(from, c.edge[i], c.rest[i], away);
+        expect(boards, c.board[i], width);
+    }
+    ok = leave(g, boards, c.board, n, &c, width, back);
+    if (__builtin_expect(ok < n, 0))
+        return damaged(g, r->at[ok]);
+    for (size_t i = 0; i < n; i++) {
+        const uint32_t s = r->step[i], item = follow(boards, c.edge[i], c.rest[i], back);
+        if (__builtin_expect(item >= items->nodes, 0))
+            return damaged(g, r->at[i]);
+        expect(items, item, width);
+        out[s] = item;
+        r->number[left] = r->number[i] + 3 * PS_WALK_STRIDE;
+        r->step[left] = s + 1;
+        r->at[left] = item;
+        left += ends[s] == 0;
+    }
+    r->n = left;
+    return 0;
+}
+
+void ps_ring_dead_end(const uint8_t *ends, uint32_t *out, uint32_t s)
+{
+    do
+        out[s] = UINT32_MAX;
+    while (ends[s++] == 0);
+}
+
+/* The same with factors on the nodes. */
+static int step_biased(ps_ring *r, const ps_graph *g, const ps_side *from, const ps_bias *bias, const uint8_t *ends,
+                       uint32_t *out)
+{
+    size_t left = 0;
+    uint64_t begin, degree;
+    for (size_t i = 0; i < r->n; i++) {
+        const uint64_t number = r->number[i];
+        const uint32_t s = r->step[i], at = r->at[i];
+        uint32_t board, item;
+        if (!edges_of(g, from, at, WIDE, &begin, &degree))
+            return damaged(g, at);
+        int found = ps_bias_pick(from, bias->board, g->boards.nodes, begin, degree, number, &board);
+        if (found > 0 && !edges_of(g, &g->boards, board, WIDE, &begin, &degree))
+            return damaged(g, at);
+        if (found > 0)
+            found = ps_bias_pick(&g->boards, bias->item, g->items.nodes, begin, degree, number + PS_WALK_STRIDE, &item);
+        if (found < 0)
+            return damaged(g, at);
+        if (found == 0) {
+            ps_ring_dead_end(ends, out, s);
+            continue;
+        }
+        out[s] = item;
+        r->number[left] = number + 3 * PS_WALK_STRIDE;
+        r->step[left] = s + 1;
+        r->at[left] = item;
+        left += ends[s] == 0;
+    }
+    r->n = left;
+    return 0;
+}
+
+static inline __attribute__((always_inline)) int step_width(ps_ring *r, const ps_graph *g, const ps_side *from,
+                                                            const uint8_t *ends, uint32_t *out, offsets width)
+{
+    if (from->accept)
+        return g->boards.accept ? step_all(r, g, from, ends, out, width, WEIGHTED, WEIGHTED)
+                                : step_all(r, g, from, ends, out, width, WEIGHTED, PLAIN);
+    return g->boards.accept ? step_all(r, g, from, ends, out, width, PLAIN, WEIGHTED)
+                            : step_all(r, g, from, ends, out, width, PLAIN, PLAIN);
+}
+
+int ps_ring_step(ps_ring *r, const ps_graph *g, const ps_side *from, const ps_bias *bias, const uint8_t *ends,
+                 uint32_t *out)
+{
+    if (bias)
+        return step_biased(r, g, from, bias, ends, out);
+    return g->boards.off32 ? step_width(r, g, from, ends, out, NARROW) : step_width(r, g, from, ends, out, WIDE);
+}
