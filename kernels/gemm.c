@@ -10,7 +10,7 @@
 #endif
 
 /* Tiles of C; slabs of the sum over k. */
-enum { TILE_M = 512, TILE_N = 1024, TILE_MIN = 128, TILE_MIN_LONG = 256, TASKS_WANTED = 16, SLAB = 2048, K_BLOCK = 256 };
+enum { TILE_M = 4096, TILE_N = 1024, TILE_MIN = 128, TILE_MIN_LONG = 512, TASKS_WANTED = 8, SLAB = 4096, K_BLOCK = 256 };
 
 void ps_gemm_plain(ps_trans ta, ps_trans tb, size_t m, size_t n, size_t k, ps_real alpha, const ps_real *a, size_t lda,
                    const ps_real *b, size_t ldb, ps_real beta, ps_real *c, size_t ldc)

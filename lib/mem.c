@@ -55,21 +55,42 @@ int ps_grow(void *array, size_t *cap, size_t need, size_t size)
     return 0;
 }
 
-void *ps_aligned(size_t count, size_t size)
+/* *bytes is rounded up to whole lines or huge pages. */
+static void *align(size_t count, size_t size, size_t *bytes)
 {
     enum { HUGE_PAGE = 2 << 20 };
-    size_t bytes;
-    if (total(count, size, &bytes) < 0)
+    if (total(count, size, bytes) < 0)
         return NULL;
-    size_t align = bytes >= 4 * (size_t)HUGE_PAGE ? HUGE_PAGE : 64;
-    bytes = (bytes + align - 1) / align * align;
-    void *p = aligned_alloc(align, bytes);
+    size_t unit = *bytes >= 4 * (size_t)HUGE_PAGE ? HUGE_PAGE : 64;
+    *bytes = (*bytes + unit - 1) / unit * unit;
+    void *p = aligned_alloc(unit, *bytes);
     if (!p) {
-        ps_fail(PS_EMEM, "out of memory: %zu bytes", bytes);
+        ps_fail(PS_EMEM, "out of memory: %zu bytes", *bytes);
         return NULL;
     }
-    if (align == HUGE_PAGE)
-        (void)madvise(p, bytes, MADV_HUGEPAGE);
-    memset(p, 0, bytes);
+    if (unit == HUGE_PAGE)
+        (void)madvise(p, *bytes, MADV_HUGEPAGE);
     return p;
+}
+
+void *ps_aligned(size_t count, size_t size)
+{
+    size_t bytes;
+    void *p = align(count, size, &bytes);
+    return p ? memset(p, 0, bytes) : NULL;
+}
+
+int ps_room(void *array, size_t *cap, size_t need, size_t size)
+{
+    size_t bytes;
+    void *p;
+    if (need <= *cap)
+        return 0;
+    memcpy(&p, array, sizeof p);
+    free(p);
+    /* The next need may be a little larger. */
+    p = align(need + need / 8, size, &bytes);
+    memcpy(array, &p, sizeof p);
+    *cap = p ? need + need / 8 : 0;
+    return p ? 0 : PS_EMEM;
 }

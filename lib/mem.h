@@ -18,4 +18,8 @@ PS_MUST_USE int ps_grow(void *array, size_t *cap, size_t need, size_t size);
 /* 64-byte aligned, zeroed, asks for huge pages when large; free(). */
 PS_MUST_USE void *ps_aligned(size_t count, size_t size);
 
+/* Room for `need` elements in *array (free() later), 64-byte aligned, with huge pages when large; *cap is its capacity.  When it
+ * must grow, what it held is lost. */
+PS_MUST_USE int ps_room(void *array, size_t *cap, size_t need, size_t size);
+
 #endif

@@ -255,7 +255,7 @@ int ps_minibatch_finish(ps_minibatch *mb, const ps_sources *from, int gradients,
         rc = ps_token_lists_make(&mb->tokens, from->vocabulary, from->texts, from->shape->token_scale, mb->item,
                                  outputs, gradients);
     if (rc == 0)
-        rc = ps_grow(&mb->x, &mb->cap_x, (size_t)mb->n[0] * mb->dx, sizeof *mb->x);
+        rc = ps_room(&mb->x, &mb->cap_x, (size_t)mb->n[0] * mb->dx, sizeof *mb->x);
     gathering g = {mb, from->x};
     return rc < 0 ? rc : ps_pool_run(pool, (mb->n[0] + GATHER_ROWS - 1) / GATHER_ROWS, gather, &g);
 }

@@ -35,7 +35,7 @@ void ps_net_free(ps_net *net)
 
 int ps_net_room(ps_real **array, size_t *cap, size_t rows, size_t cols)
 {
-    return ps_grow(array, cap, rows * cols, sizeof **array);
+    return ps_room(array, cap, rows * cols, sizeof **array);
 }
 
 /* ---- rows ---- */
