@@ -16,7 +16,7 @@ void ps_gemm_one(ps_trans ta, ps_trans tb, size_t m, size_t n, size_t k, ps_real
                  const ps_real *b, size_t ldb, ps_real beta, ps_real *c, size_t ldc);
 
 /* The same, cut into tiles (and the sum over a long k into slabs) that depend on the shape only and are shared out
- * to the pool's threads: the same bytes for any number of threads, memory permitting (4 MiB at most). */
+ * to the pool's threads: the same bytes for any number of threads, memory permitting (8 MiB at most). */
 void ps_gemm(ps_pool *pool, ps_trans ta, ps_trans tb, size_t m, size_t n, size_t k, ps_real alpha, const ps_real *a,
              size_t lda, const ps_real *b, size_t ldb, ps_real beta, ps_real *c, size_t ldc);
 

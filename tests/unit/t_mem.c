@@ -17,6 +17,21 @@ static void test_impossible(void)
     CHECK(ps_aligned(all, 1) == NULL && strstr(ps_errmsg(), "out of memory"));
     CHECK(ps_grow(&array, &cap, all / 4 + 2, sizeof *array) == PS_EMEM);
     CHECK(array == NULL && cap == 0);
+    CHECK(ps_room(&array, &cap, all / 4 + 2, sizeof *array) == PS_EMEM);
+    CHECK(array == NULL && cap == 0);
+}
+
+static void test_room(void)
+{
+    unsigned char *array = NULL;
+    size_t cap = 0;
+    for (size_t need = 1; need < 40u << 20; need = 3 * need + 1) {
+        CHECK(ps_room(&array, &cap, need, 1) == 0 && cap >= need && (uintptr_t)array % 64 == 0);
+        memset(array, 1, cap);
+        unsigned char *same = array;
+        CHECK(ps_room(&array, &cap, cap, 1) == 0 && array == same);
+    }
+    free(array);
 }
 
 static void test_empty(void)
@@ -79,6 +94,7 @@ int main(void)
 {
     test_impossible();
     test_empty();
+    test_room();
     test_zeroed();
     test_grow();
     CHECK_END();
