@@ -61,12 +61,13 @@ ONEDNN := $(call probe,\0043include <oneapi/dnnl/dnnl.h>\nint main(void){dnnl_ma
 endif
 AVX2 := $(call probe,int main(void){return 0;}\n,-mavx2 -mfma)
 AVX512 := $(call probe,int main(void){return 0;}\n,-mavx512f -mavx512bw -mavx512vl -mavx512dq)
+VNNI := $(call probe,int main(void){return 0;}\n,-mavx512f -mavx512vnni)
 ifeq ($(MAKELEVEL),0)
-$(info zlib yes, OpenBLAS $(if $(filter 1,$(OPENBLAS)),yes,no (plain C products: slow but right)), CUDA $(if $(filter 1,$(CUDA)),yes (no kernels use it yet),no), AVX2 kernels $(if $(filter 1,$(AVX2)),yes,no), AVX-512 kernels $(if $(filter 1,$(AVX512)),yes,no), oneDNN $(if $(filter 1,$(ONEDNN)),yes,no (no bf16)))
+$(info zlib yes, OpenBLAS $(if $(filter 1,$(OPENBLAS)),yes,no (plain C products: slow but right)), CUDA $(if $(filter 1,$(CUDA)),yes (no kernels use it yet),no), AVX2 kernels $(if $(filter 1,$(AVX2)),yes,no), AVX-512 kernels $(if $(filter 1,$(AVX512)),yes,no), VNNI kernels $(if $(filter 1,$(VNNI)),yes,no), oneDNN $(if $(filter 1,$(ONEDNN)),yes,no (no bf16)))
 endif
 endif
 DEFS := $(if $(filter 1,$(OPENBLAS)),-DPS_OPENBLAS) $(if $(filter 1,$(AVX2)),-DPS_AVX2) $(if $(filter 1,$(AVX512)),-DPS_AVX512) \
-	$(if $(filter 1,$(ONEDNN)),-DPS_ONEDNN)
+	$(if $(filter 1,$(VNNI)),-DPS_VNNI) $(if $(filter 1,$(ONEDNN)),-DPS_ONEDNN)
 # oneDNN is opened when bf16 is asked for, not linked: few runs need it, and it is large.
 LIBS := $(if $(filter 1,$(OPENBLAS)),-lopenblas) -ldl
 export OPENBLAS CUDA ONEDNN CC
@@ -74,8 +75,9 @@ export OPENBLAS CUDA ONEDNN CC
 # ---- what is built ----
 TOOLS := $(patsubst tools/%.c,%,$(wildcard tools/*.c))
 BINS := $(TOOLS:%=$(OUT)/bin/%)
-KERNELS := $(filter-out %_avx2.c %_avx512.c,$(wildcard kernels/*.c)) \
-	$(if $(filter 1,$(AVX2)),$(wildcard kernels/*_avx2.c)) $(if $(filter 1,$(AVX512)),$(wildcard kernels/*_avx512.c))
+KERNELS := $(filter-out %_avx2.c %_avx512.c %_vnni.c,$(wildcard kernels/*.c)) \
+	$(if $(filter 1,$(AVX2)),$(wildcard kernels/*_avx2.c)) $(if $(filter 1,$(AVX512)),$(wildcard kernels/*_avx512.c)) \
+	$(if $(filter 1,$(VNNI)),$(wildcard kernels/*_vnni.c))
 LIB_OBJS := $(patsubst %.c,$(OUT)/obj/%.o,$(wildcard lib/*.c) $(KERNELS))
 UNITS := $(patsubst tests/unit/%.c,$(OUT)/test/%,$(wildcard tests/unit/t_*.c))
 BENCHES := $(patsubst tests/bench/%.c,$(OUT)/bench/%,$(wildcard tests/bench/*.c))
@@ -89,6 +91,7 @@ all: $(BINS)
 
 $(OUT)/obj/kernels/%_avx2.o: ISA := -mavx2 -mfma
 $(OUT)/obj/kernels/%_avx512.o: ISA := -mavx512f -mavx512bw -mavx512vl -mavx512dq -mfma -mprefer-vector-width=512
+$(OUT)/obj/kernels/%_vnni.o: ISA := -mavx512f -mavx512vnni
 # What the objects were compiled with: they are made again when a probe finds something else, or a setting changes.
 FLAGS_FILE := $(OUT)/flags
 ifeq ($(filter $(no_probes),$(MAKECMDGOALS)),)

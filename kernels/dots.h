@@ -14,10 +14,15 @@
 typedef void ps_dots_fn(size_t m, size_t n, size_t d, const float *a, size_t lda, const float *b, size_t ldb, float *c,
                         size_t ldc);
 
+/* c[j] = the same sum of a and the row b[j], for j < n: the very same number. */
+typedef void ps_dots_rows_fn(size_t n, size_t d, const float *a, const float *const *b, float *c);
+
 /* The best for this processor (or what PSGRAPH_ISA asks for: vec.h). */
 ps_dots_fn *ps_dots(void);
+ps_dots_rows_fn *ps_dots_rows(void);
 
 /* "plain", "avx2", "avx512"; NULL if it was not built in or the processor lacks it. */
 ps_dots_fn *ps_dots_named(const char *name);
+ps_dots_rows_fn *ps_dots_rows_named(const char *name);
 
 #endif

@@ -1,6 +1,8 @@
 #include "dots.h"
 
 ps_dots_fn ps_dots_avx2;
+ps_dots_rows_fn ps_dots_rows_avx2;
 
 #define PS_DOTS_NAME ps_dots_avx2
+#define PS_DOTS_ROWS_NAME ps_dots_rows_avx2
 #include "dots_body.h"

@@ -1,15 +1,16 @@
-/* dots_body.h - the loops of dots.h; included once for each instruction set, with PS_DOTS_NAME defined. */
+/* dots_body.h - the loops of dots.h; included once for each instruction set, with PS_DOTS_NAME and PS_DOTS_ROWS_NAME
+ * defined. */
 #include <string.h>
 
 #include "dots.h"
 
-/* W lanes of a register; MR x NR sums in registers, NR rows of b beside them. */
+/* W lanes of a register; MR x NR sums in registers, a multiple of W. */
 #if defined __AVX512F__
-enum { W = 16, MR = 4, NR = 6 };
+enum { W = 16, MR = 4, NR = 4 };
 #elif defined __AVX2__
-enum { W = 8, MR = 4, NR = 3 };
+enum { W = 8, MR = 4, NR = 2 };
 #else
-enum { W = 4, MR = 3, NR = 4 };
+enum { W = 4, MR = 4, NR = 2 };
 #endif
 
 typedef float lanes __attribute__((vector_size(4 * W)));
@@ -38,62 +39,117 @@ static inline lanes load_end(const float *row, size_t d, size_t n)
     return load(v);
 }
 
-/* Upper half onto lower half, down to 4 lanes, then in pairs. */
-static inline float sum(lanes v)
+/* Lane l of the result: the two elements of a and b (one after the other) that stand `h` apart, in the l-th place of
+ * those that begin a pair; so W sums go from 2h lanes each to h. */
+#define PAIR(h, l, o) ((l) / (h)*2 * (h) + (l) % (h) + (o))
+#if defined __AVX512F__
+#define SHUFFLE(a, b, h, o)                                                                                            \
+    __builtin_shufflevector(a, b, PAIR(h, 0, o), PAIR(h, 1, o), PAIR(h, 2, o), PAIR(h, 3, o), PAIR(h, 4, o),           \
+                            PAIR(h, 5, o), PAIR(h, 6, o), PAIR(h, 7, o), PAIR(h, 8, o), PAIR(h, 9, o), PAIR(h, 10, o), \
+                            PAIR(h, 11, o), PAIR(h, 12, o), PAIR(h, 13, o), PAIR(h, 14, o), PAIR(h, 15, o))
+#elif defined __AVX2__
+#define SHUFFLE(a, b, h, o)                                                                                  \
+    __builtin_shufflevector(a, b, PAIR(h, 0, o), PAIR(h, 1, o), PAIR(h, 2, o), PAIR(h, 3, o), PAIR(h, 4, o), \
+                            PAIR(h, 5, o), PAIR(h, 6, o), PAIR(h, 7, o))
+#else
+#define SHUFFLE(a, b, h, o) __builtin_shufflevector(a, b, PAIR(h, 0, o), PAIR(h, 1, o), PAIR(h, 2, o), PAIR(h, 3, o))
+#endif
+#define FOLD(v, h)                \
+    for (int i = 0; i < (h); i++) \
+    v[i] = SHUFFLE(v[2 * i], v[2 * i + 1], h, 0) + SHUFFLE(v[2 * i], v[2 * i + 1], h, h)
+
+/* Lane l: the sum over the lanes of v[l]: upper half onto lower half until one is left. */
+static inline lanes sums(lanes v[W])
 {
-    typedef float quad __attribute__((vector_size(16)));
-    quad q[W / 4];
-    memcpy(q, &v, sizeof q);
-    for (size_t half = W / 8; half > 0; half /= 2)
-        for (size_t l = 0; l < half; l++)
-            q[l] += q[l + half];
-    return (q[0][0] + q[0][2]) + (q[0][1] + q[0][3]);
+#if defined __AVX512F__
+    FOLD(v, 8);
+#endif
+#if defined __AVX2__
+    FOLD(v, 4);
+#endif
+    FOLD(v, 2);
+    FOLD(v, 1);
+    return v[0];
 }
 
-/* The only place where products are summed: blocks at the edges repeat a row instead of taking another way. */
-static void block(size_t d, const float *const a[MR], const float *const b[NR], float out[MR][NR])
+/* The only place where products are summed: blocks at the edges repeat a row instead of taking another way.  out[i * n
+ * + j] for m x n rows, a multiple of W. */
+__attribute__((always_inline)) static inline void block(const int m, const int n, size_t d, const float *const *a,
+                                                        const float *const *b, float *out)
 {
-    lanes acc[MR][NR] = {{{0}}};
+    lanes acc[MR * NR > W ? MR * NR : W];
+    for (int k = 0; k < m * n; k++)
+        acc[k] = (lanes){0};
     size_t p = 0;
     for (; p + W <= d; p += W) {
-        lanes y[NR];
-        for (int j = 0; j < NR; j++)
+        lanes y[W];
+        for (int j = 0; j < n; j++)
             y[j] = load(b[j] + p);
-        for (int i = 0; i < MR; i++) {
+        for (int i = 0; i < m; i++) {
             lanes x = load(a[i] + p);
-            for (int j = 0; j < NR; j++)
-                acc[i][j] += x * y[j];
+            for (int j = 0; j < n; j++)
+                acc[i * n + j] += x * y[j];
         }
     }
     if (p < d) {
-        lanes y[NR];
-        for (int j = 0; j < NR; j++)
+        lanes y[W];
+        for (int j = 0; j < n; j++)
             y[j] = load_end(b[j], d, d - p);
-        for (int i = 0; i < MR; i++) {
+        for (int i = 0; i < m; i++) {
             lanes x = load_end(a[i], d, d - p);
-            for (int j = 0; j < NR; j++)
-                acc[i][j] += x * y[j];
+            for (int j = 0; j < n; j++)
+                acc[i * n + j] += x * y[j];
         }
     }
-    for (int i = 0; i < MR; i++)
-        for (int j = 0; j < NR; j++)
-            out[i][j] = sum(acc[i][j]);
+    for (int k = 0; k < m * n; k += W) {
+        lanes s = sums(acc + k);
+        memcpy(out + k, &s, sizeof s);
+    }
+}
+
+void PS_DOTS_ROWS_NAME(size_t n, size_t d, const float *a, const float *const *b, float *c)
+{
+    for (size_t j = 0; j < n; j += W) {
+        const float *y[W];
+        float out[W];
+        for (size_t l = 0; l < W; l++)
+            y[l] = b[j + l < n ? j + l : n - 1];
+        block(1, W, d, &a, y, out);
+        memcpy(c + j, out, (n - j < W ? n - j : W) * sizeof *c);
+    }
+}
+
+/* One row of a, for which a block of MR would read in vain. */
+static void one_row(size_t n, size_t d, const float *a, const float *b, size_t ldb, float *c)
+{
+    for (size_t j = 0; j < n; j += W) {
+        const float *y[W];
+        float out[W];
+        for (size_t l = 0; l < W; l++)
+            y[l] = b + (j + l < n ? j + l : n - 1) * ldb;
+        block(1, W, d, &a, y, out);
+        memcpy(c + j, out, (n - j < W ? n - j : W) * sizeof *c);
+    }
 }
 
 void PS_DOTS_NAME(size_t m, size_t n, size_t d, const float *a, size_t lda, const float *b, size_t ldb, float *c,
                   size_t ldc)
 {
+    if (m == 1) {
+        one_row(n, d, a, b, ldb, c);
+        return;
+    }
     for (size_t j = 0; j < n; j += NR)
         for (size_t i = 0; i < m; i += MR) {
             const float *x[MR], *y[NR];
-            float out[MR][NR];
+            float out[MR * NR];
             for (size_t k = 0; k < MR; k++)
                 x[k] = a + (i + k < m ? i + k : m - 1) * lda;
             for (size_t k = 0; k < NR; k++)
                 y[k] = b + (j + k < n ? j + k : n - 1) * ldb;
-            block(d, x, y, out);
+            block(MR, NR, d, x, y, out);
             for (size_t k = 0; k < MR && i + k < m; k++)
                 for (size_t l = 0; l < NR && j + l < n; l++)
-                    c[(i + k) * ldc + j + l] = out[k][l];
+                    c[(i + k) * ldc + j + l] = out[k * NR + l];
         }
 }

@@ -1,9 +1,8 @@
-#include "knn.h"
-
 #include <float.h>
 #include <math.h>
 #include <stdlib.h>
 
+#include "knn_inner.h"
 #include "mem.h"
 
 void ps_knn_close(ps_knn *knn)
@@ -11,6 +10,8 @@ void ps_knn_close(ps_knn *knn)
     ps_vectors_close(&knn->dense);
     ps_sparse_free(&knn->sparse);
     ps_postings_free(&knn->postings);
+    ps_quant_free(&knn->quant);
+    free(knn->denied);
     free(knn->inverse);
     free(knn->name_own);
     *knn = (ps_knn){0};
@@ -135,6 +136,29 @@ int ps_knn_boards(ps_knn *knn, const ps_graph *g)
     if (rc < 0)
         ps_knn_close(knn);
     return rc;
+}
+
+int ps_knn_code(ps_knn *knn, ps_pool *pool)
+{
+    if (knn->is_sparse || knn->quant.codes || knn->n > UINT32_MAX - PS_CODES_LANES || knn->n == 0)
+        return 0;
+    const int has_bias = !knn->cosine && knn->dense.has_bias;
+    int rc = ps_quant_make(&knn->quant, knn->n, knn->d - (uint32_t)has_bias, has_bias, ps_vectors_row(&knn->dense, 0),
+                           knn_stride(knn), knn->inverse, pool);
+    for (uint64_t i = 0; i < knn->n && rc == 0 && knn->denied; i++)
+        if (knn->denied[i])
+            ((float *)knn->quant.own[2])[i] = -INFINITY;
+    return rc;
+}
+
+int ps_knn_deny(ps_knn *knn, uint64_t row)
+{
+    if (!knn->denied && !(knn->denied = ps_zalloc(knn->n, 1)))
+        return PS_EMEM;
+    knn->denied[row] = 1;
+    if (knn->quant.codes)
+        ((float *)knn->quant.own[2])[row] = -INFINITY;
+    return 0;
 }
 
 static double sparse_dot(const ps_sparse *s, uint64_t a, uint64_t b)

@@ -1,5 +1,8 @@
 /* knn.h - exact nearest neighbours: every candidate's product with every query.
  *
+ * ps_knn_search may look at 8-bit codes of the candidates first (ps_knn_code) and score only those that the codes'
+ * error bound cannot rule out: the same hits, sooner.
+ *
  * Candidates are the rows of a vectors or a sparse stream, or a graph's boards (ps_sparse_boards).  Dense
  * rows are scored by ps_dots (dots.h), sparse ones through an inverted index: the score of a query and a
  * candidate is the same number whatever else is asked for in the same call, wherever the two stand, and for
@@ -9,23 +12,26 @@
 #define PS_KNN_H
 
 #include "par.h"
+#include "quant.h"
 #include "sparse.h"
 #include "topk.h"
 #include "vectors.h"
 
 /* Not to be copied: it points into itself. */
 typedef struct {
-    uint64_t n;          /* candidates */
-    uint32_t d;          /* dense: elements of the products; without the item bias if cosine */
-    int cosine;          /* score: cosine instead of the dot product; of a zero vector: 0 */
+    uint64_t n; /* candidates */
+    uint32_t d; /* dense: elements of the products; without the item bias if cosine */
+    int cosine; /* score: cosine instead of the dot product; of a zero vector: 0 */
     int is_sparse;
     const ps_head *head; /* of the stream */
     ps_vectors dense;
     ps_sparse sparse;
     ps_postings postings;
-    float *inverse;      /* cosine: 1 / norm of each row; of a zero row 0 */
-    double longest;      /* the largest norm */
-    const char *name;    /* of the stream, for messages */
+    float *inverse;   /* cosine: 1 / norm of each row; of a zero row 0 */
+    ps_quant quant;   /* codes of the rows, once ps_knn_code has made them */
+    uint8_t *denied;  /* rows that are never found: 1; NULL: there are none */
+    double longest;   /* the largest norm */
+    const char *name; /* of the stream, for messages */
     char *name_own;
 } ps_knn;
 
@@ -44,6 +50,13 @@ void ps_knn_close(ps_knn *knn);
 uint64_t ps_knn_item(const ps_knn *knn, uint64_t row);
 uint64_t ps_knn_find(const ps_knn *knn, uint64_t item);
 
+/* Makes codes of dense rows for ps_knn_search, which pays from some dozen queries on.  They take a quarter of the
+ * rows' memory.  Does nothing where there are codes already or none can be. */
+PS_MUST_USE int ps_knn_code(ps_knn *knn, ps_pool *pool);
+
+/* From now on the row is never found (ps_knn_search, ps_knn_scan). */
+PS_MUST_USE int ps_knn_deny(ps_knn *knn, uint64_t row);
+
 /* ---- queries ---- */
 
 /* Query i is dense + i x d, or the ascending entries off[i] .. off[i + 1] - 1; the rows skip[skip_off[i]] ..
@@ -55,7 +68,7 @@ typedef struct {
     uint32_t *index;
     float *value;
     size_t *skip_off;
-    uint64_t *skip;
+    uint64_t *skip;  /* ascending in each query once it is ended */
     float *scale;    /* what its products are multiplied by: 1, for cosines 1 / norm */
     size_t *members; /* rows that were added to it; one with none finds nothing */
     double weight;   /* of the query being made */
@@ -73,6 +86,9 @@ PS_MUST_USE int ps_knn_add(ps_knn_queries *q, const ps_knn *knn, const ps_knn *f
 PS_MUST_USE int ps_knn_leave_out(ps_knn_queries *q, uint64_t row);
 PS_MUST_USE int ps_knn_end(ps_knn_queries *q, const ps_knn *knn);
 void ps_knn_queries_free(ps_knn_queries *q);
+
+/* Is the row one of those that the query leaves out? */
+int ps_knn_leaves_out(const ps_knn_queries *q, size_t query, uint64_t row);
 
 /* Can rows of `from` be queries for knn?  0, or PS_EMATCH saying why not.  Both are dense, with the same dimension
  * when bias elements are not counted, or both are sparse; and no two graphs have numbered them. */

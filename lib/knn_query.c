@@ -151,21 +151,35 @@ static int merge(ps_knn_queries *q)
     return 0;
 }
 
+static int by_number(const void *a, const void *b)
+{
+    const uint64_t *x = a, *y = b;
+    return (*x > *y) - (*x < *y);
+}
+
+int ps_knn_leaves_out(const ps_knn_queries *q, size_t query, uint64_t row)
+{
+    const uint64_t *at = q->skip + q->skip_off[query];
+    return bsearch(&row, at, q->skip_off[query + 1] - q->skip_off[query], sizeof *at, by_number) != NULL;
+}
+
 int ps_knn_end(ps_knn_queries *q, const ps_knn *knn)
 {
     int rc = knn->is_sparse ? merge(q) : 0;
+    const size_t skips = q->skip_off[q->n] - q->skip_off[q->n - 1];
+    if (skips > 1)
+        qsort(q->skip + q->skip_off[q->n - 1], skips, sizeof *q->skip, by_number);
     if (rc < 0)
         return rc;
     float *x = knn->is_sparse ? q->value + q->off[q->n - 1] : q->dense + (q->n - 1) * knn->d;
     size_t n = knn->is_sparse ? q->off[q->n] - q->off[q->n - 1] : knn->d;
-    if (!knn->is_sparse && !knn->cosine && knn->dense.has_bias)
-        x[n - 1] = (float)q->weight; /* 1 after the division */
     double squares = 0;
-    for (size_t i = 0; i < n; i++) {
-        if (q->weight > 0)
-            x[i] = (float)(x[i] / q->weight);
+    for (size_t i = 0; i < n && q->weight > 0; i++)
+        x[i] = (float)(x[i] / q->weight);
+    if (!knn->is_sparse && !knn->cosine && knn->dense.has_bias)
+        x[n - 1] = 1;
+    for (size_t i = 0; i < n; i++)
         squares += (double)x[i] * x[i];
-    }
     double norm = sqrt(squares);
     if (!(norm * knn->longest < FLT_MAX))
         return ps_fail(PS_EDATA, "a query so long (%g) that products with %s overflow", norm, knn->name);

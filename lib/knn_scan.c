@@ -7,7 +7,10 @@
 #include "knn_inner.h"
 #include "mem.h"
 
-enum { SPARSE_QUERIES = 8 }; /* of one task */
+enum {
+    SPARSE_QUERIES = 8, /* of one task */
+    ALIGN_FROM = 8,     /* queries */
+};
 
 typedef struct {
     const ps_knn *knn;
@@ -16,7 +19,7 @@ typedef struct {
     ps_knn_visit visit;
     void *ctx;
     float *scores; /* of each thread */
-    size_t pairs;          /* ps_knn_score */
+    size_t pairs;  /* ps_knn_score */
     const size_t *pair_query;
     const uint64_t *pair_row;
     float *pair_score;
@@ -39,12 +42,20 @@ static size_t tiles(const ps_knn *knn)
     return (knn->n + KNN_TILE - 1) / KNN_TILE;
 }
 
+static size_t aligned_width(const ps_knn *knn)
+{
+    return ((size_t)knn->d + 15) / 16 * 16;
+}
+
 static void leave_out(const job *w, size_t query, uint64_t first, size_t n, float *scores)
 {
     const ps_knn_queries *q = w->q;
     for (size_t i = q->skip_off[query]; i < q->skip_off[query + 1]; i++)
         if (q->skip[i] - first < n)
             scores[q->skip[i] - first] = -INFINITY;
+    for (size_t i = 0; i < n && w->knn->denied; i++)
+        if (w->knn->denied[first + i])
+            scores[i] = -INFINITY;
 }
 
 static inline float cosine(const job *w, size_t query, uint64_t row, float product)
@@ -61,17 +72,30 @@ static void show(const job *w, size_t query, size_t part, uint64_t first, size_t
     w->visit(w->ctx, query, part, first, n, scores);
 }
 
+/* From a stream's records, which are not aligned, to rows that are: for many queries that is soon worth it. */
+static void align(float *to, size_t width, size_t n, size_t d, const float *from, size_t stride)
+{
+    for (size_t i = 0; i < n; i++)
+        memcpy(to + i * width, from + i * stride, d * sizeof *to);
+}
+
 static int dense_task(void *ctx, size_t task, int thread)
 {
     const job *w = ctx;
     const ps_knn *knn = w->knn;
-    const size_t block = task / w->parts, part = task % w->parts, all = tiles(knn);
-    const size_t begin = block * KNN_QUERIES, end = block_end(w, block), stride = knn_stride(knn);
+    const size_t block = task / w->parts, part = task % w->parts, all = tiles(knn), width = aligned_width(knn);
+    const size_t begin = block * KNN_QUERIES, end = block_end(w, block);
     float *scores = w->scores + (size_t)thread * w->width;
+    float *queries = scores + (size_t)KNN_QUERIES * KNN_TILE, *rows = queries + KNN_QUERIES * width;
+    align(queries, width, end - begin, knn->d, w->q->dense + begin * knn->d, knn->d);
     for (size_t tile = all * part / w->parts; tile < all * (part + 1) / w->parts; tile++) {
         const size_t first = tile * KNN_TILE, n = knn->n - first < KNN_TILE ? knn->n - first : KNN_TILE;
-        w->dots(end - begin, n, knn->d, w->q->dense + begin * knn->d, knn->d, ps_vectors_row(&knn->dense, first),
-                stride, scores, KNN_TILE);
+        const float *b = ps_vectors_row(&knn->dense, first);
+        const int many = end - begin >= ALIGN_FROM;
+        if (many)
+            align(rows, width, n, knn->d, b, knn_stride(knn));
+        w->dots(end - begin, n, knn->d, queries, width, many ? rows : b, many ? width : knn_stride(knn), scores,
+                KNN_TILE);
         for (size_t i = begin; i < end; i++)
             show(w, i, part, first, n, scores + (i - begin) * KNN_TILE);
     }
@@ -114,7 +138,8 @@ static int make_scratch(job *w, int threads)
 {
     const ps_knn *knn = w->knn;
     w->blocks = (w->q->n + block_size(knn) - 1) / block_size(knn);
-    w->width = knn->is_sparse ? (knn->n + 15) / 16 * 16 : (size_t)KNN_QUERIES * KNN_TILE;
+    w->width = knn->is_sparse ? (knn->n + 15) / 16 * 16
+                              : (size_t)KNN_QUERIES * KNN_TILE + (KNN_QUERIES + KNN_TILE) * aligned_width(knn);
     w->scores = ps_aligned((size_t)threads * w->width, sizeof *w->scores);
     w->dots = ps_dots();
     return w->scores ? 0 : PS_EMEM;

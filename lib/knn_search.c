@@ -19,14 +19,28 @@ size_t ps_knn_batch(size_t k)
     return n < QUERIES_MIN ? QUERIES_MIN : n > QUERIES_MAX ? QUERIES_MAX : n;
 }
 
+/* Is any of the scores at least `floor`?  Without a branch for each. */
+static int any_from(const float *scores, size_t n, float floor)
+{
+    int any = 0;
+    for (size_t i = 0; i < n; i++)
+        any |= scores[i] >= floor;
+    return any;
+}
+
 static void take(void *ctx, size_t query, size_t part, uint64_t first, size_t n, const float *scores)
 {
     const job *w = ctx;
     ps_topk *best = &w->best[query * w->parts + part];
     const float floor = w->knn->is_sparse ? 0 : -INFINITY; /* above which a candidate is listed */
-    for (size_t i = 0; i < n; i++)
-        if (ps_topk_wants(best, scores[i]) && scores[i] > floor)
-            ps_topk_put(best, (ps_hit){scores[i], ps_knn_item(w->knn, first + i)});
+    for (size_t from = 0, end; from < n; from = end) {
+        end = from + 16 < n ? from + 16 : n;
+        if (best->n == best->k && !any_from(scores + from, end - from, best->k > 0 ? best->hit[0].score : INFINITY))
+            continue;
+        for (size_t i = from; i < end; i++)
+            if (ps_topk_wants(best, scores[i]) && scores[i] > floor)
+                ps_topk_put(best, (ps_hit){scores[i], ps_knn_item(w->knn, first + i)});
+    }
 }
 
 /* The parts' best of one query into its own row of hits. */
@@ -40,6 +54,12 @@ static size_t merge(const ps_topk *parts, size_t n, size_t k, ps_hit *hits)
     return all.n;
 }
 
+/* Not where most of the rows are asked for. */
+static int has_use_for_codes(const ps_knn *knn, size_t k)
+{
+    return knn->quant.codes && k > 0 && k < knn->n / 8;
+}
+
 int ps_knn_search(const ps_knn *knn, const ps_knn_queries *q, ps_pool *pool, size_t k, ps_hit *hits, size_t *found)
 {
     const size_t heap = k < knn->n ? k : knn->n; /* no heap holds more */
@@ -49,7 +69,9 @@ int ps_knn_search(const ps_knn *knn, const ps_knn_queries *q, ps_pool *pool, siz
     int rc = w.best && (room || w.parts == 1) ? 0 : PS_EMEM;
     for (size_t i = 0; i < q->n * w.parts && rc == 0; i++)
         w.best[i] = (ps_topk){w.parts > 1 ? room + i * heap : hits + i * k, heap, 0};
-    if (rc == 0)
+    if (rc == 0 && has_use_for_codes(knn, heap))
+        rc = knn_search_codes(knn, q, pool, w.parts, heap, w.best);
+    else if (rc == 0)
         rc = ps_knn_scan(knn, q, pool, w.parts, take, &w);
     for (size_t i = 0; i < q->n && rc == 0; i++) {
         found[i] = 0;

@@ -7,6 +7,8 @@
 #include "query.h"
 #include "tool.h"
 
+enum { CODES_PAY = 32 }; /* queries from which on it pays to make codes of the candidates */
+
 typedef struct {
     ps_common common;
     const char *graph, *vectors, *queries;
@@ -183,7 +185,9 @@ static int search_all(options *o, ps_writer *w)
         rc = next_batch(o, max);
         if (rc <= 0)
             break;
-        rc = ps_knn_search(&o->knn, &o->q, o->pool, (size_t)o->k, hits, found);
+        rc = o->done >= CODES_PAY ? ps_knn_code(&o->knn, o->pool) : 0;
+        if (rc == 0)
+            rc = ps_knn_search(&o->knn, &o->q, o->pool, (size_t)o->k, hits, found);
         if (rc == 0)
             rc = put_hits(o, w, hits, found, record);
         ps_progress("queries", o->done, total);
@@ -247,13 +251,16 @@ int main(int argc, char **argv)
     const ps_option rows[] = {
         {'g', "graph", "FILE", PS_OPT_STR, &o.graph, 0, 0, "graph that numbers and names the items", NULL},
         {'x', "vectors", "FILE", PS_OPT_STR, &o.vectors, 0, 0, "candidates: vectors or sparse vectors", NULL},
-        {0, "boards", NULL, PS_OPT_FLAG, &o.boards, 0, 0, "instead of -x: the graph's boards (classical item-kNN)", NULL},
+        {0, "boards", NULL, PS_OPT_FLAG, &o.boards, 0, 0, "instead of -x: the graph's boards (classical item-kNN)",
+         NULL},
         {'k', "hits", "N", PS_OPT_INT, &o.k, 1, 131071, "hits of each query", NULL},
         {'t', "text", NULL, PS_OPT_FLAG, &o.text, 0, 0, "queries are names, one a line", NULL},
         {0, "sets", NULL, PS_OPT_FLAG, &o.sets, 0, 0, "with -t: each line is a set, names tab separated", NULL},
         {'a', "all", NULL, PS_OPT_FLAG, &o.all, 0, 0, "all items are queries; nothing is read", NULL},
-        {'Q', "query-vectors", "FILE", PS_OPT_STR, &o.queries, 0, 0, "queries are these vectors; -: standard input", NULL},
-        {'u', "skip-unknown", NULL, PS_OPT_FLAG, &o.skip_unknown, 0, 0, "skip names unknown to the graph, items without vector", NULL},
+        {'Q', "query-vectors", "FILE", PS_OPT_STR, &o.queries, 0, 0, "queries are these vectors; -: standard input",
+         NULL},
+        {'u', "skip-unknown", NULL, PS_OPT_FLAG, &o.skip_unknown, 0, 0,
+         "skip names unknown to the graph, items without vector", NULL},
         {0, "cosine", NULL, PS_OPT_FLAG, &o.cosine, 0, 0, "score by cosine instead of the dot product", NULL},
         {0},
     };

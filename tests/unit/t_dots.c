@@ -56,7 +56,7 @@ static int right(ps_dots_fn *dots, size_t m, size_t n, size_t d)
 }
 
 /* Each pair of rows alone gives what all together gave. */
-static int same_anywhere(ps_dots_fn *dots, size_t m, size_t n, size_t d)
+static int same_anywhere(ps_dots_fn *dots, ps_dots_rows_fn *dots_rows, size_t m, size_t n, size_t d)
 {
     float *a = rows(m, d, d, 3), *b = rows(n, d, d + 1, 4), *c = malloc(m * n * sizeof *c);
     int ok = 1;
@@ -67,6 +67,19 @@ static int same_anywhere(ps_dots_fn *dots, size_t m, size_t n, size_t d)
             dots(1, 1, d, a + i * d, d, b + j * (d + 1), d + 1, &one, 1);
             ok &= one == c[i * n + j];
         }
+    const float **at = malloc(n * sizeof *at);
+    float *all = malloc((n + 1) * sizeof *all);
+    for (size_t i = 0; i < m; i++) {
+        for (size_t j = 0; j < n; j++)
+            at[j] = b + (n - 1 - j) * (d + 1);
+        all[n] = -77.25f;
+        dots_rows(n, d, a + i * d, at, all);
+        for (size_t j = 0; j < n; j++)
+            ok &= all[j] == c[i * n + n - 1 - j];
+        ok &= all[n] == -77.25f;
+    }
+    free(at);
+    free(all);
     free(a);
     free(b);
     free(c);
@@ -87,7 +100,7 @@ int main(void)
                 for (size_t p = 0; p < sizeof dims / sizeof *dims; p++)
                     CHECK(right(dots, sizes[i], sizes[j], dims[p]));
         for (size_t p = 0; p < sizeof dims / sizeof *dims; p++)
-            CHECK(same_anywhere(dots, 11, 23, dims[p]));
+            CHECK(same_anywhere(dots, ps_dots_rows_named(names[k]), 11, 23, dims[p]));
         float nothing = 5;
         dots(0, 3, 2, &nothing, 2, &nothing, 2, &nothing, 3);
         dots(3, 0, 2, &nothing, 2, &nothing, 2, &nothing, 3);

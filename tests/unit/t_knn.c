@@ -120,6 +120,34 @@ static void dense(size_t n, uint32_t d, int flags, int cosine, int64_t base, int
         ps_pool_free(pool);
     }
     CHECK(same);
+
+    /* By the codes: the very same hits, also with rows denied. */
+    for (int denied = 0; denied < 2; denied++) {
+        if (denied) {
+            for (size_t i = 0; i < n; i += 3)
+                CHECK_OK(ps_knn_deny(&knn, i));
+            ps_knn plain = knn;
+            plain.quant = (ps_quant){0};
+            ask(&q, &knn, rows, asked);
+            CHECK_OK(ps_knn_search(&plain, &q, NULL, k, hits, found));
+        }
+        CHECK_OK(ps_knn_code(&knn, NULL));
+        for (int threads = 1; threads <= 3; threads++) {
+            ps_pool *pool = ps_pool_new(threads);
+            CHECK_OK(ps_knn_search(&knn, &q, pool, k, again, found_again));
+            for (size_t i = 0; i < asked; i++) {
+                const size_t j0 = denied ? i : asked - 1 - i;
+                same &= found_again[i] == found[j0];
+                for (size_t j = 0; j < found[j0]; j++) {
+                    ps_hit a = hits[j0 * k + j], b = again[i * k + j];
+                    same &= a.item == b.item && a.score == b.score;
+                    same &= !denied || ps_knn_find(&knn, b.item) % 3 != 0;
+                }
+            }
+            ps_pool_free(pool);
+        }
+        CHECK(same);
+    }
     free(hits);
     free(again);
     ps_knn_queries_free(&q);
