@@ -7,6 +7,9 @@
 #ifndef PS_GRAPH_LAYOUT_H
 #define PS_GRAPH_LAYOUT_H
 
+#include <pthread.h>
+#include <stdatomic.h>
+
 #include "graph_file.h"
 #include "io.h"
 #include "temp.h"
@@ -22,6 +25,8 @@ typedef struct {
     ps_out *out;
     const char *dir;
     int fd;        /* the output's, -1: not written in place */
+    atomic_uchar *laid; /* in place: of each PS_LAYOUT_LAY bytes whether they have been laid out in the file */
+    pthread_mutex_t laying;
     ps_temp temp;
     uint8_t *mem;  /* if the sections are held in memory */
     uint64_t size; /* of mem */
@@ -29,6 +34,8 @@ typedef struct {
     ps_placed at[PS_SEC_END];
     uint64_t end;
 } ps_layout;
+
+enum { PS_LAYOUT_LAY = 2 << 20 };
 
 /* most: bytes that all sections will take at most.  in_place: each section is closed before the next is opened. */
 PS_MUST_USE int ps_layout_open(ps_layout *l, ps_out *out, const char *dir, uint64_t most, int in_place);

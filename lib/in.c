@@ -185,6 +185,31 @@ long ps_in_peek(ps_in *in, const uint8_t **p, size_t want)
 
 /* ---- whole files ---- */
 
+/* A large file begins at a multiple of a huge page, so that it can be mapped by such where the system holds it in them.
+ */
+static void *map_file(int fd, size_t size)
+{
+    enum { HUGE_PAGE = 2 << 20 };
+    if (size < 4 * HUGE_PAGE)
+        return mmap(NULL, size, PROT_READ, MAP_SHARED, fd, 0);
+    const size_t room = size + HUGE_PAGE;
+    uint8_t *at = mmap(NULL, room, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    if (at == MAP_FAILED)
+        return at;
+    const size_t before = -(uintptr_t)at % HUGE_PAGE, page = (size_t)sysconf(_SC_PAGESIZE);
+    const size_t used = before + (size + page - 1) / page * page;
+    void *p = mmap(at + before, size, PROT_READ, MAP_SHARED | MAP_FIXED, fd, 0);
+    if (p == MAP_FAILED) {
+        munmap(at, room);
+        return p;
+    }
+    if (before > 0)
+        munmap(at, before);
+    if (used < room)
+        munmap(at + used, room - used);
+    return p;
+}
+
 int ps_blob_map(ps_blob *b, const char *path)
 {
     struct stat st;
@@ -197,7 +222,7 @@ int ps_blob_map(ps_blob *b, const char *path)
         return ps_fail(PS_ESYS, "%s: cannot open", path);
     uint8_t two[2] = {0, 0};
     if (fstat(fd, &st) == 0 && st.st_size > 0 && pread(fd, two, 2, 0) >= 0 && !(two[0] == 0x1f && two[1] == 0x8b)) {
-        void *p = mmap(NULL, (size_t)st.st_size, PROT_READ, MAP_SHARED, fd, 0);
+        void *p = map_file(fd, (size_t)st.st_size);
         if (p != MAP_FAILED) {
             b->data = p;
             b->size = (size_t)st.st_size;

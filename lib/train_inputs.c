@@ -9,6 +9,7 @@
 #include "mem.h"
 #include "neigh_walk.h"
 #include "tool.h"
+#include "walk_block.h"
 
 static int read_pairs(ps_pairs *p, const char *path, const ps_graph *g, const ps_train_paths *from)
 {
@@ -23,8 +24,10 @@ int ps_train_inputs_open(ps_train_inputs *in, const ps_train_paths *from, uint32
     memset(in, 0, sizeof *in);
     in->walks = layers > 0 && !from->neighbours;
     int rc = ps_graph_open(&in->graph, from->graph);
-    if (rc == 0 && in->walks)
-        ps_graph_narrow(&in->graph);
+    if (rc == 0 && in->walks) {
+        ps_walk_pages(&in->graph);
+        ps_walk_ready(&in->graph);
+    }
     if (rc == 0)
         rc = ps_vectors_open(&in->x, from->vectors, in->graph.fingerprint);
     for (uint64_t i = 0; i < in->x.n && rc == 0; i++)

@@ -47,8 +47,12 @@ typedef struct {
 PS_MUST_USE int ps_block_walk(ps_block *b, const ps_block_rules *rules, ps_leg *leg, size_t n);
 void ps_block_free(ps_block *b);
 
-/* Asks the system to hold a mapped graph in huge pages, where random reads of a large one cost less.  Where it has none
- * for that kind of file nothing happens. */
+/* Asks the system to map the graph by huge pages, where random reads of a large one cost less, if it holds the file in
+ * such; psgraph-build writes it so that it may. */
 void ps_walk_pages(const ps_graph *g);
+
+/* Before long walks: ps_graph_narrow, and asks the system to bring the file into huge pages if it can, which may take as
+ * long as reading it.  No other thread may use the graph meanwhile. */
+void ps_walk_ready(ps_graph *g);
 
 #endif

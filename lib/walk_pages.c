@@ -9,11 +9,20 @@
 
 enum { SMALL = 8 << 20 };
 
+static int large(const ps_graph *g)
+{
+    return g->blob.mapped && g->blob.size >= SMALL;
+}
+
 void ps_walk_pages(const ps_graph *g)
 {
-    if (!g->blob.mapped || g->blob.size < SMALL)
-        return;
-    void *p = (void *)(uintptr_t)g->blob.data;
-    if (madvise(p, g->blob.size, MADV_HUGEPAGE) == 0)
-        (void)madvise(p, g->blob.size, MADV_COLLAPSE);
+    if (large(g))
+        (void)madvise((void *)(uintptr_t)g->blob.data, g->blob.size, MADV_HUGEPAGE);
+}
+
+void ps_walk_ready(ps_graph *g)
+{
+    ps_graph_narrow(g);
+    if (large(g))
+        (void)madvise((void *)(uintptr_t)g->blob.data, g->blob.size, MADV_COLLAPSE);
 }

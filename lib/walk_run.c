@@ -9,6 +9,7 @@
 #include "pixie.h"
 #include "rng.h"
 #include "tool.h"
+#include "walk_block.h"
 
 /* A task is as many queries as walk best together.  A batch has enough tasks to keep all threads busy, few enough for
  * the memory of their records and to answer soon. */
@@ -33,7 +34,7 @@ typedef struct {
 struct ps_walk_run {
     ps_walk_job job;
     ps_graph *g;
-    int ready; /* ps_graph_narrow has been called */
+    int ready; /* ps_walk_ready has been called */
     ps_head head;
     ps_queries *q;
     int sets, boards, threads;
@@ -428,13 +429,13 @@ void ps_walk_run_free(ps_walk_run *run)
     free(run);
 }
 
-/* A look at every offset pays when about as many have been asked for at random. */
+/* A look at the whole graph pays when a good part of it has been asked for at random. */
 static void make_ready(ps_walk_run *run)
 {
-    if (run->ready || run->steps < (run->g->items.nodes + run->g->boards.nodes) / 8)
+    if (run->ready || run->steps < run->g->edges / 8)
         return;
     run->ready = 1;
-    ps_graph_narrow(run->g);
+    ps_walk_ready(run->g);
 }
 
 long ps_walk_run_next(ps_walk_run *run, ps_writer *w)

@@ -38,7 +38,7 @@ PS_MUST_USE int ps_walk_head(ps_head *head, const ps_walk_job *job, const ps_gra
 typedef struct ps_walk_run ps_walk_run;
 
 /* Graph and queries must outlive it; `head`: from ps_walk_head, copied without its history.  When much has been walked
- * the graph is made ready for more: ps_graph_narrow. */
+ * the graph is made ready for more: ps_walk_ready. */
 PS_MUST_USE ps_walk_run *ps_walk_run_new(const ps_walk_job *job, ps_graph *g, ps_queries *q, const ps_head *head,
                                          int threads);
 void ps_walk_run_free(ps_walk_run *run);

@@ -107,6 +107,7 @@ int main(int argc, char **argv)
         return 2;
     }
     ps_walk_pages(&g);
+    ps_walk_ready(&g);
     const ps_walk_options one = {.steps = 2, .restart = 1, .seed = 1, .exact = 1 << 24};
     const ps_walk_options half = {.steps = 4000000, .restart = .5, .seed = 99};
     method first[] = {

@@ -314,7 +314,7 @@ int main(int argc, char **argv)
         return 2;
     }
     ps_walk_pages(&g);
-    ps_graph_narrow(&g);
+    ps_walk_ready(&g);
     copy_edges(&g);
     const ps_graph huge = copy_graph(&g);
     const size_t words = (size_t)1 << 28;

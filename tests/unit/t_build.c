@@ -278,6 +278,28 @@ static void one(plan p, size_t n, int hub, int weighted, int grow)
 }
 
 /* Some thousand files: in memory if there is a place for it, as each is made durable. */
+/* Large enough for the parts of the file to be written in pages of their own. */
+static void large(int threads)
+{
+    enum { EDGES = 2500000, ITEMS = 1200000, BOARDS = 50000 };
+    const ps_build_options o = {.threads = threads, .duplicates = PS_KEEP};
+    const uint64_t key = ps_rng_key(5, 0);
+    ps_builder *b = ps_builder_open(&o);
+    ps_out *out = ps_out_open("a.psg", 0);
+    ps_graph g;
+    int rc = b && out ? 0 : -1;
+    for (uint64_t i = 0; i < EDGES && rc == 0; i++)
+        rc = ps_builder_edge(b, ps_below(ps_rng(key, 2 * i), ITEMS), ps_below(ps_rng(key, 2 * i + 1), BOARDS), 1);
+    CHECK_OK(rc);
+    CHECK_OK(ps_builder_write(b, out, "test\n"));
+    CHECK_OK(ps_out_close(out));
+    ps_builder_free(b);
+    CHECK_OK(ps_graph_open(&g, "a.psg"));
+    CHECK_OK(ps_graph_check(&g));
+    CHECK(g.edges == EDGES);
+    ps_graph_close(&g);
+}
+
 static char *work_folder(void)
 {
     static char name[] = "/dev/shm/psgraph-t_build.XXXXXX";
@@ -301,6 +323,8 @@ int main(int argc, char **argv)
         }
         one(p, n, (int)draw(&p, 2), (int)draw(&p, 2), (int)draw(&p, 2));
     }
+    large(1);
+    large(3);
     unlink("old.psg");
     unlink("a.psg");
     unlink("b.psg");
