@@ -86,7 +86,7 @@ SOURCES := $(wildcard lib/*.c kernels/*.c tools/*.c tests/unit/*.c tests/fuzz/*.
 HEADERS := $(wildcard lib/*.h kernels/*.h tests/unit/*.h tests/fuzz/*.h)
 PAGES := $(wildcard man/*.[1-9])
 
-.PHONY: all units benches fuzzers check demo asan ubsan tsan fuzz bench lint format install uninstall dist deb clean help
+.PHONY: all units benches fuzzers check demo experiment table1 so-far asan ubsan tsan fuzz bench lint format install uninstall dist deb clean help
 all: $(BINS)
 
 $(OUT)/obj/kernels/%_avx2.o: ISA := -mavx2 -mfma
@@ -143,6 +143,16 @@ bench: all $(OUT)/bench/sgemm
 	tests/bench/run $(OUT)/bin
 	tests/bench/train $(OUT)
 
+# ---- experiments: psexperiment(7) ----
+DATA ?= tests/data/debian
+experiment table1: all
+# Each folder of DATA has its own tables; so-far shows what there is of OUTPUT=table1.
+experiments = $(foreach d,$(DATA),$(MAKE) -f scripts/experiment.mk --no-print-directory BIN=$(OUT)/bin DATA=$d $1 &&) true
+experiment table1:
+	+@$(call experiments,OUTPUT=$@)
+so-far:
+	+@$(call experiments,OUTPUT=$(or $(OUTPUT),table1) so-far)
+
 # ---- the source ----
 lint:
 	! mandoc -T lint -W style $(PAGES) 2>/dev/null | grep -v 'referenced manual not found'
@@ -176,6 +186,8 @@ define HELP
 make              the tools, in build/release/bin
 make check        every test; also asan, ubsan, tsan: the same under a sanitizer
 make demo         the tour on the embedded data
+make experiment   psgraph beside its baselines on DATA=FOLDER of your own: table and plots (man/psexperiment.7)
+make table1       the paper's ablation and the recipe's, three seeds; make so-far: what there is of it
 make fuzz         each reader on random input, FUZZ_SECONDS=10 each (clang)
 make bench        what each tool takes on the embedded data, and a training step at several sizes
 make lint         clang-tidy, mandoc -T lint;  make format: clang-format

@@ -17,12 +17,12 @@ exec python3 - <<'E2'
 import json, sys
 
 def figures(name):
-    f = json.load(open("demo/%s.json" % name))
+    f = json.load(open("demo/debian/runs/%s.1.json" % name))
     pick = lambda f: {"HR@10": f["hit-rate"]["10"], "HR@100": f["hit-rate"]["100"], "HR@500": f["hit-rate"]["500"],
                       "scaled MRR": f["scaled-mrr"]}
     return {"all": pick(f), "cold": pick(f["cold"])}
 
-ours, bad = figures("pinsage"), []
+ours, bad = figures("recipe"), []
 for part, figure, floor in [("all", "scaled MRR", .70), ("all", "HR@10", .43), ("all", "HR@100", .63), ("cold", "scaled MRR", .73)]:
     if not ours[part][figure] >= floor:
         bad.append("%s, %s: %.3f, promised %.2f" % (part, figure, ours[part][figure], floor))

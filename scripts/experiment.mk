@@ -1,0 +1,133 @@
+# experiment.mk - psgraph beside its baselines, on a folder of data: see psexperiment(7).
+#
+#   make experiment DATA=FOLDER      make table1 DATA=FOLDER      (the main Makefile builds the tools before)
+#
+# In RESULTS/NAME, with the folder's name: work/ has what many runs read (the graph, features, neighbourhoods), runs/ROW.SEED.tsv a line for each
+# run that was made, definitions/ what everything was made by: a file there changes when what it says does, and so
+# whatever depends on it is made again, and nothing else.
+MAKEFLAGS += --no-builtin-rules
+.SUFFIXES:
+.DELETE_ON_ERROR:
+.SECONDARY:
+
+SELF := $(lastword $(MAKEFILE_LIST))
+SCRIPTS := $(patsubst %/,%,$(dir $(SELF)))
+include $(SCRIPTS)/experiment-rows.mk
+
+DATA ?= $(error say which data: DATA=FOLDER)
+NAME := $(notdir $(patsubst %/,%,$(DATA)))
+RESULTS ?= build/experiment
+BIN ?= build/release/bin
+# What is made: experiment or table1.  Which tables are in it, and the seeds of their runs.
+OUTPUT ?= experiment
+TABLES ?= $(if $(filter table1,$(OUTPUT)),$(TABLE1),comparison)
+SEEDS ?= $(if $(filter table1,$(OUTPUT)),1 2 3,1)
+# Threads of a run.  Runs that go side by side (make -j) want fewer; results are the same for any number.
+THREADS ?= $(shell nproc 2>/dev/null || getconf _NPROCESSORS_ONLN)
+PS_PYTHON ?= python3
+FOLDER := $(RESULTS)/$(NAME)
+
+ifneq ($(words $(DATA)) $(words $(RESULTS)),1 1)
+$(error one folder at a time, and no blanks in its name: DATA=$(DATA), RESULTS=$(RESULTS))
+endif
+input = $(or $(firstword $(wildcard $(DATA)/$1.tsv $(DATA)/$1.tsv.gz)),$(error $(DATA)/$1.tsv: is not there, nor $1.tsv.gz))
+EDGES := $(call input,edges)
+ITEMS := $(call input,items)
+PAIRS := $(foreach p,train valid test,$(call input,pairs-$p))
+
+# ---- which runs ----
+unique = $(if $1,$(firstword $1) $(call unique,$(filter-out $(firstword $1),$1)))
+rows := $(call unique,$(foreach t,$(TABLES),$($t.rows)))
+ifneq ($(filter ials,$(rows)),)
+ifeq ($(shell $(PS_PYTHON) -c 'import implicit' 2>/dev/null && echo yes),)
+$(info $(PS_PYTHON) has no module "implicit": the row of iALS is left out (PS_PYTHON=... names another Python))
+rows := $(filter-out ials,$(rows))
+endif
+endif
+seeds = $(if $($1.once),1,$(SEEDS))
+run = $(FOLDER)/runs/$1.$2.tsv
+RUNS := $(foreach r,$(rows),$(foreach s,$(call seeds,$r),$(call run,$r,$s)))
+
+# ---- definitions: written when they have changed, as make reads this ----
+WORK := $(FOLDER)/work
+DEFINED := $(FOLDER)/definitions
+$(shell mkdir -p $(WORK) $(FOLDER)/runs $(DEFINED))
+same = $(and $(findstring x$1x,x$2x),$(findstring x$2x,x$1x))
+record = $(if $(call same,$(file <$1),$2),,$(file >$1,$2))
+quote = '$(subst ','\'',$(strip $1))'
+kind = $(or $($1.kind),train)
+top = $(if $(filter train,$(call kind,$1)),$(filter-out 0,$(or $($1.top),$(TOP))))
+define row_definition
+kind=$(call kind,$1)
+features=$($1.features)
+texts=$(filter yes,$($1.texts))
+top=$(call top,$1)
+train=$(call quote,$($1.train))
+grid=$(call quote,$(if $(filter ials,$1),$(IALS)))
+endef
+define data_definition
+edges=$(call quote,$(abspath $(EDGES)))
+items=$(call quote,$(abspath $(ITEMS)))
+train_pairs=$(call quote,$(abspath $(word 1,$(PAIRS))))
+valid_pairs=$(call quote,$(abspath $(word 2,$(PAIRS))))
+test_pairs=$(call quote,$(abspath $(word 3,$(PAIRS))))
+endef
+# The tables: a line for each, then one for each of its rows; and the paper's claims.
+define nl
+
+
+endef
+varied = $(or $(word 2,$(subst -$($1.varies), ,$2)),$($1.itself))
+called = $(if $($1.varies),$($1.varies) = $(call varied,$1,$2),$($2.title))
+layout = $(subst $(nl) ,$(nl),$(foreach t,$(TABLES),table	$t	$(if $($t.varies),timed,scores)	$($t.heading)$(nl)$(foreach \
+	r,$(filter $(rows),$($t.rows)),row	$r	$(call called,$t,$r)$(nl)))$(foreach \
+	c,$(if $(filter paper,$(TABLES)),$(CLAIMS)),claim	$(subst >,	,$c)$(nl)))
+$(call record,$(DEFINED)/data,$(data_definition))
+$(call record,$(DEFINED)/layout.$(OUTPUT),$(layout))
+$(foreach r,$(rows),$(call record,$(DEFINED)/row.$r,$(call row_definition,$r)))
+used_features := $(call unique,$(foreach r,$(rows),$($r.features)))
+used_tops := $(call unique,$(foreach r,$(rows),$(call top,$r)))
+used_seeds := $(call unique,1 $(SEEDS))
+$(foreach f,$(used_features),$(call record,$(DEFINED)/features.$f,$(features.$f)))
+
+# ---- what runs read ----
+.PHONY: all tables plots so-far runs
+all: tables plots
+export PATH := $(abspath $(BIN)):$(PATH)
+export THREADS PS_PYTHON
+STEP := $(SCRIPTS)/step
+$(WORK)/g.psg: $(DEFINED)/data $(EDGES) $(ITEMS)
+	@$(STEP) "psgraph-build: the graph" "psgraph-build -t -j $(THREADS) -I $(ITEMS) -o $@ <$(EDGES)"
+$(WORK)/y.psr: $(WORK)/g.psg $(ITEMS)
+	@$(STEP) "psfeat: sparse texts" "psfeat -g $< -t -j $(THREADS) --sparse -o $@ <$(ITEMS)"
+define features_rule
+$(WORK)/x-$1.$2.psr: $(WORK)/g.psg $(ITEMS) $(DEFINED)/features.$1
+	@$(STEP) "psfeat: features $1, seed $2" "psfeat -g $$< -t -j $(THREADS) -s $2 $(features.$1) -o $$@ <$(ITEMS)"
+endef
+$(foreach f,$(used_features),$(foreach s,$(used_seeds),$(eval $(call features_rule,$f,$s))))
+define neighbours_rule
+$(WORK)/n-$1.$2.psr: $(WORK)/g.psg
+	@$(STEP) "psneigh: $1 neighbours, seed $2" "psneigh -g $$< -a -j $(THREADS) -s $2 -T $1 -o $$@"
+endef
+$(foreach t,$(used_tops),$(foreach s,$(used_seeds),$(eval $(call neighbours_rule,$t,$s))))
+
+# ---- runs ----
+inputs = $(if $($1.features),$(WORK)/x-$($1.features).$2.psr) $(if $(filter yes,$($1.texts)),$(WORK)/y.psr) \
+	$(if $(call top,$1),$(WORK)/n-$(call top,$1).$2.psr)
+define run_rule
+$(call run,$1,$2): $(DEFINED)/row.$1 $(WORK)/g.psg $(call inputs,$1,$2) $(PAIRS)
+	@$(SCRIPTS)/experiment-run $(FOLDER) $1 $2
+endef
+$(foreach r,$(rows),$(foreach s,$(call seeds,$r),$(eval $(call run_rule,$r,$s))))
+runs: $(RUNS)
+
+# ---- tables and plots ----
+tabulate = $(SCRIPTS)/experiment-table $(FOLDER) $(OUTPUT)
+$(FOLDER)/$(OUTPUT).tsv $(FOLDER)/$(OUTPUT).md &: $(DEFINED)/layout.$(OUTPUT) $(RUNS)
+	@$(tabulate) $(RUNS)
+tables: $(FOLDER)/$(OUTPUT).md
+plots: tables
+	@$(SCRIPTS)/experiment-plots $(FOLDER) $(OUTPUT) $(RUNS)
+# What there is of the tables: of the runs that were made, those that are not out of date.
+so-far:
+	@$(tabulate) $$(for run in $(wildcard $(RUNS)); do $(MAKE) -f $(SELF) -q --no-print-directory $$run >/dev/null && echo $$run; done)
