@@ -187,7 +187,7 @@ make              the tools, in build/release/bin
 make check        every test; also asan, ubsan, tsan: the same under a sanitizer
 make demo         the tour on the embedded data
 make experiment   psgraph beside its baselines on DATA=FOLDER of your own: table and plots (man/psexperiment.7)
-make table1       the paper's ablation and the recipe's, three seeds; make so-far: what there is of it
+make table1       the paper's ablation and the recipe's, three seeds; make so-far: what there is of it by now
 make fuzz         each reader on random input, FUZZ_SECONDS=10 each (clang)
 make bench        what each tool takes on the embedded data, and a training step at several sizes
 make lint         clang-tidy, mandoc -T lint;  make format: clang-format

@@ -2,13 +2,12 @@
 #
 #   make experiment DATA=FOLDER      make table1 DATA=FOLDER      (the main Makefile builds the tools before)
 #
-# In RESULTS/NAME, with the folder's name: work/ has what many runs read (the graph, features, neighbourhoods), runs/ROW.SEED.tsv a line for each
-# run that was made, definitions/ what everything was made by: a file there changes when what it says does, and so
-# whatever depends on it is made again, and nothing else.
+# RESULTS/NAME, with the folder's name, holds work/: what many runs read (the graph, features, neighbourhoods);
+# runs/ROW.SEED.tsv: a line for each run that was made; and definitions/: what everything was made by.  A file there
+# changes when what it says does, and so whatever depends on it is made again, and nothing else.
 MAKEFLAGS += --no-builtin-rules
 .SUFFIXES:
 .DELETE_ON_ERROR:
-.SECONDARY:
 
 SELF := $(lastword $(MAKEFILE_LIST))
 SCRIPTS := $(patsubst %/,%,$(dir $(SELF)))
@@ -53,13 +52,15 @@ WORK := $(FOLDER)/work
 DEFINED := $(FOLDER)/definitions
 $(shell mkdir -p $(WORK) $(FOLDER)/runs $(DEFINED))
 same = $(and $(findstring x$1x,x$2x),$(findstring x$2x,x$1x))
-record = $(if $(call same,$(file <$1),$2),,$(file >$1,$2))
+# Word by word: make 4.3 does not always leave the last newline out of what it reads.
+record = $(if $(call same,$(strip $(file <$1)),$(strip $2)),,$(file >$1,$2))
 quote = '$(subst ','\'',$(strip $1))'
 kind = $(or $($1.kind),train)
 top = $(if $(filter train,$(call kind,$1)),$(filter-out 0,$(or $($1.top),$(TOP))))
 define row_definition
 kind=$(call kind,$1)
 features=$($1.features)
+features_options=$(call quote,$(if $($1.features),$(features.$($1.features))))
 texts=$(filter yes,$($1.texts))
 top=$(call top,$1)
 train=$(call quote,$($1.train))
@@ -93,6 +94,8 @@ $(foreach f,$(used_features),$(call record,$(DEFINED)/features.$f,$(features.$f)
 # ---- what runs read ----
 .PHONY: all tables plots so-far runs
 all: tables plots
+# work/ can be removed to save room: what is in it is made again only when a run needs it.
+.SECONDARY: $(WORK)/g.psg $(WORK)/y.psr $(foreach s,$(used_seeds),$(used_features:%=$(WORK)/x-%.$s.psr) $(used_tops:%=$(WORK)/n-%.$s.psr))
 export PATH := $(abspath $(BIN)):$(PATH)
 export THREADS PS_PYTHON
 STEP := $(SCRIPTS)/step
@@ -111,11 +114,11 @@ $(WORK)/n-$1.$2.psr: $(WORK)/g.psg
 endef
 $(foreach t,$(used_tops),$(foreach s,$(used_seeds),$(eval $(call neighbours_rule,$t,$s))))
 
-# ---- runs ----
+# ---- runs: of what work/ has they depend by its own sources, so that making it again makes no run again ----
 inputs = $(if $($1.features),$(WORK)/x-$($1.features).$2.psr) $(if $(filter yes,$($1.texts)),$(WORK)/y.psr) \
 	$(if $(call top,$1),$(WORK)/n-$(call top,$1).$2.psr)
 define run_rule
-$(call run,$1,$2): $(DEFINED)/row.$1 $(WORK)/g.psg $(call inputs,$1,$2) $(PAIRS)
+$(call run,$1,$2): $(DEFINED)/row.$1 $(DEFINED)/data $(EDGES) $(ITEMS) $(PAIRS) | $(WORK)/g.psg $(call inputs,$1,$2)
 	@$(SCRIPTS)/experiment-run $(FOLDER) $1 $2
 endef
 $(foreach r,$(rows),$(foreach s,$(call seeds,$r),$(eval $(call run_rule,$r,$s))))
