@@ -95,7 +95,7 @@ static int block_tokens(work *w, uint64_t first, size_t n)
     const ps_embedding *e = w->e;
     for (size_t i = 0; i < n; i++)
         w->block_items[i] = (uint32_t)ps_vectors_item(e->x, first + i);
-    return ps_token_lists_make(&w->tokens, &e->model->vocabulary, e->texts, w->net.shape.token_scale, w->block_items, n, 0);
+    return ps_token_lists_make(&w->tokens, &e->model->vocabulary, e->texts, w->net.shape.token_scale, w->block_items, n);
 }
 
 static int head(work *w, uint64_t first, size_t n, const ps_real *h)

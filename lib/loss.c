@@ -15,10 +15,11 @@ const char *ps_loss_name(ps_loss_kind kind)
     return name[kind];
 }
 
-void ps_loss_init(ps_loss *loss, ps_loss_kind kind, double margin, double tau, uint32_t d, const ps_known *known,
-                  ps_pool *pool)
+void ps_loss_init(ps_loss *loss, ps_loss_kind kind, int in_batch, double margin, double tau, uint32_t d,
+                  const ps_known *known, ps_pool *pool)
 {
-    *loss = (ps_loss){.kind = kind, .margin = (ps_real)margin, .tau = (ps_real)tau, .d = d, .known = known, .pool = pool};
+    *loss = (ps_loss){.kind = kind, .in_batch = in_batch, .margin = (ps_real)margin, .tau = (ps_real)tau, .d = d,
+                      .known = known, .pool = pool};
 }
 
 void ps_loss_free(ps_loss *loss)
@@ -37,7 +38,7 @@ static int room(ps_loss *l, const ps_loss_batch *b)
         ps_real **array;
         size_t need;
     } const want[] = {{&l->q, B * d},   {&l->p, B * d}, {&l->n, N * d},  {&l->sn, B * N},
-                      {&l->sp, l->kind == PS_LOSS_SOFTMAX ? B * B : 0},  {&l->sh, B * b->hard},
+                      {&l->sp, l->in_batch ? B * B : 0},  {&l->sh, B * b->hard},
                       {&l->down, B},  {&l->pair_loss, B}, {&l->dq, B * d},
                       {&l->dp, B * d},  {&l->dn, N * d}};
     for (size_t i = 0; i < sizeof want / sizeof *want; i++)
@@ -84,13 +85,12 @@ static ps_real bias(const job *g, uint32_t row)
     return g->beta ? g->loss->tau * g->beta[row] : 0;
 }
 
-/* One kind of negatives of pair j: their items, rows, scores; log_extra: added to the softmax logit. */
+/* One kind of negatives of pair j: their items, rows, scores; the log of how often they are expected (NULL: 0). */
 typedef struct {
     uint32_t n;
     const uint32_t *item, *row;
     ps_real *s;
-    const ps_real *log_bq;
-    ps_real log_extra;
+    const ps_real *log_expected;
 } column_set;
 
 static ps_real hinge(const job *g, uint32_t j, const column_set *c, ps_real own, ps_real scale, ps_real *down)
@@ -128,7 +128,7 @@ static ps_real logits(const job *g, uint32_t j, const column_set *c, ps_real top
             c->s[i] = (ps_real)-1e30;
             continue;
         }
-        c->s[i] = (c->s[i] + bias(g, c->row[i])) / g->loss->tau + c->log_extra - (c->log_bq ? c->log_bq[i] : 0);
+        c->s[i] = (c->s[i] + bias(g, c->row[i])) / g->loss->tau - (c->log_expected ? c->log_expected[i] : 0);
         top = c->s[i] > top ? c->s[i] : top;
     }
     return top;
@@ -165,31 +165,33 @@ static void one_pair(const job *g, uint32_t j)
 {
     ps_loss *l = g->loss;
     const ps_loss_batch *b = g->batch;
-    uint32_t H = b->hard, N = b->negatives;
+    uint32_t H = b->hard, N = b->negatives, others = l->in_batch ? b->pairs - 1 : 0;
     const ps_real *q = l->q + (size_t)j * l->d;
     ps_real own = ps_vec()->dot(l->d, q, l->p + (size_t)j * l->d) + bias(g, b->positive_row[j]);
-    column_set c[3] = {
-        {N, b->negative, b->negative_row, l->sn + (size_t)j * N, NULL, b->log_shared},
-        {H, H ? b->hard_item + (size_t)j * H : NULL, H ? b->hard_row + (size_t)j * H : NULL,
-         l->sh + (size_t)j * H, NULL, 0},
-        {b->pairs, b->positive, b->positive_row, l->sp + (size_t)j * b->pairs, b->log_bq, 0},
+    const column_set c[3] = {
+        {N, b->negative, b->negative_row, l->sn + (size_t)j * N, b->log_np},
+        {H, H ? b->hard_item + (size_t)j * H : NULL, H ? b->hard_row + (size_t)j * H : NULL, l->sh + (size_t)j * H, NULL},
+        {b->pairs, b->positive, b->positive_row, l->in_batch ? l->sp + (size_t)j * b->pairs : NULL, b->log_bq},
     };
+    const int sets = l->in_batch ? 3 : 2;
     for (uint32_t h = 0; h < H; h++)
         c[1].s[h] = ps_vec()->dot(l->d, q, g->z + (size_t)c[1].row[h] * l->d);
-    ps_real w = (ps_real)((double)b->weight[j] / g->weight_sum), scale = w / (ps_real)(N ? N : 1), sum;
+    ps_real w = (ps_real)((double)b->weight[j] / g->weight_sum), scale = w / (ps_real)(N + others ? N + others : 1), sum = 0;
     l->down[j] = 0;
     switch (l->kind) {
     case PS_LOSS_MARGIN:
-        sum = hinge(g, j, &c[0], own, scale, &l->down[j]);
-        l->pair_loss[j] = scale * (sum + hinge(g, j, &c[1], own, scale, &l->down[j]));
+        for (int i = 0; i < sets; i++)
+            sum += hinge(g, j, &c[i], own, scale, &l->down[j]);
+        l->pair_loss[j] = scale * sum;
         break;
     case PS_LOSS_XENT:
-        sum = cross_entropy(g, j, &c[0], scale);
+        for (int i = 0; i < sets; i++)
+            sum += cross_entropy(g, j, &c[i], scale);
         l->down[j] = -w * sigmoid(-own);
-        l->pair_loss[j] = scale * (sum + cross_entropy(g, j, &c[1], scale)) + w * softplus(-own);
+        l->pair_loss[j] = scale * sum + w * softplus(-own);
         break;
     case PS_LOSS_SOFTMAX:
-        l->pair_loss[j] = softmax(g, j, c, 3, own, w, &l->down[j]);
+        l->pair_loss[j] = softmax(g, j, c, sets, own, w, &l->down[j]);
         break;
     }
 }
@@ -215,7 +217,7 @@ static void products(ps_loss *l, const ps_loss_batch *b)
         ps_gemm(l->pool, PS_N, PS_N, B, d, N, 1, l->sn, N, l->n, d, 0, l->dq, d);
         ps_gemm(l->pool, PS_T, PS_N, N, d, B, 1, l->sn, N, l->q, d, 0, l->dn, d);
     }
-    if (l->kind == PS_LOSS_SOFTMAX) {
+    if (l->in_batch) {
         ps_gemm(l->pool, PS_N, PS_N, B, d, B, 1, l->sp, B, l->p, d, 1, l->dq, d);
         ps_gemm(l->pool, PS_T, PS_N, B, d, B, 1, l->sp, B, l->q, d, 0, l->dp, d);
     }
@@ -251,7 +253,7 @@ static void scatter_bias(const ps_loss *l, const ps_loss_batch *b, ps_real *dbet
             dbeta[b->negative_row[i]] += l->tau * l->sn[j * b->negatives + i];
         for (size_t h = j * b->hard; h < (j + 1) * b->hard; h++)
             dbeta[b->hard_row[h]] += l->tau * l->sh[h];
-        if (l->kind == PS_LOSS_SOFTMAX)
+        if (l->in_batch)
             for (size_t i = 0; i < b->pairs; i++)
                 dbeta[b->positive_row[i]] += l->tau * l->sp[j * b->pairs + i];
     }
@@ -268,7 +270,7 @@ int ps_loss_run(ps_loss *l, const ps_loss_batch *b, uint32_t rows, const ps_real
     gather(d, z, b->positive_row, B, l->p);
     gather(d, z, b->negative_row, N, l->n);
     ps_gemm(l->pool, PS_N, PS_T, B, N, d, 1, l->q, d, l->n, d, 0, l->sn, N);
-    if (l->kind == PS_LOSS_SOFTMAX)
+    if (l->in_batch)
         ps_gemm(l->pool, PS_N, PS_T, B, B, d, 1, l->q, d, l->p, d, 0, l->sp, B);
     job g = {l, b, z, beta, 0};
     for (size_t j = 0; j < B; j++)

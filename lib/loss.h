@@ -1,14 +1,16 @@
 /* loss.h - what training minimises, on the embeddings of one batch of pairs, and its gradient.
  *
  * A pair (q, i) of weight w has loss l; the batch's loss is  L = sum of w l / sum of w.
- * Scores: S(q, c) = z_q . z_c + tau beta_c.  Negatives: N items shared by the batch, H hard ones for each
- * pair.  An item is no negative for q, and is left out, if it is q, i, or a known positive of q.
+ * Scores: S(q, c) = z_q . z_c + tau beta_c.  Negatives: N random items shared by the batch, H hard ones for each pair, and,
+ * if they are asked for, the B - 1 other positives of the batch (in-batch negatives).  An item is no negative for q, and is
+ * left out, if it is q, i, or a known positive of q.  With M = N, plus B - 1 with in-batch negatives:
  *
- *   margin   l = 1/N [ sum over shared n of max(0, S(q,n) - S(q,i) + margin) + the same over hard n ]   (Eq. 1)
- *   xent     l = softplus(-S(q,i)) + 1/N [ sum over shared n of softplus(S(q,n)) + the same over hard n ]
- *   softmax  l = -log( exp(s_i) / (exp(s_i) + sum of exp over all others) ),  s_c = S(q,c) / tau, with the batch's
- *            other positives as negatives, s_c - log(B Q_c) (logQ correction, Q_c: share of c among the training
- *            positives, B pairs a batch), the shared ones, s_n + log(items / N), and the hard ones.
+ *   margin   l = 1/M times the sum over all negatives n of max(0, S(q,n) - S(q,i) + margin)                    (Eq. 1)
+ *   xent     l = softplus(-S(q,i)) + 1/M times the sum over all negatives of softplus(S(q,n))
+ *   softmax  l = -log( exp(s_i) / (exp(s_i) + sum over all negatives of exp(s_n)) ),  s_c = S(q,c) / tau, and less the log of
+ *            how often the batch can expect to hold it (logQ correction): of an in-batch negative log(B Q_n), Q_n its
+ *            share of the training positives; of a random one log(N P_n), P_n the probability that it is drawn;
+ *            nothing of a hard one.
  */
 #ifndef PS_LOSS_H
 #define PS_LOSS_H
@@ -31,12 +33,13 @@ typedef struct {
     const uint32_t *query_row, *positive_row, *negative_row, *hard_row; /* rows of z */
     const float *weight;                                /* B */
     const ps_real *log_bq;                              /* B, softmax: log(B Q) of the batch's positives */
-    ps_real log_shared;                                 /* softmax: log(items / N) */
+    const ps_real *log_np;                              /* N, softmax: log(N P) of the random negatives */
 } ps_loss_batch;
 
 typedef struct {
     ps_loss_kind kind;
     ps_real margin, tau;
+    int in_batch; /* the batch's other positives are negatives */
     const ps_known *known; /* NULL: none */
     ps_pool *pool;
     uint32_t d;
@@ -48,8 +51,8 @@ typedef struct {
     size_t cap[11];
 } ps_loss;
 
-void ps_loss_init(ps_loss *loss, ps_loss_kind kind, double margin, double tau, uint32_t d, const ps_known *known,
-                  ps_pool *pool);
+void ps_loss_init(ps_loss *loss, ps_loss_kind kind, int in_batch, double margin, double tau, uint32_t d,
+                  const ps_known *known, ps_pool *pool);
 void ps_loss_free(ps_loss *loss);
 
 /* z: rows x d, beta: rows (NULL: no item bias).  Writes dz and dbeta (as large; dbeta NULL with beta) and *value. */

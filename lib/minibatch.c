@@ -221,7 +221,20 @@ static int turn_round(ps_minibatch *mb)
 typedef struct {
     ps_minibatch *mb;
     const ps_vectors *x;
+    const ps_sources *from;
 } gathering;
+
+/* Leaves out n numbers of `to` at random, 16 bits of chance each. */
+static void drop(double dropout, uint64_t key, size_t n, ps_real *to)
+{
+    const uint64_t below = (uint64_t)(dropout * 65536);
+    const ps_real scale = 1 / (1 - (ps_real)below / 65536);
+    for (size_t j = 0; j < n;) {
+        uint64_t bits = ps_rng(key, j);
+        for (size_t end = j + 4 < n ? j + 4 : n; j < end; j++, bits >>= 16)
+            to[j] = (bits & 0xffff) < below ? 0 : scale * to[j];
+    }
+}
 
 static int gather(void *ctx, size_t task, int thread)
 {
@@ -237,8 +250,22 @@ static int gather(void *ctx, size_t task, int thread)
         ps_real *to = g->mb->x + (size_t)i * g->mb->dx;
         for (uint32_t j = 0; j < g->mb->dx; j++)
             to[j] = (ps_real)from[j];
+        if (g->from->dropout > 0)
+            drop(g->from->dropout, ps_rng_key(g->from->dropout_key, g->mb->item[i]), g->mb->dx, to);
     }
     return 0;
+}
+
+/* ---- tokens ---- */
+
+static int list_tokens(ps_minibatch *mb, const ps_sources *from, size_t n, int gradients)
+{
+    ps_token_lists *l = &mb->tokens;
+    int rc = ps_token_lists_make(l, from->vocabulary, from->texts, from->shape->token_scale, mb->item, n);
+    for (size_t i = 0; i < n && rc == 0 && from->dropout > 0; i++)
+        drop(from->dropout, ps_rng_key(from->dropout_key, ~(uint64_t)mb->item[i]), l->off[i + 1] - l->off[i],
+             l->weight + l->off[i]);
+    return rc == 0 && gradients ? ps_token_lists_turn(l) : rc;
 }
 
 int ps_minibatch_finish(ps_minibatch *mb, const ps_sources *from, int gradients, ps_pool *pool)
@@ -252,10 +279,9 @@ int ps_minibatch_finish(ps_minibatch *mb, const ps_sources *from, int gradients,
         rc = turn_round(mb);
     mb->tokens.items = 0;
     if (rc == 0 && from->texts)
-        rc = ps_token_lists_make(&mb->tokens, from->vocabulary, from->texts, from->shape->token_scale, mb->item,
-                                 outputs, gradients);
+        rc = list_tokens(mb, from, outputs, gradients);
     if (rc == 0)
         rc = ps_room(&mb->x, &mb->cap_x, (size_t)mb->n[0] * mb->dx, sizeof *mb->x);
-    gathering g = {mb, from->x};
+    gathering g = {mb, from->x, from};
     return rc < 0 ? rc : ps_pool_run(pool, (mb->n[0] + GATHER_ROWS - 1) / GATHER_ROWS, gather, &g);
 }

@@ -57,6 +57,9 @@ typedef struct {
     uint32_t top; /* T of such a neighbourhood */
     const ps_sparse *texts; /* with their vocabulary, for token embeddings; NULL: none */
     const ps_vocabulary *vocabulary;
+    double dropout;       /* of training: every element of the features and every token of a text is left out with this
+                             probability, the others grow by 1 / (1 - dropout) (Srivastava et al., 2014) */
+    uint64_t dropout_key; /* which ones are functions of it */
 } ps_sources;
 
 void ps_minibatch_free(ps_minibatch *mb);

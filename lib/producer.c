@@ -8,62 +8,20 @@
 #include "rng.h"
 
 /* What a stream of random numbers is for. */
-enum { FOR_ORDER = 0x4f52, FOR_NEGATIVES = 0x4e45, FOR_HARD = 0x4841, FOR_WALKS = 0x5741 };
+enum { FOR_ORDER = 0x4f52, FOR_NEGATIVES = 0x4e45, FOR_HARD = 0x4841, FOR_WALKS = 0x5741, FOR_DROPOUT = 0x444f };
 
 static uint64_t key_for(const ps_producer *p, uint64_t purpose, uint32_t epoch, uint64_t stream)
 {
     return ps_rng_key(ps_rng_key(ps_rng_key(p->recipe->seed, purpose), epoch), stream);
 }
 
-static int compare(const void *a, const void *b)
-{
-    uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
-    return (x > y) - (x < y);
-}
-
-/* How many of the sorted numbers are below v. */
-static size_t below(const uint32_t *sorted, size_t n, uint64_t v)
-{
-    size_t low = 0;
-    while (n > 0) {
-        size_t half = n / 2;
-        if (sorted[low + half] < v) {
-            low += half + 1;
-            n -= half + 1;
-        } else {
-            n = half;
-        }
-    }
-    return low;
-}
-
-/* Q of the logQ correction, without an array as long as the catalogue. */
-static int count_positives(ps_producer *p)
-{
-    size_t n = p->pairs->n;
-    uint32_t *sorted = ps_alloc(n, sizeof *sorted);
-    p->log_share = ps_alloc(n, sizeof *p->log_share);
-    if (!sorted || !p->log_share) {
-        free(sorted);
-        return PS_EMEM;
-    }
-    memcpy(sorted, p->pairs->positive, n * sizeof *sorted);
-    qsort(sorted, n, sizeof *sorted, compare);
-    for (size_t i = 0; i < n; i++) {
-        uint32_t item = p->pairs->positive[i];
-        p->log_share[i] = log((double)(below(sorted, n, (uint64_t)item + 1) - below(sorted, n, item)) / (double)n);
-    }
-    free(sorted);
-    return 0;
-}
-
 int ps_producer_init(ps_producer *p, const ps_sources *from, const ps_graph *g, const ps_pairs *pairs,
                      const ps_recipe *recipe, ps_pool *pool)
 {
-    *p = (ps_producer){.from = *from, .pairs = pairs, .recipe = recipe, .items = from->x->n};
+    *p = (ps_producer){.from = *from, .pairs = pairs, .recipe = recipe};
     if (pairs->n == 0 || pairs->n >= UINT32_MAX)
         return ps_fail(PS_EDATA, pairs->n ? "too many training pairs: 2^32 at most" : "no training pairs");
-    int rc = count_positives(p);
+    int rc = ps_draw_make(&p->draw, from->x->n, pairs->positive, pairs->n, recipe->popularity);
     if (rc == 0 && recipe->hard)
         rc = ps_hard_make(&p->hard, g, pairs, recipe, pool);
     if (rc < 0)
@@ -74,7 +32,7 @@ int ps_producer_init(ps_producer *p, const ps_sources *from, const ps_graph *g, 
 void ps_producer_free(ps_producer *p)
 {
     ps_hard_free(&p->hard);
-    free(p->log_share);
+    ps_draw_free(&p->draw);
     memset(p, 0, sizeof *p);
 }
 
@@ -95,17 +53,27 @@ void ps_producer_order(const ps_producer *p, uint32_t epoch, uint32_t *order)
     }
 }
 
-static uint32_t random_item(const ps_producer *p, uint64_t random)
+static uint32_t any_item(const ps_producer *p, uint64_t random)
 {
-    return (uint32_t)ps_vectors_item(p->from.x, ps_below(random, p->items));
+    return (uint32_t)ps_vectors_item(p->from.x, ps_below(random, p->from.x->n));
 }
 
-static int make_room(ps_batch *batch, size_t pairs, size_t total)
+/* A random negative, and log(N P) of it. */
+static uint32_t random_negative(const ps_producer *p, uint64_t random, uint32_t N, ps_real *log_np)
+{
+    uint32_t item = ps_draw_popular(&p->draw, random);
+    item = item == UINT32_MAX ? any_item(p, random) : item;
+    *log_np = (ps_real)(log((double)N) + ps_draw_log(&p->draw, item));
+    return item;
+}
+
+static int make_room(ps_batch *batch, size_t pairs, size_t negatives, size_t total)
 {
     if (ps_grow(&batch->items, &batch->cap[0], total, sizeof *batch->items) < 0 ||
         ps_grow(&batch->rows, &batch->cap[1], total, sizeof *batch->rows) < 0 ||
         ps_grow(&batch->weight, &batch->cap[2], pairs, sizeof *batch->weight) < 0 ||
-        ps_grow(&batch->log_bq, &batch->cap[3], pairs, sizeof *batch->log_bq) < 0)
+        ps_grow(&batch->log_bq, &batch->cap[3], pairs, sizeof *batch->log_bq) < 0 ||
+        ps_grow(&batch->log_np, &batch->cap[4], negatives, sizeof *batch->log_np) < 0)
         return PS_EMEM;
     return 0;
 }
@@ -121,16 +89,16 @@ static void draw(const ps_producer *p, uint32_t epoch, const uint32_t *pairs, ui
         query[j] = p->pairs->query[pair];
         positive[j] = p->pairs->positive[pair];
         batch->weight[j] = p->pairs->weight[pair];
-        batch->log_bq[j] = (ps_real)(log((double)B) + p->log_share[pair]);
+        batch->log_bq[j] = (ps_real)(log((double)B) + ps_draw_log_share(&p->draw, positive[j]));
         for (uint32_t h = 0; h < H; h++) {
             uint64_t random = ps_rng(hards, (uint64_t)j * H + h);
-            uint32_t item = ps_hard_draw(&p->hard, query[j], random, p->items);
+            uint32_t item = ps_hard_draw(&p->hard, query[j], random, p->from.x->n);
             /* The graph may have items that the vectors do not. */
-            hard[j * H + h] = ps_vectors_find(p->from.x, item) == PS_NONE ? random_item(p, random) : item;
+            hard[j * H + h] = ps_vectors_find(p->from.x, item) == PS_NONE ? any_item(p, random) : item;
         }
     }
     for (uint32_t n = 0; n < N; n++)
-        negative[n] = random_item(p, ps_rng(negatives, n));
+        negative[n] = random_negative(p, ps_rng(negatives, n), N, &batch->log_np[n]);
 }
 
 int ps_producer_batch(const ps_producer *p, uint32_t epoch, const uint32_t *order, uint64_t b, ps_batch *batch,
@@ -141,7 +109,7 @@ int ps_producer_batch(const ps_producer *p, uint32_t epoch, const uint32_t *orde
     uint32_t B = left < r->batch ? (uint32_t)left : r->batch, N = r->negatives;
     uint32_t H = epoch - 1 < r->hard ? epoch - 1 : r->hard; /* the curriculum */
     size_t total = 2 * (size_t)B + N + (size_t)B * H;
-    int rc = make_room(batch, B, total);
+    int rc = make_room(batch, B, N, total);
     if (rc == 0)
         rc = ps_minibatch_begin(&batch->mb, p->from.shape, total);
     if (rc < 0)
@@ -151,6 +119,8 @@ int ps_producer_batch(const ps_producer *p, uint32_t epoch, const uint32_t *orde
         rc = ps_minibatch_add(&batch->mb, batch->items[i], &batch->rows[i]);
     ps_sources from = p->from;
     from.walk.seed = key_for(p, FOR_WALKS, epoch, 0);
+    from.dropout = r->dropout;
+    from.dropout_key = key_for(p, FOR_DROPOUT, epoch, b);
     if (rc == 0)
         rc = ps_minibatch_finish(&batch->mb, &from, 1, pool);
     uint32_t *items = batch->items, *rows = batch->rows;
@@ -159,7 +129,7 @@ int ps_producer_batch(const ps_producer *p, uint32_t epoch, const uint32_t *orde
         .query = items, .positive = items + B, .negative = items + 2 * (size_t)B, .hard_item = items + 2 * (size_t)B + N,
         .query_row = rows, .positive_row = rows + B, .negative_row = rows + 2 * (size_t)B,
         .hard_row = rows + 2 * (size_t)B + N, .weight = batch->weight, .log_bq = batch->log_bq,
-        .log_shared = N ? (ps_real)log((double)p->items / N) : 0,
+        .log_np = batch->log_np,
     };
     return rc;
 }
@@ -171,5 +141,6 @@ void ps_batch_free(ps_batch *batch)
     free(batch->rows);
     free(batch->weight);
     free(batch->log_bq);
+    free(batch->log_np);
     memset(batch, 0, sizeof *batch);
 }

@@ -4,6 +4,7 @@
 #ifndef PS_PRODUCER_H
 #define PS_PRODUCER_H
 
+#include "draw.h"
 #include "hard.h"
 #include "loss.h"
 #include "minibatch.h"
@@ -16,17 +17,16 @@ typedef struct {
     uint32_t *items; /* query, positive, negatives, hard: as loss points into it */
     uint32_t *rows;  /* their local numbers */
     float *weight;
-    ps_real *log_bq;
-    size_t cap[4];
+    ps_real *log_bq, *log_np;
+    size_t cap[5];
 } ps_batch;
 
 typedef struct {
     ps_sources from;
     const ps_pairs *pairs;
     const ps_recipe *recipe;
-    uint64_t items;    /* of the catalogue that negatives are drawn from: rows of from.x */
+    ps_draw draw;      /* of random negatives, out of the rows of from.x */
     ps_hard hard;      /* empty unless the recipe has hard negatives */
-    double *log_share; /* by pair: log of its positive's share among the training positives */
 } ps_producer;
 
 /* The pairs must not be empty.  Walks for hard negatives, if the recipe has any, over g. */

@@ -43,6 +43,11 @@ ps_recipe ps_recipe_paper(void)
     return r;
 }
 
+int ps_recipe_in_batch(const ps_recipe *r)
+{
+    return r->in_batch == PS_IN_BATCH_AUTO ? r->loss == PS_LOSS_SOFTMAX : r->in_batch == PS_IN_BATCH_YES;
+}
+
 char *ps_recipe_text(const ps_recipe *r)
 {
     enum { SIZE = 1024 };
@@ -51,11 +56,11 @@ char *ps_recipe_text(const ps_recipe *r)
     if (text)
         snprintf(text, SIZE,
                  "loss=%s\nmargin=%.9g\noptimizer=%s\nrate=%.9g\ntoken-rate=%.9g\ndecay=%.9g\nschedule=%s\nwarmup=%.9g\nepochs=%u\n"
-                 "patience=%u\nbatch=%u\nnegatives=%u\nhard=%u\nband=%u-%u\nhard-steps=%" PRIu64
+                 "patience=%u\nbatch=%u\nnegatives=%u\npopularity=%.9g\nin-batch=%d\ndropout=%.9g\nhard=%u\nband=%u-%u\nhard-steps=%" PRIu64
                  "\nhard-restart=%.9g\nseed=%" PRIu64 "\n%s",
                  ps_loss_name(r->loss), r->margin, optimizer[r->optimizer], r->rate, r->token_rate, r->decay,
                  schedule[r->schedule],
-                 r->warmup, r->epochs, r->patience, r->batch, r->negatives, r->hard, r->band_low, r->band_high,
+                 r->warmup, r->epochs, r->patience, r->batch, r->negatives, r->popularity, ps_recipe_in_batch(r), r->dropout, r->hard, r->band_low, r->band_high,
                  r->hard_steps, r->hard_restart, r->seed, r->bf16 ? "precision=bf16\n" : "");
     return text;
 }

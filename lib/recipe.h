@@ -6,6 +6,10 @@
 #include "model.h"
 #include "optim.h"
 
+/* Whether the batch's other positives are negatives: as the loss has it (softmax: yes), or said. */
+typedef enum { PS_IN_BATCH_AUTO, PS_IN_BATCH_NO, PS_IN_BATCH_YES } ps_in_batch;
+#define PS_IN_BATCHES "auto|no|yes"
+
 typedef struct {
     ps_shape shape; /* dx comes from the vectors */
     ps_loss_kind loss;
@@ -17,7 +21,10 @@ typedef struct {
     double warmup;      /* epochs of linear warm-up */
     uint32_t epochs, patience; /* patience: epochs without a better validation score before stopping; 0: never */
     uint32_t batch;     /* pairs */
-    uint32_t negatives; /* shared by the batch */
+    uint32_t negatives; /* random ones, shared by the batch */
+    double popularity;  /* they are drawn with probability in proportion to (1 + times as a training positive)^popularity */
+    ps_in_batch in_batch;
+    double dropout;     /* probability that an element of the features, or a token, is left out (minibatch.h) */
     uint32_t hard;      /* most hard negatives of a pair: epoch e (from 1) has min(e - 1, hard) (paper, 3.3) */
     uint32_t band_low, band_high; /* their ranks by personalised PageRank, from 1 */
     uint64_t hard_steps;          /* of the walk that ranks them */
@@ -31,6 +38,8 @@ ps_recipe ps_recipe_default(void);
 
 /* As in the paper: K = 2, importance pooling, max-margin loss, curriculum of hard negatives. */
 ps_recipe ps_recipe_paper(void);
+
+int ps_recipe_in_batch(const ps_recipe *r); /* 0 or 1 */
 
 /* "key=value" lines for the model file (malloc'ed), NULL without memory. */
 PS_MUST_USE char *ps_recipe_text(const ps_recipe *r);

@@ -106,7 +106,7 @@ static int list_tokens(ps_token_lists *l, const ps_vocabulary *v, const ps_spars
 }
 
 /* By row, then item: the order of every sum is the same however the items were found. */
-static int turn_round(ps_token_lists *l)
+int ps_token_lists_turn(ps_token_lists *l)
 {
     size_t n = l->off[l->items];
     if (ps_grow(&l->touched, &l->cap[3], n, sizeof *l->touched) < 0 ||
@@ -138,14 +138,12 @@ static int turn_round(ps_token_lists *l)
 }
 
 int ps_token_lists_make(ps_token_lists *l, const ps_vocabulary *v, const ps_sparse *texts, double scale,
-                        const uint32_t *items, size_t n, int back)
+                        const uint32_t *items, size_t n)
 {
     l->items = n;
     l->rows = 0;
     int rc = ps_grow(&l->off, &l->cap[0], n + 1, sizeof *l->off);
-    if (rc == 0)
-        rc = list_tokens(l, v, texts, scale, items);
-    return rc == 0 && back ? turn_round(l) : rc;
+    return rc == 0 ? list_tokens(l, v, texts, scale, items) : rc;
 }
 
 /* ---- the sums and their gradients ---- */

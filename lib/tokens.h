@@ -50,10 +50,12 @@ typedef struct {
     size_t cap[9];
 } ps_token_lists;
 
-/* Lists the tokens of items[0..n-1]; one without texts has none, and tokens without a row are left out.  `back`: the lists
- * by row, which ps_tokens_step needs. */
+/* Lists the tokens of items[0..n-1]; one without texts has none, and tokens without a row are left out. */
 PS_MUST_USE int ps_token_lists_make(ps_token_lists *l, const ps_vocabulary *v, const ps_sparse *texts, double scale,
-                                    const uint32_t *items, size_t n, int back);
+                                    const uint32_t *items, size_t n);
+
+/* The lists by row, which ps_tokens_step needs, with the weights that the lists by item have now. */
+PS_MUST_USE int ps_token_lists_turn(ps_token_lists *l);
 void ps_token_lists_free(ps_token_lists *l);
 
 /* y [items x d] += the items' sums of rows of E [vocabulary x d]. */

@@ -211,7 +211,7 @@ static int set_up(work *w)
     ps_net_init(&w->net, w->model, t->pool);
     if (r->bf16)
         w->net.gemm = ps_gemm_bf16;
-    ps_loss_init(&w->loss, r->loss, r->margin, r->shape.tau, r->shape.d, t->known, t->pool);
+    ps_loss_init(&w->loss, r->loss, ps_recipe_in_batch(r), r->margin, r->shape.tau, r->shape.d, t->known, t->pool);
     w->grad = ps_aligned(w->model->dense, sizeof *w->grad);
     w->best = t->validate ? ps_aligned(w->model->size, sizeof *w->best) : NULL;
     if (!w->grad || (t->validate && !w->best))

@@ -8,6 +8,7 @@
 #include "feat_rows.h"
 #include "feat_sketch.h"
 #include "feat_text.h"
+#include "lsa.h"
 #include "mem.h"
 #include "tool.h"
 
@@ -17,7 +18,7 @@ typedef struct {
     ps_common common;
     const char *graph, *npy, *names, *ngrams;
     ps_list joins;
-    int text, skip_unknown, sparse, text_only, no_degree, normalise, elem;
+    int text, skip_unknown, sparse, text_only, no_degree, lsa, normalise, elem;
     int64_t dim, sketch;
     double scale;
     ps_term_options terms;
@@ -30,6 +31,7 @@ typedef struct {
     ps_pool *pool;
     ps_graph *graph; /* NULL: none was given */
     ps_tfidf tfidf;
+    ps_lsa lsa;
     ps_feat_npy npy;
     ps_feat_join *joins;
     int n_joins;
@@ -56,6 +58,8 @@ static int read_texts(options *o, sources *s)
     if (rc == 0)
         rc = ps_tfidf_make(&s->tfidf, &texts, s->n, &o->terms, s->pool);
     ps_texts_free(&texts);
+    if (rc == 0 && o->lsa && !o->sparse)
+        rc = ps_lsa_make(&s->lsa, &s->tfidf, (uint32_t)o->dim, (uint64_t)o->common.seed, s->pool);
     return rc;
 }
 
@@ -119,6 +123,13 @@ static void fill_text(const void *ctx, uint64_t row, float *out)
     ps_tfidf_project(&s->tfidf, row, (uint64_t)s->o->common.seed, (uint32_t)s->o->dim, out);
 }
 
+static void fill_lsa(const void *ctx, uint64_t row, float *out)
+{
+    const sources *s = ctx;
+    const ps_tfidf *m = &s->tfidf;
+    ps_lsa_fold_in(&s->lsa, m->off[row + 1] - m->off[row], m->index + m->off[row], m->value + m->off[row], out);
+}
+
 static void fill_sketch(const void *ctx, uint64_t row, float *out)
 {
     const sources *s = ctx;
@@ -137,7 +148,7 @@ static int add_blocks(const options *o, sources *s)
     ps_feat_rows *r = &s->rows;
     int rc = 0;
     if (o->text)
-        rc = ps_feat_add(r, (ps_feat_block){.fill = fill_text, .ctx = s, .scale = scale}, (uint64_t)o->dim);
+        rc = ps_feat_add(r, (ps_feat_block){.fill = o->lsa ? fill_lsa : fill_text, .ctx = s, .scale = scale}, (uint64_t)o->dim);
     if (rc == 0 && o->npy) {
         ps_feat_block b = {.fill = ps_feat_npy_fill, .ctx = &s->npy, .scale = scale, .normalise = o->normalise};
         rc = ps_feat_add(r, b, s->npy.npy.cols);
@@ -326,6 +337,7 @@ static int run(options *o)
     free(s.joins);
     free(s.sketch);
     ps_tfidf_free(&s.tfidf);
+    ps_lsa_free(&s.lsa);
     ps_feat_npy_close(&s.npy);
     ps_pool_free(s.pool);
     if (s.graph)
@@ -340,6 +352,7 @@ int main(int argc, char **argv)
         {'g', "graph", "FILE", PS_OPT_STR, &o.graph, 0, 0, "the graph: a vector for each of its items, with structure", NULL},
         {'t', "text", NULL, PS_OPT_FLAG, &o.text, 0, 0, "texts on standard input: item TAB free text", NULL},
         {'d', "dim", "N", PS_OPT_INT, &o.dim, 0, 65536, "elements of the text block, 0: no text block", NULL},
+        {0, "lsa", NULL, PS_OPT_FLAG, &o.lsa, 0, 0, "the text block by latent semantic analysis, not by random signs", NULL},
         {0, "ngrams", "MIN-MAX", PS_OPT_STR, &o.ngrams, 0, 0, "also character n-grams of the words, 0: words only", NULL},
         {0, "sketch", "N", PS_OPT_INT, &o.sketch, 0, 65536, "elements of the structural sketch, 0: none", NULL},
         {0, "no-degree", NULL, PS_OPT_FLAG, &o.no_degree, 0, 0, "leave out log(1 + degree) / 4", NULL},

@@ -51,8 +51,8 @@ static int settle(options *o)
     o->from.walk.steps = (uint64_t)o->steps;
     if (r->patience && !o->from.valid)
         return ps_usage_error("--patience needs validation pairs (-p)");
-    if (r->loss != PS_LOSS_SOFTMAX && r->negatives == 0)
-        return ps_usage_error("--negatives 0: this loss needs some");
+    if (!ps_recipe_in_batch(r) && r->negatives == 0)
+        return ps_usage_error("--negatives 0: without in-batch negatives, too, there is nothing to learn from");
     if (o->band) {
         char *end;
         unsigned long low = strtoul(o->band, &end, 10), high = *end == '-' ? strtoul(end + 1, &end, 10) : 0;
@@ -259,6 +259,8 @@ int main(int argc, char **argv)
         {0, "margin", "X", PS_OPT_REAL, &r->margin, 0, 1e6, "of the margin loss", NULL},
         {0, "batch", "N", PS_OPT_U32, &r->batch, 1, 1 << 20, "pairs in a batch", NULL},
         {0, "negatives", "N", PS_OPT_U32, &r->negatives, 0, 1 << 20, "random negatives shared by a batch", NULL},
+        {0, "popularity", "X", PS_OPT_REAL, &r->popularity, 0, 4, "draw them in proportion to (1 + times as a positive)^X; 0: all alike", NULL},
+        {0, "in-batch", "WHEN", PS_OPT_CHOICE, &r->in_batch, 0, 0, "the batch's other positives are negatives too; auto: of the softmax", PS_IN_BATCHES},
         {0, "hard", "N", PS_OPT_U32, &r->hard, 0, 1000, "most hard negatives a pair; epoch e has e - 1", NULL},
         {0, "band", "LOW-HIGH", PS_OPT_STR, &o.band, 0, 0, "their ranks by personalised PageRank, default 100-1000", NULL},
         {0, "epochs", "N", PS_OPT_U32, &r->epochs, 1, 1e6, "times through the pairs", NULL},
@@ -266,8 +268,10 @@ int main(int argc, char **argv)
         {0, "optimizer", "KIND", PS_OPT_CHOICE, &r->optimizer, 0, 0, "optimiser", PS_OPTIMIZERS},
         {0, "rate", "X", PS_OPT_REAL, &r->rate, 0, 1e3, "highest learning rate", NULL},
         {0, "token-rate", "X", PS_OPT_REAL, &r->token_rate, 0, 1e3, "highest learning rate of token embeddings", NULL},
+        {0, "token-scale", "X", PS_OPT_REAL, &s->token_scale, 0, 1e6, "how much token embeddings count in the output", NULL},
         {0, "schedule", "KIND", PS_OPT_CHOICE, &r->schedule, 0, 0, "of the rate after warm-up", PS_SCHEDULES},
         {0, "warmup", "EPOCHS", PS_OPT_REAL, &r->warmup, 0, 1e6, "linear warm-up", NULL},
+        {0, "dropout", "P", PS_OPT_REAL, &r->dropout, 0, .99, "share of the features' elements and tokens that are left out at random", NULL},
         {0, "bf16", NULL, PS_OPT_FLAG, &r->bf16, 0, 0, "products of the network from bf16 numbers", NULL},
         {0, "decay", "X", PS_OPT_REAL, &r->decay, 0, 1e3, "weight decay of Adam", NULL},
         {0},

@@ -27,7 +27,7 @@ typedef struct {
     uint32_t *list[CASE_LISTS], *row[CASE_LISTS]; /* queries, positives, shared and hard negatives */
     uint32_t length[CASE_LISTS];
     float *weight;
-    ps_real *log_bq;
+    ps_real *log_bq, *log_np;
     /* a model on them */
     ps_pool *pool;
     ps_sources sources;
@@ -167,6 +167,9 @@ static inline void case_load(model_case *c, const oracle *o)
     c->H = c->length[3] / c->B;
     c->weight = case_alloc(c->B, sizeof *c->weight);
     c->log_bq = case_alloc(c->B, sizeof *c->log_bq);
+    c->log_np = case_alloc(c->N, sizeof *c->log_np);
+    for (uint32_t n = 0; n < c->N; n++)
+        c->log_np[n] = (ps_real)log((double)c->N / c->items);
     for (uint32_t j = 0; j < c->B; j++) {
         c->weight[j] = (float)oracle_get(o, "batch.weight")->values[j];
         c->log_bq[j] = (ps_real)log(c->B * oracle_get(o, "freq")->values[c->list[1][j]]);
@@ -184,6 +187,7 @@ static inline void case_unload(model_case *c)
     }
     free(c->weight);
     free(c->log_bq);
+    free(c->log_np);
 }
 
 /* ---- a model and its loss on them ---- */
@@ -207,12 +211,12 @@ static inline void case_set_up(model_case *c, const ps_shape *shape, ps_loss_kin
     memset(&c->mb, 0, sizeof c->mb);
     case_fill(c);
     ps_net_init(&c->net, &c->model, pool);
-    ps_loss_init(&c->loss, kind, margin, shape->tau, shape->d, &c->known, pool);
+    ps_loss_init(&c->loss, kind, kind == PS_LOSS_SOFTMAX, margin, shape->tau, shape->d, &c->known, pool);
     c->batch = (ps_loss_batch){.pairs = c->B, .negatives = c->N, .hard = c->H, .weight = c->weight, .log_bq = c->log_bq,
                                .query = c->list[0], .positive = c->list[1], .negative = c->list[2],
                                .hard_item = c->list[3], .query_row = c->row[0], .positive_row = c->row[1],
                                .negative_row = c->row[2], .hard_row = c->row[3],
-                               .log_shared = (ps_real)log((double)c->items / c->N)};
+                               .log_np = c->log_np};
     uint32_t rows = c->mb.n[shape->layers];
     c->dz = case_alloc((size_t)rows * shape->d, sizeof *c->dz);
     c->dbeta = case_alloc(rows, sizeof *c->dbeta);

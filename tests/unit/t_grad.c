@@ -69,16 +69,17 @@ static void draw_parameters(ps_model *m, uint64_t seed)
     }
 }
 
-static void test_model(model_case *c, const ps_shape *shape, ps_loss_kind kind, int hard)
+static void test_model(model_case *c, const ps_shape *shape, ps_loss_kind kind, int hard, int in_batch)
 {
     uint32_t all = c->length[3];
     char what[96];
-    snprintf(what, sizeof what, "K %u, %s, %s%s%s%s%s", shape->layers, ps_pooling_name(shape->pooling),
+    snprintf(what, sizeof what, "K %u, %s, %s%s%s%s%s%s", shape->layers, ps_pooling_name(shape->pooling),
              ps_loss_name(kind), shape->bypass ? ", bypass" : "", shape->bias ? ", bias" : "",
-             shape->normalize ? ", normalised" : "", hard ? ", hard negatives" : "");
+             shape->normalize ? ", normalised" : "", hard ? ", hard negatives" : "", in_batch ? ", in-batch negatives" : "");
     c->length[3] = hard ? all : 0;
     c->H = hard ? all / c->B : 0;
     case_set_up(c, shape, kind, .25, NULL);
+    c->loss.in_batch = in_batch;
     draw_parameters(&c->model, 1 + shape->layers);
     case_gradient(c);
     for (int t = 0; t < c->model.tensors; t++)
@@ -95,7 +96,7 @@ static void test_all(model_case *c)
                           .pooling = (ps_pooling)pooling, .bypass = parts & 1, .bias = parts >> 1 & 1,
                           .normalize = parts >> 2, .tau = .5};
         if (shape.layers > 0 || pooling == 0)
-            test_model(c, &shape, (ps_loss_kind)kind, (parts + kind) % 2);
+            test_model(c, &shape, (ps_loss_kind)kind, (parts + kind) % 2, v % 3 < 2);
     }
 }
 

@@ -108,6 +108,35 @@ static void one_batch(ps_minibatch *mb, const ps_sources *from, uint64_t seed, s
         check_neighbours(mb, from);
 }
 
+/* Dropout: elements are 0 or grow by 1 / (1 - p), independently, another way with another key. */
+static void test_dropout(ps_minibatch *mb, ps_sources from, ps_pool *pool)
+{
+    enum { KEYS = 30 };
+    size_t dropped = 0, same = 0, all = 0;
+    ps_real last[ITEMS * DX] = {0};
+    ps_shape shape = {.dx = DX};
+    from.shape = &shape;
+    from.dropout = .25;
+    for (from.dropout_key = 1; from.dropout_key <= KEYS; from.dropout_key++) {
+        uint32_t local;
+        CHECK_OK(ps_minibatch_begin(mb, &shape, ITEMS));
+        for (uint32_t item = 0; item < ITEMS; item++)
+            CHECK_OK(ps_minibatch_add(mb, item, &local));
+        CHECK_OK(ps_minibatch_finish(mb, &from, 1, pool));
+        for (uint32_t i = DX; i < ITEMS * DX; i++) { /* item 0 has a feature that is 0 */
+            double kept = (double)feature(i / DX, i % DX) / .75, got = (double)mb->x[i];
+            CHECK(got == 0 || (got > .99999 * kept && got < 1.00001 * kept));
+            dropped += got == 0;
+            same += (got == 0) == (last[i] == 0);
+            all++;
+        }
+        memcpy(last, mb->x, sizeof last);
+    }
+    double share = (double)dropped / (double)all, agree = (double)same / (double)all;
+    CHECK(share > .24 && share < .26);
+    CHECK(agree > .6 && agree < .65); /* .75^2 + .25^2 */
+}
+
 int main(void)
 {
     char folder[] = "/tmp/t_minibatch.XXXXXX";
@@ -130,6 +159,7 @@ int main(void)
             ps_shape shape = {.dx = DX, .layers = K, .pooling = seed % 2 ? PS_POOL_MEAN : PS_POOL_IMPORTANCE};
             one_batch(&mb, &(ps_sources){.shape = &shape, .neighbours = &neighbours, .x = &x}, seed, 1 + 40 * (seed % 3), pool);
         }
+    test_dropout(&mb, (ps_sources){.neighbours = &neighbours, .x = &x}, pool);
     /* A dimension that does not fit */
     ps_shape wrong = {.dx = DX + 1};
     CHECK_OK(ps_minibatch_begin(&mb, &wrong, 1));

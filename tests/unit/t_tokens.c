@@ -58,7 +58,8 @@ static void check_sums(const texts *t, ps_pool *pool)
     uint32_t items[BATCH];
     for (uint32_t i = 0; i < BATCH; i++)
         items[i] = (uint32_t)(i * 7 % ITEMS);
-    CHECK_OK(ps_token_lists_make(&l, &v, &t->s, 3, items, BATCH, 1));
+    CHECK_OK(ps_token_lists_make(&l, &v, &t->s, 3, items, BATCH));
+    CHECK_OK(ps_token_lists_turn(&l));
 
     ps_real *E = ps_alloc((size_t)v.n * D, sizeof *E), *E2 = ps_alloc((size_t)v.n * D, sizeof *E);
     ps_real *squares = ps_zalloc(v.n, sizeof *squares), y[BATCH * D], dy[BATCH * D], g[D];
