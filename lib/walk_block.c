@@ -16,7 +16,7 @@ static int make_room(ps_block *b, size_t steps)
     ps_block_free(b);
     b->out = ps_alloc(n, sizeof *b->out);
     b->ends = ps_alloc(n, sizeof *b->ends);
-    b->queue = ps_alloc(n + 1, sizeof *b->queue);
+    b->queue = ps_alloc(n + 1 + PS_MIX_SLACK, sizeof *b->queue);
     if (!b->out || !b->ends || !b->queue)
         return PS_EMEM;
     b->cap = n;
@@ -47,21 +47,16 @@ static void mark_ends(const ps_block_rules *r, const ps_leg *leg, uint8_t *ends)
 }
 
 /* Queues the stretches of the leg, whose steps begin at `place`: their first steps. */
-static size_t queue_leg(ps_block *b, size_t n, const ps_leg *leg, size_t place)
+static size_t queue_leg(ps_block *b, size_t n, const ps_block_rules *r, const ps_leg *leg, size_t place)
 {
     const uint8_t *ends = b->ends + place;
-    int fresh = leg->done == 0;
-    if (!fresh && leg->at == UINT32_MAX)
+    if (leg->done > 0 && leg->at == UINT32_MAX)
         ps_ring_dead_end(b->ends, b->out, (uint32_t)place);
-    else if (!fresh)
+    else if (leg->done > 0 || !(leg->skip_first & ends[0]))
         b->queue[n++] = (uint32_t)place;
-    for (uint32_t s = 0; s < leg->steps; s++) {
-        const int restart = ends[s] & 1;
-        b->queue[n] = (uint32_t)place + s;
-        n += (size_t)(fresh & !(leg->skip_first & restart));
-        fresh = restart;
-    }
-    return n;
+    if (r->threshold == 0 && r->length == 0)
+        return n;
+    return n + ps_mix()->starts(leg->steps, ends, leg->skip_first != 0, (uint32_t)place, b->queue + n);
 }
 
 /* Where the queue has come to. */
@@ -130,9 +125,9 @@ static int walk_queue(const ps_block *b, const ps_block_rules *r, const ps_leg *
 static void move_on(const ps_block *b, ps_leg *leg, size_t place)
 {
     const uint8_t *ends = b->ends + place;
-    uint32_t done = 0;
-    while (done < leg->steps && !(ends[leg->steps - 1 - done] & 1))
-        done++;
+    const uint32_t last = leg->steps - 1;
+    const uint8_t *end = ends[last] & 1 ? ends + last : memrchr(ends, 1, last);
+    const uint32_t done = end ? (uint32_t)(ends + last - end) : leg->steps;
     leg->first += leg->steps;
     leg->done = done == leg->steps ? leg->done + done : done;
     leg->at = done ? b->out[place + leg->steps - 1] : leg->start;
@@ -157,7 +152,7 @@ int ps_block_walk(ps_block *b, const ps_block_rules *r, ps_leg *leg, size_t n)
         return PS_EMEM;
     for (size_t i = 0; i < n; place += leg[i++].steps) {
         mark_ends(r, &leg[i], b->ends + place);
-        queued = queue_leg(b, queued, &leg[i], place);
+        queued = queue_leg(b, queued, r, &leg[i], place);
     }
     const int rc = queued > 0 ? walk_queue(b, r, leg, queued) : 0;
     if (rc == 0)

@@ -11,7 +11,7 @@ typedef struct {
     uint64_t random[PS_RING];
     uint64_t edge[PS_RING];
     uint32_t rest[PS_RING]; /* weighted: the random bits that decide between neighbour and alias */
-    uint32_t board[PS_RING];
+    uint32_t to[PS_RING];   /* the nodes they lead to */
 } choices;
 
 static int damaged(const ps_graph *g, uint32_t at)
@@ -54,54 +54,62 @@ static inline __attribute__((always_inline)) size_t leave(const ps_graph *g, con
     return n;
 }
 
-static inline uint32_t follow(const ps_side *side, uint64_t e, uint32_t rest, manner how)
+/* Along the edges to nodes of `next`. */
+static inline __attribute__((always_inline)) void follow(const ps_side *side, const ps_side *next, size_t n, choices *c,
+                                                         offsets width, manner how)
 {
-    return how == WEIGHTED && rest > side->accept[e] ? side->alias[e] : side->adj[e];
+    for (size_t i = 0; i < n; i++) {
+        const uint64_t e = c->edge[i];
+        const uint32_t u = how == WEIGHTED && c->rest[i] > side->accept[e] ? side->alias[e] : side->adj[e];
+        if (width == NARROW)
+            __builtin_prefetch(&next->off32[u]);
+        else
+            __builtin_prefetch(&next->off[u]);
+        c->to[i] = u;
+    }
 }
 
-static inline void expect(const ps_side *side, uint32_t u, offsets width)
+/* All walkers have arrived at items `to`; those that go on close ranks. */
+static int arrive(ps_ring *r, const ps_graph *g, const uint32_t *to, const uint8_t *ends, uint32_t *out)
 {
-    if (width == NARROW)
-        __builtin_prefetch(&side->off32[u]);
-    else
-        __builtin_prefetch(&side->off[u]);
+    const size_t n = r->n;
+    uint32_t most = 0;
+    size_t left = 0;
+    for (size_t i = 0; i < n; i++)
+        most = to[i] > most ? to[i] : most;
+    if (most >= g->items.nodes)
+        return damaged(g, r->at[0]);
+    for (size_t i = 0; i < n; i++) {
+        const uint32_t s = r->step[i];
+        out[s] = to[i];
+        r->number[left] = r->number[i] + 3 * PS_WALK_STRIDE;
+        r->step[left] = s + 1;
+        r->at[left] = to[i];
+        left += ends[s] == 0;
+    }
+    r->n = left;
+    return 0;
 }
 
 /* Every access is asked for as many walkers ahead as there are: the cost is the memory's throughput, not its latency.
- */
+ * What stands between an access and the next one counts, for the processor looks only so far ahead. */
 static inline __attribute__((always_inline)) int step_all(ps_ring *r, const ps_graph *g, const ps_side *from,
                                                           const uint8_t *ends, uint32_t *out, offsets width,
                                                           manner away, manner back)
 {
-    const ps_side *boards = &g->boards, *items = &g->items;
     const size_t n = r->n;
-    size_t left = 0;
     choices c;
     r->ops->mix(n, r->number, 0, c.random);
     size_t ok = leave(g, from, r->at, n, &c, width, away);
     if (__builtin_expect(ok < n, 0))
         return damaged(g, r->at[ok]);
     r->ops->mix(n, r->number, PS_WALK_STRIDE, c.random);
-    for (size_t i = 0; i < n; i++) {
-        c.board[i] = follow(from, c.edge[i], c.rest[i], away);
-        expect(boards, c.board[i], width);
-    }
-    ok = leave(g, boards, c.board, n, &c, width, back);
+    follow(from, &g->boards, n, &c, width, away);
+    ok = leave(g, &g->boards, c.to, n, &c, width, back);
     if (__builtin_expect(ok < n, 0))
         return damaged(g, r->at[ok]);
-    for (size_t i = 0; i < n; i++) {
-        const uint32_t s = r->step[i], item = follow(boards, c.edge[i], c.rest[i], back);
-        if (__builtin_expect(item >= items->nodes, 0))
-            return damaged(g, r->at[i]);
-        expect(items, item, width);
-        out[s] = item;
-        r->number[left] = r->number[i] + 3 * PS_WALK_STRIDE;
-        r->step[left] = s + 1;
-        r->at[left] = item;
-        left += ends[s] == 0;
-    }
-    r->n = left;
-    return 0;
+    follow(&g->boards, &g->items, n, &c, width, back);
+    return arrive(r, g, c.to, ends, out);
 }
 
 void ps_ring_dead_end(const uint8_t *ends, uint32_t *out, uint32_t s)

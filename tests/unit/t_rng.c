@@ -44,6 +44,15 @@ static void test_many(void)
                 CHECK(out[i] == ps_mix64(x[i] + 5 * n) &&
                       below[i] == (ps_mix64(n + i * (UINT64_C(3) << 62 | 77)) < UINT64_MAX / 3));
             CHECK(out[n] == UINT64_C(0x0707070707070707) && below[n] == 7);
+            for (uint32_t unless = 0; unless < 2 && n > 0; unless++) {
+                uint32_t got[MOST + PS_MIX_SLACK];
+                const size_t found = ps_mix_named(isa[k])->starts(n, below, unless, 40, got);
+                size_t want = 0;
+                for (uint32_t s = 1; s < n; s++)
+                    if (below[s - 1] && !(unless && below[s]))
+                        CHECK(want < found && got[want++] == 40 + s);
+                CHECK(want == found);
+            }
         }
 }
 
