@@ -12,8 +12,8 @@
 #include "walk_block.h"
 
 /* A task is as many queries as walk best together.  A batch has enough tasks to keep all threads busy, few enough for
- * the memory of their records and to answer soon. */
-enum { TASKS = 16, TASK_BYTES = 32 << 20 };
+ * the memory of their records, of this batch and the one before it, and to answer soon. */
+enum { TASKS = 32, TASK_BYTES = 16 << 20 };
 
 /* Of one task. */
 typedef struct {
@@ -41,9 +41,12 @@ struct ps_walk_run {
     ps_pool *pool;
     scratch *scratch; /* of each thread */
     ps_query_batch batch;
-    answer *answer; /* of each task of a batch */
-    size_t company; /* queries of a task */
-    size_t tasks;   /* of a batch at most */
+    answer *answer;    /* of each task of a batch */
+    answer *answered;  /* of the batch before it: written while this one is walked */
+    size_t to_write;   /* tasks of that */
+    ps_writer *writer; /* where to */
+    size_t company;    /* queries of a task */
+    size_t tasks;      /* of a batch at most */
     double left_out;
     uint64_t last, steps; /* last: the query before this batch, PS_NONE: none */
 };
@@ -324,9 +327,8 @@ static int repeated(const ps_walk_run *run, size_t i)
     return run->job.output == PS_RUN_NEIGHBOURS && before == run->batch.id[i];
 }
 
-static int task(void *ctx, size_t t, int thread)
+static int answer_task(ps_walk_run *run, size_t t, int thread)
 {
-    ps_walk_run *run = ctx;
     answer *a = &run->answer[t];
     scratch *s = &run->scratch[thread];
     const size_t first = t * run->company, end = first + run->company;
@@ -353,6 +355,28 @@ static int task(void *ctx, size_t t, int thread)
 }
 
 /* ---- all of them ---- */
+
+/* Writes the batch before. */
+static int write_answers(ps_walk_run *run)
+{
+    int rc = 0;
+    for (size_t i = 0; i < run->to_write && rc == 0; i++) {
+        const answer *a = &run->answered[i];
+        run->steps += a->steps;
+        run->left_out = a->left_out > run->left_out ? a->left_out : run->left_out;
+        if (a->n > 0)
+            rc = ps_writer_put(run->writer, a->records, a->n);
+    }
+    run->to_write = 0;
+    return rc;
+}
+
+/* The first task writes. */
+static int task(void *ctx, size_t t, int thread)
+{
+    ps_walk_run *run = ctx;
+    return t == 0 ? write_answers(run) : answer_task(run, t - 1, thread);
+}
 
 static int make_scratch(ps_walk_run *run, const ps_graph *g)
 {
@@ -402,8 +426,9 @@ ps_walk_run *ps_walk_run_new(const ps_walk_job *job, ps_graph *g, ps_queries *q,
     if (rc == 0) {
         run->tasks = tasks_of(run);
         run->answer = ps_zalloc(run->tasks, sizeof *run->answer);
+        run->answered = ps_zalloc(run->tasks, sizeof *run->answered);
     }
-    if (!run->answer) {
+    if (!run->answer || !run->answered) {
         ps_walk_run_free(run);
         return NULL;
     }
@@ -421,10 +446,13 @@ void ps_walk_run_free(ps_walk_run *run)
         free(run->scratch[t].query);
         free(run->scratch[t].order);
     }
-    for (size_t i = 0; run->answer && i < run->tasks; i++)
+    for (size_t i = 0; run->answer && run->answered && i < run->tasks; i++) {
         free(run->answer[i].records);
+        free(run->answered[i].records);
+    }
     free(run->scratch);
     free(run->answer);
+    free(run->answered);
     ps_query_batch_free(&run->batch);
     free(run);
 }
@@ -440,19 +468,24 @@ static void make_ready(ps_walk_run *run)
 
 long ps_walk_run_next(ps_walk_run *run, ps_writer *w)
 {
+    run->writer = w;
     long n = ps_queries_next(run->q, &run->batch, run->tasks * run->company);
-    if (n <= 0)
-        return n;
+    if (n <= 0) {
+        int rc = write_answers(run);
+        return n < 0 ? n : rc;
+    }
     const size_t tasks = ((size_t)n + run->company - 1) / run->company;
     make_ready(run);
-    int rc = ps_pool_run(run->pool, tasks, task, run);
-    for (size_t i = 0; i < tasks && rc == 0; i++) {
-        run->steps += run->answer[i].steps;
-        run->left_out = run->answer[i].left_out > run->left_out ? run->answer[i].left_out : run->left_out;
-        if (run->answer[i].n > 0)
-            rc = ps_writer_put(w, run->answer[i].records, run->answer[i].n);
-    }
+    int rc = ps_pool_run(run->pool, tasks + 1, task, run);
+    if (rc < 0)
+        return rc;
+    answer *swap = run->answered;
+    run->answered = run->answer;
+    run->answer = swap;
+    run->to_write = tasks;
     run->last = run->batch.id[n - 1];
+    if (run->job.soon)
+        rc = write_answers(run);
     return rc < 0 ? rc : n;
 }
 

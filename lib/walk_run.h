@@ -43,7 +43,8 @@ PS_MUST_USE ps_walk_run *ps_walk_run_new(const ps_walk_job *job, ps_graph *g, ps
                                          int threads);
 void ps_walk_run_free(ps_walk_run *run);
 
-/* Takes some queries (soon: one) and writes their records: how many queries, 0 at the end, negative on failure. */
+/* Takes some queries (soon: one): how many, 0 at the end, negative on failure.  Their records are written then (soon) or by
+ * the next call. */
 PS_MUST_USE long ps_walk_run_next(ps_walk_run *run, ps_writer *w);
 
 /* Steps walked so far. */
