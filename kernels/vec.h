@@ -31,7 +31,13 @@ typedef struct {
     /* Its gradient: dy = 0 where the ReLU's output y was 0; the bias's: sum += dy. */
     void (*relu_grad)(size_t n, ps_real *dy, const ps_real *y, ps_real *sum);
 
-    /* The same through z = y / |y|, from dz in dy: dy = scale (dy - along z) where z > 0, else 0; sum += dy.
+    /* Where y is positive: bit i % 16 of bits[i / 16]; bits beyond n are 0. */
+    void (*positive)(size_t n, const ps_real *y, uint16_t *bits);
+
+    /* relu_grad from these bits. */
+    void (*live_grad)(size_t n, ps_real *dy, const uint16_t *bits, ps_real *sum);
+
+    /* relu_grad through z = y / |y|, from dz in dy: dy = scale (dy - along z) where z > 0, else 0; sum += dy.
      * along = z . dz, scale = 1 / |y|. */
     void (*unit_relu_grad)(size_t n, ps_real *dy, const ps_real *z, ps_real along, ps_real scale, ps_real *sum);
 

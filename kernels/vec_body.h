@@ -1,4 +1,8 @@
 /* vec_body.h - the loops of vec.h; included once for each instruction set, with PS_VEC_ISA defined. */
+#if defined __AVX2__
+#include <immintrin.h>
+#endif
+
 #include "vec.h"
 
 enum { LANES = 16 };
@@ -43,6 +47,50 @@ static void relu_grad(size_t n, ps_real *restrict dy, const ps_real *restrict y,
 {
     for (size_t i = 0; i < n; i++) {
         dy[i] = y[i] > 0 ? dy[i] : 0;
+        sum[i] += dy[i];
+    }
+}
+
+static uint16_t positive16(const ps_real *y)
+{
+#if defined __AVX512F__ && !defined PS_DOUBLE
+    return _mm512_cmp_ps_mask(_mm512_loadu_ps(y), _mm512_setzero_ps(), _CMP_GT_OQ);
+#elif defined __AVX2__ && !defined PS_DOUBLE
+    const __m256 zero = _mm256_setzero_ps();
+    int low = _mm256_movemask_ps(_mm256_cmp_ps(_mm256_loadu_ps(y), zero, _CMP_GT_OQ));
+    int high = _mm256_movemask_ps(_mm256_cmp_ps(_mm256_loadu_ps(y + 8), zero, _CMP_GT_OQ));
+    return (uint16_t)(low | high << 8);
+#else
+    unsigned bits = 0;
+    for (unsigned l = 0; l < 16; l++)
+        bits |= (unsigned)(y[l] > 0) << l;
+    return (uint16_t)bits;
+#endif
+}
+
+static void positive(size_t n, const ps_real *y, uint16_t *bits)
+{
+    size_t i = 0;
+    for (; i + 16 <= n; i += 16)
+        bits[i / 16] = positive16(y + i);
+    if (i < n)
+        bits[i / 16] = 0;
+    for (; i < n; i++)
+        bits[i / 16] = (uint16_t)(bits[i / 16] | (unsigned)(y[i] > 0) << i % 16);
+}
+
+static void live_grad(size_t n, ps_real *restrict dy, const uint16_t *restrict bits, ps_real *restrict sum)
+{
+    size_t i = 0;
+    for (; i + 16 <= n; i += 16) {
+        uint32_t word = bits[i / 16];
+        for (uint32_t l = 0; l < 16; l++) {
+            dy[i + l] = word >> l & 1 ? dy[i + l] : 0;
+            sum[i + l] += dy[i + l];
+        }
+    }
+    for (; i < n; i++) {
+        dy[i] = bits[i / 16] >> i % 16 & 1 ? dy[i] : 0;
         sum[i] += dy[i];
     }
 }
@@ -129,6 +177,6 @@ static void sgd(size_t n, ps_real *restrict p, const ps_real *restrict g, ps_rea
 
 extern const ps_vec_ops NAME(PS_VEC_ISA);
 const ps_vec_ops NAME(PS_VEC_ISA) = {
-    STRING(PS_VEC_ISA), dot, axpy, scale, bias_relu, relu_grad, unit_relu_grad,
+    STRING(PS_VEC_ISA), dot, axpy, scale, bias_relu, relu_grad, positive, live_grad, unit_relu_grad,
     pool_sum, pool_max, to_bf16, adam, sgd,
 };

@@ -8,11 +8,16 @@
 #include "net_rows.h"
 #include "vec.h"
 
+/* Columns of p at a time: so many that they are at most TILE elements; fewer than COLUMNS_MIN make poor products. */
+enum { COLUMNS = 256, COLUMNS_MIN = 64, TILE = 16 << 20, BLOCK = 8192 };
+
 void ps_net_init(ps_net *net, const ps_model *model, ps_pool *pool)
 {
     memset(net, 0, sizeof *net);
     net->pool = pool;
     net->gemm = ps_gemm;
+    net->columns = COLUMNS;
+    net->block = BLOCK;
     net->shape = model->shape;
     net->at = model->at;
 }
@@ -20,14 +25,13 @@ void ps_net_init(ps_net *net, const ps_model *model, ps_pool *pool)
 void ps_net_free(ps_net *net)
 {
     for (int k = 0; k < PS_LAYERS_MAX; k++) {
-        free(net->layer[k].p);
+        free(net->layer[k].live);
         free(net->layer[k].pooled);
         free(net->layer[k].h);
         free(net->layer[k].norm);
         free(net->layer[k].arg);
     }
-    ps_real *const all[] = {net->r,  net->z,     net->norm,  net->beta, net->dr,
-                            net->dy, net->dh[0], net->dh[1], net->sums, net->scratch};
+    ps_real *const all[] = {net->r, net->z, net->norm, net->beta, net->work, net->sums};
     for (size_t i = 0; i < sizeof all / sizeof *all; i++)
         free(all[i]);
     memset(net, 0, sizeof *net);
@@ -52,8 +56,7 @@ static int rows_task(void *ctx, size_t task, int thread)
     const ps_rows *job = ctx;
     size_t first = task * ROWS, last = first + ROWS < job->n ? first + ROWS : job->n;
     ps_rows block = *job;
-    if (job->scratch)
-        block.scratch = job->scratch + (size_t)thread * job->m;
+    (void)thread;
     if (job->sums) {
         block.sums = job->sums + task * job->m;
         memset(block.sums, 0, job->m * sizeof *block.sums);
@@ -71,7 +74,6 @@ void ps_rows_run(ps_pool *pool, const ps_rows *job)
 void ps_rows_sums(ps_pool *pool, const ps_rows *job, ps_real *out)
 {
     ps_rows_run(pool, job);
-    memset(out, 0, job->m * sizeof *out);
     for (size_t b = 0; b < ps_rows_blocks(job->n); b++)
         ps_vec()->axpy(job->m, 1, job->sums + b * job->m, out);
 }
@@ -80,14 +82,25 @@ void ps_rows_sums(ps_pool *pool, const ps_rows *job, ps_real *out)
 
 static void bias_relu_rows(const ps_rows *job, size_t first, size_t last)
 {
-    ps_vec()->bias_relu(last - first, job->m, job->out + first * job->m, job->m, job->b);
+    const ps_vec_ops *v = ps_vec();
+    v->bias_relu(last - first, job->m, job->out + first * job->m, job->m, job->b);
+    for (size_t u = first; job->live && u < last; u++)
+        v->positive(job->m, job->out + u * job->m, job->live + u * job->words);
+}
+
+/* Columns j .. j + cols - 1 of p, side by side in out; where they are positive, unless live is NULL. */
+static void project(const ps_net *net, const ps_real *param, uint32_t k, size_t n, const ps_real *in, size_t j, size_t cols,
+                    ps_real *out, uint16_t *live)
+{
+    size_t c = ps_layer_inputs(&net->shape, k);
+    net->gemm(net->pool, PS_N, PS_T, n, cols, c, 1, in, c, param + net->at.Q[k] + j * c, c, 0, out, cols);
+    ps_rows_run(net->pool, &(ps_rows){bias_relu_rows, n, cols, .out = out, .b = param + net->at.q[k] + j,
+                                      .live = live ? live + j / 16 : NULL, .words = ps_net_words(net->shape.m)});
 }
 
 void ps_net_project(const ps_net *net, const ps_real *param, uint32_t k, size_t n, const ps_real *in, ps_real *out)
 {
-    size_t c = ps_layer_inputs(&net->shape, k), m = net->shape.m;
-    net->gemm(net->pool, PS_N, PS_T, n, m, c, 1, in, c, param + net->at.Q[k], c, 0, out, m);
-    ps_rows_run(net->pool, &(ps_rows){bias_relu_rows, n, m, .out = out, .b = param + net->at.q[k]});
+    project(net, param, k, n, in, 0, net->shape.m, out, NULL);
 }
 
 static void pool_rows(const ps_rows *job, size_t first, size_t last)
@@ -95,14 +108,22 @@ static void pool_rows(const ps_rows *job, size_t first, size_t last)
     const ps_vec_ops *v = ps_vec();
     for (size_t u = first; u < last; u++) {
         uint32_t e = job->off[u], count = job->off[u + 1] - e;
-        ps_real *out = job->out + u * job->m;
+        ps_real *out = job->out + u * job->ld;
         if (job->pooling != PS_POOL_MAX)
             v->pool_sum(job->m, count, job->index + e, job->weight + e, job->a, job->m, out);
         else if (count)
-            v->pool_max(job->m, count, job->index + e, job->a, job->m, out, job->arg + u * job->m);
+            v->pool_max(job->m, count, job->index + e, job->a, job->m, out, job->arg + u * job->ld);
         else
             memset(out, 0, job->m * sizeof *out);
     }
+}
+
+/* `cols` columns of pooled and arg from those of p, which stand side by side. */
+static void pool(const ps_net *net, size_t n, const uint32_t *off, const uint32_t *index, const ps_real *weight,
+                 const ps_real *p, size_t cols, ps_real *pooled, uint32_t *arg)
+{
+    ps_rows_run(net->pool, &(ps_rows){pool_rows, n, cols, .a = p, .weight = weight, .out = pooled, .off = off, .index = index,
+                                      .arg = arg, .ld = net->shape.m, .pooling = net->shape.pooling});
 }
 
 int ps_net_pool(const ps_net *net, size_t n, const uint32_t *off, const uint32_t *index, const ps_real *weight,
@@ -111,8 +132,7 @@ int ps_net_pool(const ps_net *net, size_t n, const uint32_t *off, const uint32_t
     uint32_t *own = NULL;
     if (net->shape.pooling == PS_POOL_MAX && !arg && !(own = ps_alloc(n * net->shape.m, sizeof *own)))
         return PS_EMEM;
-    ps_rows_run(net->pool, &(ps_rows){pool_rows, n, net->shape.m, .a = p, .weight = weight, .out = pooled, .off = off,
-                                      .index = index, .arg = arg ? arg : own, .pooling = net->shape.pooling});
+    pool(net, n, off, index, weight, p, net->shape.m, pooled, arg ? arg : own);
     free(own);
     return 0;
 }
@@ -174,13 +194,23 @@ int ps_net_head(const ps_net *net, const ps_real *param, size_t n, const ps_real
 
 /* ---- forward ---- */
 
+static size_t tile_columns(const ps_net *net, size_t rows)
+{
+    size_t cols = net->columns;
+    while (cols > COLUMNS_MIN && rows * cols > TILE)
+        cols /= 2;
+    return cols < net->shape.m ? cols : net->shape.m;
+}
+
 static int layer_room(ps_net *net, ps_layer_state *l, size_t below, size_t n)
 {
     size_t m = net->shape.m;
-    if (ps_net_room(&l->p, &l->cap[0], below, m) < 0 || ps_net_room(&l->pooled, &l->cap[1], n, m) < 0 ||
-        ps_net_room(&l->h, &l->cap[2], n, m) < 0 || ps_net_room(&l->norm, &l->cap[3], n, 1) < 0)
+    if (ps_room(&l->live, &l->cap[0], below * ps_net_words(m), sizeof *l->live) < 0 ||
+        ps_net_room(&net->work, &net->cap[4], below, tile_columns(net, below)) < 0 ||
+        ps_net_room(&l->pooled, &l->cap[1], n, m) < 0 || ps_net_room(&l->h, &l->cap[2], n, m) < 0 ||
+        ps_net_room(&l->norm, &l->cap[3], n, 1) < 0)
         return PS_EMEM;
-    return net->shape.pooling == PS_POOL_MAX ? ps_grow(&l->arg, &l->cap[4], n * m, sizeof *l->arg) : 0;
+    return net->shape.pooling == PS_POOL_MAX ? ps_room(&l->arg, &l->cap[4], n * m, sizeof *l->arg) : 0;
 }
 
 static int head_room(ps_net *net, size_t n)
@@ -192,23 +222,30 @@ static int head_room(ps_net *net, size_t n)
     return 0;
 }
 
+static int layer_forward(ps_net *net, const ps_real *param, const ps_minibatch *mb, uint32_t k, const ps_real *in)
+{
+    ps_layer_state *l = &net->layer[k];
+    size_t below = mb->n[k], n = mb->n[k + 1], m = net->shape.m, step = tile_columns(net, below);
+    int rc = layer_room(net, l, below, n);
+    if (rc < 0)
+        return rc;
+    for (size_t j = 0; j < m; j += step) {
+        size_t cols = m - j < step ? m - j : step;
+        project(net, param, k, below, in, j, cols, net->work, l->live);
+        pool(net, n, mb->off, mb->index, mb->weight, net->work, cols, l->pooled + j, l->arg ? l->arg + j : NULL);
+    }
+    return ps_net_combine(net, param, k, n, in, l->pooled, l->h, l->norm);
+}
+
 int ps_net_forward(ps_net *net, const ps_real *param, const ps_minibatch *mb)
 {
     const ps_real *h = mb->x;
     uint32_t K = net->shape.layers;
     for (uint32_t k = 0; k < K; k++) {
-        ps_layer_state *l = &net->layer[k];
-        size_t below = mb->n[k], n = mb->n[k + 1];
-        int rc = layer_room(net, l, below, n);
-        if (rc == 0) {
-            ps_net_project(net, param, k, below, h, l->p);
-            rc = ps_net_pool(net, n, mb->off, mb->index, mb->weight, l->p, l->pooled, l->arg);
-        }
-        if (rc == 0)
-            rc = ps_net_combine(net, param, k, n, h, l->pooled, l->h, l->norm);
+        int rc = layer_forward(net, param, mb, k, h);
         if (rc < 0)
             return rc;
-        h = l->h;
+        h = net->layer[k].h;
     }
     int rc = head_room(net, mb->n[K]);
     return rc < 0 ? rc : ps_net_head(net, param, mb->n[K], h, mb->x, &mb->tokens, net->r, net->z, net->norm, net->beta);

@@ -18,9 +18,10 @@
 /* A norm below this is taken for it: an all-zero row stays zero. */
 #define PS_NORM_MIN ((ps_real)1e-12)
 
-/* Activations of one batch, kept for the backward pass; rows as in the minibatch. */
+/* Activations of one batch that the backward pass needs; rows as in the minibatch.  p itself is made and pooled some columns at a
+ * time and never kept: where it was positive is enough. */
 typedef struct {
-    ps_real *p;      /* n[k-1] x m */
+    uint16_t *live;  /* n[k-1] x ps_net_words(m): bit j % 16 of word j / 16 of a row: p[j] > 0 */
     ps_real *pooled; /* n[k] x m: n_u */
     ps_real *h;      /* n[k] x m: h' */
     ps_real *norm;   /* n[k]: |a| */
@@ -31,15 +32,15 @@ typedef struct {
 typedef struct {
     ps_pool *pool;
     ps_gemm_fn *gemm; /* ps_gemm; may be set to another */
+    size_t columns;   /* most columns of p at a time, a multiple of 16, and rows of gradients by h and p; tests set others */
+    size_t block;
     ps_shape shape;
     ps_places at;
     ps_layer_state layer[PS_LAYERS_MAX];
     ps_real *r, *z, *norm, *beta; /* n_K x m, n_K x d, n_K, n_K */
-    ps_real *dr, *dy;             /* gradients of the head's */
-    const ps_real *output_gradient; /* by y, after a backward pass: what ps_tokens_step needs */
-    ps_real *dh[2];
-    ps_real *sums, *scratch;      /* of net_rows.h */
-    size_t cap[10];
+    ps_real *work;                /* columns of p forward, blocks of gradients by h and p backward */
+    ps_real *sums;                /* of net_rows.h */
+    size_t cap[6];
 } ps_net;
 
 void ps_net_init(ps_net *net, const ps_model *model, ps_pool *pool);
@@ -49,9 +50,9 @@ void ps_net_free(ps_net *net);
 PS_MUST_USE int ps_net_forward(ps_net *net, const ps_real *param, const ps_minibatch *mb);
 
 /* After a forward pass on the same batch and parameters: from dz (n[K] x d) and dbeta (n[K]; NULL without a
- * bias), the gradients of the loss by z and beta, writes its gradient by every dense parameter.  The gradients by p and
- * pooled take the place of these activations. */
-PS_MUST_USE int ps_net_backward(ps_net *net, const ps_real *param, const ps_minibatch *mb, const ps_real *dz,
+ * bias), the gradients of the loss by z and beta, adds its gradient by every dense parameter to grad.  In dz it leaves the
+ * gradient by y, which ps_tokens_step needs; gradients take the place of the activations. */
+PS_MUST_USE int ps_net_backward(ps_net *net, const ps_real *param, const ps_minibatch *mb, ps_real *dz,
                                 const ps_real *dbeta, ps_real *grad);
 
 /* ---- the steps, for whole-graph inference too (lib/embed.c) ---- */

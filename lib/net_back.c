@@ -1,4 +1,5 @@
-/* net_back.c - the gradients of net.c, step by step from the head down. */
+/* net_back.c - the gradients of net.c, step by step from the head down, a block of rows at a time: only what the layer below pools
+ * from is kept for all rows. */
 #include <string.h>
 
 #include "gemm.h"
@@ -6,16 +7,14 @@
 #include "net_rows.h"
 #include "vec.h"
 
-/* out = d y from a = d z where z = y / |y|:  (dz - z (z . dz)) / |y| */
+/* out: from d z to d y where b = z = y / |y|:  (dz - z (z . dz)) / |y| */
 static void normalize_back_rows(const ps_rows *job, size_t first, size_t last)
 {
     const ps_vec_ops *v = ps_vec();
     for (size_t u = first; u < last; u++) {
-        const ps_real *z = job->b + u * job->m, *dz = job->a + u * job->m;
+        const ps_real *z = job->b + u * job->m;
         ps_real *dy = job->out + u * job->m, norm = job->norm[u];
-        ps_real along = norm > PS_NORM_MIN ? v->dot(job->m, z, dz) : 0;
-        if (dy != dz)
-            memcpy(dy, dz, job->m * sizeof *dy);
+        ps_real along = norm > PS_NORM_MIN ? v->dot(job->m, z, dy) : 0;
         v->axpy(job->m, -along, z, dy);
         v->scale(job->m, 1 / (norm > PS_NORM_MIN ? norm : PS_NORM_MIN), dy);
     }
@@ -53,38 +52,51 @@ static void outer_rows(const ps_rows *job, size_t first, size_t last)
         ps_vec()->axpy(job->m, job->weight[u], job->b, job->out + u * job->m);
 }
 
-/* grad = dy^T in: of a matrix [outputs x inputs] that made y from in. */
+/* grad += dy^T in: of a matrix [outputs x inputs] that made y from in. */
 static void weight_grad(const ps_net *net, size_t n, size_t outputs, const ps_real *dy, size_t inputs,
                         const ps_real *in, ps_real *grad, size_t ld)
 {
-    net->gemm(net->pool, PS_T, PS_N, outputs, inputs, n, 1, dy, outputs, in, inputs, 0, grad, ld);
+    net->gemm(net->pool, PS_T, PS_N, outputs, inputs, n, 1, dy, outputs, in, inputs, 1, grad, ld);
 }
 
-/* Leaves d h of the last layer in *dh, unless there is no convolution. */
-static void head_back(ps_net *net, const ps_real *param, const ps_minibatch *mb, const ps_real *h, const ps_real *dz,
-                      const ps_real *dbeta, ps_real *grad, ps_real *dh)
+/* One block on its way down. */
+typedef struct {
+    ps_net *net;
+    const ps_real *param;
+    const ps_minibatch *mb;
+    ps_real *grad;
+    ps_real *dp, *dh; /* rows x m each, in the net's work: d r or d p, and what comes of it by the layer below */
+    size_t rows;
+} descent;
+
+/* What layer k, or the head for k = K, reads. */
+static const ps_real *input(const descent *g, uint32_t k)
 {
+    return k ? g->net->layer[k - 1].h : g->mb->x;
+}
+
+/* Rows first .. first + n - 1 of S_K; leaves their d h in dh, unless there is no convolution. */
+static void head_back(const descent *g, size_t first, size_t n, ps_real *dy, const ps_real *dbeta)
+{
+    ps_net *net = g->net;
     const ps_shape *s = &net->shape;
     const ps_places *at = &net->at;
-    size_t n = mb->n[s->layers], m = s->m, d = s->d, c = s->layers ? s->m : s->dx;
-    const ps_real *dy = dz;
-    if (s->normalize) {
-        ps_rows_run(net->pool, &(ps_rows){normalize_back_rows, n, d, .a = dz, .b = net->z, .out = net->dy, .norm = net->norm});
-        dy = net->dy;
-    }
-    net->output_gradient = dy;
-    weight_grad(net, n, d, dy, m, net->r, grad + at->G2, m);
+    size_t m = s->m, d = s->d, c = s->layers ? s->m : s->dx;
+    const ps_real *r = net->r + first * m, *h = input(g, s->layers) + first * c;
+    if (s->normalize)
+        ps_rows_run(net->pool, &(ps_rows){normalize_back_rows, n, d, .b = net->z + first * d, .out = dy, .norm = net->norm + first});
+    weight_grad(net, n, d, dy, m, r, g->grad + at->G2, m);
     if (s->bypass)
-        weight_grad(net, n, d, dy, s->dx, mb->x, grad + at->G3, s->dx);
-    net->gemm(net->pool, PS_N, PS_N, n, m, d, 1, dy, d, param + at->G2, m, 0, net->dr, m);
+        weight_grad(net, n, d, dy, s->dx, g->mb->x + first * s->dx, g->grad + at->G3, s->dx);
+    net->gemm(net->pool, PS_N, PS_N, n, m, d, 1, dy, d, g->param + at->G2, m, 0, g->dp, m);
     if (s->bias) {
-        ps_rows_sums(net->pool, &(ps_rows){weighted_rows, n, m, .a = net->r, .weight = dbeta, .sums = net->sums}, grad + at->b);
-        ps_rows_run(net->pool, &(ps_rows){outer_rows, n, m, .b = param + at->b, .weight = dbeta, .out = net->dr});
+        ps_rows_sums(net->pool, &(ps_rows){weighted_rows, n, m, .a = r, .weight = dbeta, .sums = net->sums}, g->grad + at->b);
+        ps_rows_run(net->pool, &(ps_rows){outer_rows, n, m, .b = g->param + at->b, .weight = dbeta, .out = g->dp});
     }
-    ps_rows_sums(net->pool, &(ps_rows){relu_back_rows, n, m, .b = net->r, .out = net->dr, .sums = net->sums}, grad + at->g);
-    weight_grad(net, n, m, net->dr, c, h, grad + at->G1, c);
+    ps_rows_sums(net->pool, &(ps_rows){relu_back_rows, n, m, .b = r, .out = g->dp, .sums = net->sums}, g->grad + at->g);
+    weight_grad(net, n, m, g->dp, c, h, g->grad + at->G1, c);
     if (s->layers)
-        net->gemm(net->pool, PS_N, PS_N, n, c, m, 1, net->dr, m, param + at->G1, c, 0, dh, c);
+        net->gemm(net->pool, PS_N, PS_N, n, c, m, 1, g->dp, m, g->param + at->G1, c, 0, g->dh, c);
 }
 
 /* d p of v, what its users' pooling passes back.  Gathering by v keeps the sums in a fixed order, which scattering from the
@@ -106,73 +118,85 @@ static void pool_back_row(const ps_rows *job, size_t v, ps_real *out)
     }
 }
 
-/* Through p's ReLU too; the gradient takes the place of p. */
+/* Through p's ReLU too. */
 static void pool_back_rows(const ps_rows *job, size_t first, size_t last)
 {
     for (size_t v = first; v < last; v++) {
-        ps_real *p = job->out + v * job->m;
-        pool_back_row(job, v, job->scratch);
-        ps_vec()->relu_grad(job->m, job->scratch, p, job->sums);
-        memcpy(p, job->scratch, job->m * sizeof *p);
+        ps_real *dp = job->out + v * job->m;
+        pool_back_row(job, v, dp);
+        ps_vec()->live_grad(job->m, dp, job->live + v * job->words, job->sums);
     }
 }
 
-/* dh: on entry d h' of S_(k+1) (n x m), on return d h of S_k in `below` (not for the first layer). */
-static void layer_back(ps_net *net, const ps_real *param, const ps_minibatch *mb, uint32_t k, const ps_real *in,
-                       ps_real *dh, ps_real *below, ps_real *grad)
+/* From d h' of rows first .. first + n - 1 of S_(k+1), in dh, to d a; d pooled takes the place of pooled and, for the layer below,
+ * d a that of h'. */
+static void combine_back(const descent *g, uint32_t k, size_t first, size_t n)
 {
+    ps_net *net = g->net;
     ps_layer_state *l = &net->layer[k];
-    const ps_places *at = &net->at;
-    size_t c = ps_layer_inputs(&net->shape, k), m = net->shape.m, n = mb->n[k + 1], n_below = mb->n[k];
-    ps_pool *pool = net->pool;
-    ps_rows_sums(pool, &(ps_rows){unit_relu_back_rows, n, m, .b = l->h, .out = dh, .norm = l->norm, .sums = net->sums},
-                 grad + at->w[k]);
-    weight_grad(net, n, m, dh, c, in, grad + at->W[k], c + m);
-    weight_grad(net, n, m, dh, m, l->pooled, grad + at->W[k] + c, c + m);
-
-    net->gemm(pool, PS_N, PS_N, n, m, m, 1, dh, m, param + at->W[k] + c, c + m, 0, l->pooled, m);
-    ps_rows_sums(pool, &(ps_rows){pool_back_rows, n_below, m, .a = l->pooled, .weight = mb->back_weight, .out = l->p,
-                                  .off = mb->back_off, .index = mb->user, .slot = mb->slot, .arg_in = l->arg,
-                                  .users = (uint32_t)n, .pooling = net->shape.pooling, .sums = net->sums,
-                                  .scratch = net->scratch},
-                 grad + at->q[k]);
-    weight_grad(net, n_below, m, l->p, c, in, grad + at->Q[k], c);
-    if (k == 0)
-        return; /* the features are given */
-    net->gemm(pool, PS_N, PS_N, n_below, c, m, 1, l->p, m, param + at->Q[k], c, 0, below, c);
-    net->gemm(pool, PS_N, PS_N, n, c, m, 1, dh, m, param + at->W[k], c + m, 1, below, c);
+    size_t c = ps_layer_inputs(&net->shape, k), m = net->shape.m, W = net->at.W[k];
+    ps_real *h = l->h + first * m, *pooled = l->pooled + first * m;
+    ps_rows_sums(net->pool, &(ps_rows){unit_relu_back_rows, n, m, .b = h, .out = g->dh, .norm = l->norm + first, .sums = net->sums},
+                 g->grad + net->at.w[k]);
+    weight_grad(net, n, m, g->dh, c, input(g, k) + first * c, g->grad + W, c + m);
+    weight_grad(net, n, m, g->dh, m, pooled, g->grad + W + c, c + m);
+    net->gemm(net->pool, PS_N, PS_N, n, m, m, 1, g->dh, m, g->param + W + c, c + m, 0, pooled, m);
+    if (k > 0)
+        memcpy(h, g->dh, n * m * sizeof *h);
 }
 
-static int back_room(ps_net *net, const ps_minibatch *mb)
+/* From d pooled of layer k to the layer below, for rows first .. first + n - 1 of S_k. */
+static void project_back(const descent *g, uint32_t k, size_t first, size_t n)
 {
-    const ps_shape *s = &net->shape;
-    size_t n = mb->n[s->layers], m = s->m;
-    if (ps_net_room(&net->dr, &net->cap[4], n, m) < 0 || ps_net_room(&net->dy, &net->cap[5], n, s->d) < 0 ||
-        ps_net_room(&net->sums, &net->cap[8], ps_rows_blocks(mb->n[0]), m) < 0 ||
-        ps_net_room(&net->scratch, &net->cap[9], (size_t)ps_pool_threads(net->pool), m) < 0)
+    ps_net *net = g->net;
+    const ps_minibatch *mb = g->mb;
+    ps_layer_state *l = &net->layer[k];
+    size_t c = ps_layer_inputs(&net->shape, k), m = net->shape.m, words = ps_net_words(m), users = mb->n[k + 1];
+    ps_rows_sums(net->pool, &(ps_rows){pool_back_rows, n, m, .a = l->pooled, .weight = mb->back_weight, .out = g->dp,
+                                       .off = mb->back_off + first, .index = mb->user, .slot = mb->slot, .arg_in = l->arg,
+                                       .live = l->live + first * words, .words = words, .users = (uint32_t)users,
+                                       .pooling = net->shape.pooling, .sums = net->sums},
+                 g->grad + net->at.q[k]);
+    weight_grad(net, n, m, g->dp, c, input(g, k) + first * c, g->grad + net->at.Q[k], c);
+    if (k == 0)
+        return; /* the features are given */
+    net->gemm(net->pool, PS_N, PS_N, n, c, m, 1, g->dp, m, g->param + net->at.Q[k], c, 0, g->dh, c);
+    if (first < users)
+        net->gemm(net->pool, PS_N, PS_N, users - first < n ? users - first : n, c, m, 1, l->h + first * m, m,
+                  g->param + net->at.W[k], c + m, 1, g->dh, c);
+    combine_back(g, k - 1, first, n);
+}
+
+static int back_room(descent *g)
+{
+    ps_net *net = g->net;
+    size_t m = net->shape.m;
+    g->rows = g->mb->n[0] < net->block ? g->mb->n[0] : net->block;
+    if (ps_net_room(&net->work, &net->cap[4], 2 * g->rows, m) < 0 ||
+        ps_net_room(&net->sums, &net->cap[5], ps_rows_blocks(g->rows), m) < 0)
         return PS_EMEM;
-    if (s->layers == 0)
-        return 0;
-    if (ps_net_room(&net->dh[0], &net->cap[6], mb->n[1], m) < 0 ||
-        ps_net_room(&net->dh[1], &net->cap[7], mb->n[1], m) < 0)
-        return PS_EMEM;
+    g->dp = net->work;
+    g->dh = net->work + g->rows * m;
     return 0;
 }
 
-int ps_net_backward(ps_net *net, const ps_real *param, const ps_minibatch *mb, const ps_real *dz, const ps_real *dbeta,
-                    ps_real *grad)
+int ps_net_backward(ps_net *net, const ps_real *param, const ps_minibatch *mb, ps_real *dz, const ps_real *dbeta, ps_real *grad)
 {
+    descent g = {.net = net, .param = param, .mb = mb, .grad = grad};
     uint32_t K = net->shape.layers;
-    int rc = back_room(net, mb);
+    int rc = back_room(&g);
     if (rc < 0)
         return rc;
-    ps_real *dh = net->dh[0], *below = net->dh[1];
-    head_back(net, param, mb, K ? net->layer[K - 1].h : mb->x, dz, dbeta, grad, dh);
-    for (uint32_t k = K; k-- > 0;) {
-        layer_back(net, param, mb, k, k ? net->layer[k - 1].h : mb->x, dh, below, grad);
-        ps_real *swap = dh;
-        dh = below;
-        below = swap;
+    for (size_t i = 0, n; i < mb->n[K]; i += n) {
+        n = mb->n[K] - i < g.rows ? mb->n[K] - i : g.rows;
+        head_back(&g, i, n, dz + i * net->shape.d, dbeta ? dbeta + i : NULL);
+        if (K)
+            combine_back(&g, K - 1, i, n);
     }
+    for (uint32_t k = K; k-- > 0;)
+        for (size_t i = 0, n; i < mb->n[k]; i += n) {
+            n = mb->n[k] - i < g.rows ? mb->n[k] - i : g.rows;
+            project_back(&g, k, i, n);
+        }
     return 0;
 }

@@ -57,6 +57,7 @@ static int consume(work *w, const ps_batch *batch, ps_step *s)
                          &s->loss);
     if (rc == 0 && !isfinite(s->loss))
         rc = diverged(s, "loss", s->loss);
+    memset(w->grad, 0, w->model->dense * sizeof *w->grad);
     if (rc == 0)
         rc = ps_net_backward(&w->net, w->model->param, &batch->mb, w->dz, w->dbeta, w->grad);
     if (rc < 0)
@@ -66,7 +67,7 @@ static int consume(work *w, const ps_batch *batch, ps_step *s)
         return diverged(s, "gradient's norm", s->gradient);
     ps_optim_step(&w->optim, s->rate, w->model->param, w->grad);
     if (batch->mb.tokens.items)
-        rc = ps_tokens_step(&batch->mb.tokens, w->net.output_gradient, r->shape.d,
+        rc = ps_tokens_step(&batch->mb.tokens, w->dz, r->shape.d,
                             ps_rate(r->schedule, r->token_rate, w->at.step, w->warmup, w->steps), w->model->param + w->model->at.E,
                             w->model->param + w->model->at.s, w->t->pool);
     return rc;

@@ -244,12 +244,12 @@ static inline double case_loss(model_case *c)
     return value;
 }
 
-/* Leaves the gradient in c->grad.  It starts as NaN: what is not written shows. */
+/* Leaves the gradient in c->grad. */
 static inline double case_gradient(model_case *c)
 {
     double value = case_loss(c);
     for (size_t i = 0; i < c->model.size; i++)
-        c->grad[i] = NAN;
+        c->grad[i] = i < c->model.dense ? 0 : NAN; /* of token embeddings it is not */
     case_need(ps_net_backward(&c->net, c->model.param, &c->mb, c->dz, c->shape.bias ? c->dbeta : NULL, c->grad),
               "backward");
     return value;

@@ -204,6 +204,29 @@ static void test_relu_grad(size_t n, size_t shift)
 }
 
 /* Two products, a subtraction; one addition. */
+/* The bits of what is positive, of zero, minus zero and NaN, and what they let through: exact. */
+static void test_live(size_t n, size_t shift)
+{
+    const size_t words = (n + 15) / 16;
+    ps_real *y = input(n, shift), *dy = input(n, 0), *got = output(n, (shift + 2) % SHIFTS, dy);
+    ps_real *sum = input(n, 0), *added = output(n, (shift + 1) % SHIFTS, sum);
+    uint16_t *bits = keep(malloc((words + 1) * sizeof *bits));
+    for (size_t i = 0; i < n; i++)
+        y[i] = i % 5 == 2 ? (ps_real)0 : i % 11 == 3 ? -(ps_real)0 : i % 13 == 4 ? (ps_real)NAN : y[i];
+    memset(bits, 0x5a, (words + 1) * sizeof *bits);
+    ops->positive(n, y, bits);
+    for (size_t i = 0; i < 16 * words; i++)
+        CHECK((bits[i / 16] >> i % 16 & 1) == (i < n && y[i] > 0));
+    CHECK(bits[words] == 0x5a5a);
+    ops->live_grad(n, got, bits, added);
+    for (size_t i = 0; i < n; i++) {
+        check_close("live_grad", n, i, got[i], y[i] > 0 ? dy[i] : 0, 0);
+        check_close("live_grad's sum", n, i, added[i], (wide)sum[i] + got[i], u * fabsl((wide)sum[i] + got[i]));
+    }
+    check_guards("live_grad", n, got);
+    check_guards("live_grad's sum", n, added);
+}
+
 static void test_unit_relu_grad(size_t n, size_t shift)
 {
     ps_real *z = input(n, shift), *dz = input(n, 0), *got = output(n, (shift + 2) % SHIFTS, dz);
@@ -361,7 +384,7 @@ static void test_sgd(size_t n, size_t shift)
 static void test_form(void)
 {
     static void (*const simple[])(size_t, size_t) = {test_dot,       test_axpy, test_scale, test_bias_relu,
-                                                     test_relu_grad, test_unit_relu_grad, test_to_bf16, test_adam, test_sgd};
+                                                     test_relu_grad, test_live, test_unit_relu_grad, test_to_bf16, test_adam, test_sgd};
     static const size_t counts[] = {0, 1, 2, 3, 4, 5, 8, 11, 20};
     for (size_t s = 0; s < SIZES * SHIFTS; s++) {
         size_t n = sizes[s / SHIFTS], shift = s % SHIFTS;

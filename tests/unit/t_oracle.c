@@ -130,6 +130,17 @@ static void test_gradient(model_case *c)
     }
 }
 
+/* A few columns of p, a few rows of gradients at a time, as with large batches. */
+static void test_in_parts(model_case *c)
+{
+    ps_net usual = c->net;
+    c->net.columns = 16;
+    c->net.block = 3;
+    test_gradient(c);
+    c->net.columns = usual.columns;
+    c->net.block = usual.block;
+}
+
 static void test_training(model_case *c)
 {
     const oracle *o = c->from;
@@ -167,6 +178,7 @@ static void test_case(const char *path, ps_pool *pool)
     test_outputs(&c);
     test_inference(&c);
     test_gradient(&c);
+    test_in_parts(&c);
     test_training(&c);
     case_tear_down(&c);
     case_unload(&c);
