@@ -79,16 +79,34 @@ static void positive(size_t n, const ps_real *y, uint16_t *bits)
         bits[i / 16] = (uint16_t)(bits[i / 16] | (unsigned)(y[i] > 0) << i % 16);
 }
 
+/* 16 columns of live_grad. */
+static void live16(ps_real *dy, unsigned word, ps_real *sum)
+{
+#if defined __AVX512F__ && !defined PS_DOUBLE
+    __m512 d = _mm512_maskz_loadu_ps((__mmask16)word, dy);
+    _mm512_storeu_ps(dy, d);
+    _mm512_storeu_ps(sum, _mm512_add_ps(_mm512_loadu_ps(sum), d));
+#elif defined __AVX2__ && !defined PS_DOUBLE
+    const __m256i bit = _mm256_setr_epi32(1, 2, 4, 8, 16, 32, 64, 128);
+    for (int half = 0; half < 16; half += 8) {
+        __m256i set = _mm256_and_si256(_mm256_set1_epi32((int)(word >> half)), bit);
+        __m256 d = _mm256_and_ps(_mm256_loadu_ps(dy + half), _mm256_castsi256_ps(_mm256_cmpeq_epi32(set, bit)));
+        _mm256_storeu_ps(dy + half, d);
+        _mm256_storeu_ps(sum + half, _mm256_add_ps(_mm256_loadu_ps(sum + half), d));
+    }
+#else
+    for (unsigned l = 0; l < 16; l++) {
+        dy[l] = word >> l & 1 ? dy[l] : 0;
+        sum[l] += dy[l];
+    }
+#endif
+}
+
 static void live_grad(size_t n, ps_real *restrict dy, const uint16_t *restrict bits, ps_real *restrict sum)
 {
     size_t i = 0;
-    for (; i + 16 <= n; i += 16) {
-        uint32_t word = bits[i / 16];
-        for (uint32_t l = 0; l < 16; l++) {
-            dy[i + l] = word >> l & 1 ? dy[i + l] : 0;
-            sum[i + l] += dy[i + l];
-        }
-    }
+    for (; i + 16 <= n; i += 16)
+        live16(dy + i, bits[i / 16], sum + i);
     for (; i < n; i++) {
         dy[i] = bits[i / 16] >> i % 16 & 1 ? dy[i] : 0;
         sum[i] += dy[i];
@@ -105,20 +123,52 @@ static void unit_relu_grad(size_t n, ps_real *restrict dy, const ps_real *restri
     }
 }
 
+/* Registers of W elements; so many sums stay in registers. */
+#if defined __AVX512F__
+enum { W = 64 / sizeof(ps_real), SUMS = 16 };
+#elif defined __AVX2__
+enum { W = 32 / sizeof(ps_real), SUMS = 8 };
+#else
+enum { W = 16 / sizeof(ps_real), SUMS = 8 };
+#endif
+enum { AHEAD = 8 }; /* rows to fetch before their turn: they stand anywhere in memory */
+
+typedef ps_real lanes __attribute__((vector_size(W * sizeof(ps_real)), aligned(sizeof(ps_real)), may_alias));
+
+/* Elements 0 .. sums * W - 1 of pool_sum. */
+static inline __attribute__((always_inline)) void pool_block(size_t sums, size_t count, const uint32_t *index, const ps_real *weight,
+                                                             const ps_real *base, size_t ld, ps_real *out)
+{
+    lanes sum[SUMS];
+    for (size_t k = 0; k < sums; k++)
+        sum[k] = (lanes){0};
+    for (size_t t = 0; t < count; t++) {
+        const ps_real *row = base + index[t] * ld, *later = base + index[t + AHEAD < count ? t + AHEAD : t] * ld;
+        for (size_t k = 0; k < sums; k++) {
+            __builtin_prefetch(later + k * W);
+            sum[k] += weight[t] * *(const lanes *)(row + k * W);
+        }
+    }
+    for (size_t k = 0; k < sums; k++)
+        *(lanes *)(out + k * W) = sum[k];
+}
+
 static void pool_sum(size_t n, size_t count, const uint32_t *index, const ps_real *weight, const ps_real *base,
                      size_t ld, ps_real *restrict out)
 {
-    size_t t = 0;
-    for (size_t i = 0; i < n; i++)
-        out[i] = 0;
-    for (; t + 4 <= count; t += 4) {
-        const ps_real *a = base + index[t] * ld, *b = base + index[t + 1] * ld;
-        const ps_real *c = base + index[t + 2] * ld, *d = base + index[t + 3] * ld;
-        for (size_t i = 0; i < n; i++)
-            out[i] += (weight[t] * a[i] + weight[t + 1] * b[i]) + (weight[t + 2] * c[i] + weight[t + 3] * d[i]);
+    size_t i = 0;
+    for (; i + SUMS * W <= n; i += SUMS * W)
+        pool_block(SUMS, count, index, weight, base + i, ld, out + i);
+    for (; i + SUMS / 4 * W <= n; i += SUMS / 4 * W)
+        pool_block(SUMS / 4, count, index, weight, base + i, ld, out + i);
+    for (; i + W <= n; i += W)
+        pool_block(1, count, index, weight, base + i, ld, out + i);
+    for (; i < n; i++) {
+        ps_real sum = 0;
+        for (size_t t = 0; t < count; t++)
+            sum += weight[t] * base[index[t] * ld + i];
+        out[i] = sum;
     }
-    for (; t < count; t++)
-        axpy(n, weight[t], base + index[t] * ld, out);
 }
 
 static void pool_max(size_t n, size_t count, const uint32_t *index, const ps_real *base, size_t ld,
