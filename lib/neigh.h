@@ -6,6 +6,7 @@
 #ifndef PS_NEIGH_H
 #define PS_NEIGH_H
 
+#include "once.h"
 #include "rec.h"
 #include "visits.h"
 
@@ -20,10 +21,13 @@ PS_MUST_USE int ps_neighbours_note(ps_head *head);
 
 /* Makes them from a stream of visits or walks, grouped by query; in walks every item arrived at is a visit.
  * First the header for T neighbours, from the reader's; PS_EKIND if the stream holds something else or
- * its queries are sets.  Then all records; a query without visits gets a record of padding. `progress`
- * (NULL: none) is told the number of records read now and then. */
+ * its queries are sets.  Then all records; a query without visits gets a record of padding; one whose
+ * visits do not stand together is PS_EDATA, at the end. `progress` (NULL: none) is told the number of records read now and then. */
 PS_MUST_USE int ps_neighbours_head(ps_head *head, const ps_reader *r, uint32_t neighbours);
 PS_MUST_USE int ps_neighbours_make(ps_reader *r, ps_writer *w, const ps_head *head, void (*progress)(uint64_t));
+
+/* PS_EDATA if one of the queries was added twice: an item has one record. */
+PS_MUST_USE int ps_neighbours_once(ps_once *queries, const char *stream);
 
 /* ---- a stream of them as a table ---- */
 

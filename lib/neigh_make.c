@@ -3,6 +3,7 @@
 
 #include "mem.h"
 #include "neigh.h"
+#include "once.h"
 #include "tool.h"
 
 typedef struct {
@@ -11,6 +12,7 @@ typedef struct {
     const ps_head *head;
     ps_visits visits;
     uint64_t query; /* whose visits are being counted, PS_NONE: none yet */
+    ps_once queries;
     uint8_t *record;
 } maker;
 
@@ -118,11 +120,24 @@ static int add_record(maker *m, const uint8_t *p)
         if (rc < 0)
             return rc;
         m->query = query;
+        rc = ps_once_add(&m->queries, query);
+        if (rc < 0)
+            return rc;
     }
     if (h->kind == PS_WALKS)
         return add_walk(m, p);
     uint32_t times = ps_get32(p + 2 * w);
     return times > 0 ? count(m, p, ps_num(p + w, w), times) : 0;
+}
+
+int ps_neighbours_once(ps_once *queries, const char *stream)
+{
+    uint64_t twice;
+    if (!ps_once_twice(queries, &twice))
+        return 0;
+    return ps_fail(PS_EDATA,
+                   "%s: query %llu comes again after others: an item has one neighbourhood (psview --raw -S sorts)",
+                   stream, (unsigned long long)twice);
 }
 
 int ps_neighbours_make(ps_reader *r, ps_writer *w, const ps_head *head, void (*progress)(uint64_t))
@@ -143,6 +158,9 @@ int ps_neighbours_make(ps_reader *r, ps_writer *w, const ps_head *head, void (*p
     }
     if (rc == 0)
         rc = finish_query(&m);
+    if (rc == 0)
+        rc = ps_neighbours_once(&m.queries, ps_reader_name(r));
+    ps_once_free(&m.queries);
     ps_visits_free(&m.visits);
     free(m.record);
     return rc;

@@ -48,6 +48,7 @@ struct ps_walk_run {
     size_t company;    /* queries of a task */
     size_t tasks;      /* of a batch at most */
     double left_out;
+    ps_once queries;      /* neighbours: those that have come */
     uint64_t last, steps; /* last: the query before this batch, PS_NONE: none */
 };
 
@@ -453,6 +454,7 @@ void ps_walk_run_free(ps_walk_run *run)
     free(run->scratch);
     free(run->answer);
     free(run->answered);
+    ps_once_free(&run->queries);
     ps_query_batch_free(&run->batch);
     free(run);
 }
@@ -466,17 +468,33 @@ static void make_ready(ps_walk_run *run)
     ps_walk_ready(run->g);
 }
 
+/* An item has one neighbourhood, unless somebody who waits for the answer asks again. */
+static int note_queries(ps_walk_run *run)
+{
+    int rc = 0;
+    for (size_t i = 0; i < run->batch.n && rc == 0; i++)
+        if (run->job.output == PS_RUN_NEIGHBOURS && !run->job.soon && !repeated(run, i))
+            rc = ps_once_add(&run->queries, run->batch.id[i]);
+    return rc;
+}
+
+static long end_run(ps_walk_run *run)
+{
+    int rc = write_answers(run);
+    return rc < 0 ? rc : ps_neighbours_once(&run->queries, "<stdin>");
+}
+
 long ps_walk_run_next(ps_walk_run *run, ps_writer *w)
 {
     run->writer = w;
     long n = ps_queries_next(run->q, &run->batch, run->tasks * run->company);
-    if (n <= 0) {
-        int rc = write_answers(run);
-        return n < 0 ? n : rc;
-    }
+    if (n <= 0)
+        return n < 0 ? n : end_run(run);
     const size_t tasks = ((size_t)n + run->company - 1) / run->company;
     make_ready(run);
-    int rc = ps_pool_run(run->pool, tasks + 1, task, run);
+    int rc = note_queries(run);
+    if (rc == 0)
+        rc = ps_pool_run(run->pool, tasks + 1, task, run);
     if (rc < 0)
         return rc;
     answer *swap = run->answered;

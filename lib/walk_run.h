@@ -14,8 +14,8 @@ typedef enum {
     PS_RUN_VISITS, /* PS_VISITS: most visited first; an item without visits gives (item, item, 0), a set nothing */
     PS_RUN_PATHS,  /* PS_WALKS of `dim` steps; a query without any: padding only.  Not for sets */
     PS_RUN_HITS,   /* PS_HITS: the `dim` most visited, the query or the set's members left out; score: visits / steps */
-    PS_RUN_NEIGHBOURS, /* PS_NEIGHBOURS with T = `dim`; a query equal to the one before it is passed over.  Not for sets
-                        */
+    PS_RUN_NEIGHBOURS, /* PS_NEIGHBOURS with T = `dim`; a query equal to the one before it is passed over, one that
+                          comes again later is PS_EDATA at the end, except soon.  Not for sets */
     PS_RUN_BAND        /* PS_PAIRS: query and up to `dim` items of the band of ranks, weight 1.  For items only */
 } ps_run_output;
 
@@ -43,8 +43,8 @@ PS_MUST_USE ps_walk_run *ps_walk_run_new(const ps_walk_job *job, ps_graph *g, ps
                                          int threads);
 void ps_walk_run_free(ps_walk_run *run);
 
-/* Takes some queries (soon: one): how many, 0 at the end, negative on failure.  Their records are written then (soon) or by
- * the next call. */
+/* Takes some queries (soon: one): how many, 0 at the end, negative on failure.  Their records are written then (soon)
+ * or by the next call. */
 PS_MUST_USE long ps_walk_run_next(ps_walk_run *run, ps_writer *w);
 
 /* Steps walked so far. */
