@@ -146,10 +146,12 @@ bench: all $(OUT)/bench/sgemm
 # ---- experiments: psexperiment(7) ----
 DATA ?= tests/data/debian
 experiment table1: all
-# Each folder of DATA has its own tables; so-far shows what there is of OUTPUT=table1.
-experiments = $(foreach d,$(DATA),$(MAKE) -f scripts/experiment.mk --no-print-directory BIN=$(OUT)/bin DATA=$d $1 &&) true
+# Each folder of DATA has its own tables; with -k one that fails does not keep the others from theirs.
+experiments = $(foreach d,$(DATA),$(MAKE) -f scripts/experiment.mk --no-print-directory BIN=$(OUT)/bin DATA=$d $1 || \
+	$(if $(findstring k,$(firstword -$(MAKEFLAGS))),failed=1,exit 1);) exit $${failed:-0}
 experiment table1:
 	+@$(call experiments,OUTPUT=$@)
+# What there is by now of a table, that of OUTPUT.
 so-far:
 	+@$(call experiments,OUTPUT=$(or $(OUTPUT),table1) so-far)
 
