@@ -2,6 +2,7 @@
 #
 # Nothing to configure: what the machine has is found by compiling a probe, and the result is printed.
 #   CUDA=0      leave CUDA out            OPENBLAS=0  use the plain C products   ONEDNN=0  no bf16
+#   CUDA_ARCHS="80 90"  architectures, with PTX of the last for later ones         NVCC=/usr/local/cuda/bin/nvcc
 #   PREFIX=/usr/local  DESTDIR=          CC=clang    any C11 compiler
 
 MAKEFLAGS += --no-builtin-rules
@@ -48,10 +49,17 @@ endif
 ifndef OPENBLAS
 OPENBLAS := $(call probe,\0043include <cblas.h>\nint main(void){openblas_set_num_threads(1);return 0;}\n,-lopenblas)
 endif
-ifndef CUDA
+# Device code is float, and no sanitizer of the host's looks into it.
 NVCC ?= $(shell command -v nvcc 2>/dev/null)
-CUDA := $(if $(NVCC),$(shell d=$$(mktemp -d) && printf '__global__ void k(void){}\nint main(){k<<<1,1>>>();return 0;}\n' >$$d/probe.cu && $(NVCC) $$d/probe.cu -o $$d/probe >/dev/null 2>&1 && echo 1 || echo 0; rm -rf $$d),0)
+ifneq ($(FLAVOUR),release)
+CUDA := 0
 endif
+ifndef CUDA
+CUDA := $(if $(NVCC),$(shell d=$$(mktemp -d) && printf '\043include <cublas_v2.h>\n__global__ void k(void){}\nint main(){k<<<1,1>>>();return CUBLAS_VER_MAJOR==0;}\n' >$$d/probe.cu && $(NVCC) $$d/probe.cu -o $$d/probe >/dev/null 2>&1 && echo 1 || echo 0; rm -rf $$d),0)
+endif
+# The tests run the device's code on the CPU (tests/cuda), if there is a C++ compiler and they are not of double or of threads.
+CXX := $(if $(filter default,$(origin CXX)),g++,$(CXX))
+EMULATION := $(if $(filter double tsan,$(FLAVOUR)),0,$(shell t=$$(mktemp) && printf '\043include <tuple>\nint main(){return 0;}\n' | $(CXX) -std=c++17 -x c++ - -o $$t >/dev/null 2>&1 && echo 1 || echo 0; rm -f $$t))
 # ThreadSanitizer sees no order in what a library does that was built without it.
 ifeq ($(FLAVOUR),tsan)
 ONEDNN := 0
@@ -63,30 +71,35 @@ AVX2 := $(call probe,int main(void){return 0;}\n,-mavx2 -mfma)
 AVX512 := $(call probe,int main(void){return 0;}\n,-mavx512f -mavx512bw -mavx512vl -mavx512dq)
 VNNI := $(call probe,int main(void){return 0;}\n,-mavx512f -mavx512vnni)
 ifeq ($(MAKELEVEL),0)
-$(info zlib yes, OpenBLAS $(if $(filter 1,$(OPENBLAS)),yes,no (plain C products: slow but right)), CUDA $(if $(filter 1,$(CUDA)),yes (no kernels use it yet),no), AVX2 kernels $(if $(filter 1,$(AVX2)),yes,no), AVX-512 kernels $(if $(filter 1,$(AVX512)),yes,no), VNNI kernels $(if $(filter 1,$(VNNI)),yes,no), oneDNN $(if $(filter 1,$(ONEDNN)),yes,no (no bf16)))
+$(info zlib yes, OpenBLAS $(if $(filter 1,$(OPENBLAS)),yes,no (plain C products: slow but right)), CUDA $(if $(filter 1,$(CUDA)),yes,no), AVX2 kernels $(if $(filter 1,$(AVX2)),yes,no), AVX-512 kernels $(if $(filter 1,$(AVX512)),yes,no), VNNI kernels $(if $(filter 1,$(VNNI)),yes,no), oneDNN $(if $(filter 1,$(ONEDNN)),yes,no (no bf16)))
 endif
 endif
 DEFS := $(if $(filter 1,$(OPENBLAS)),-DPS_OPENBLAS) $(if $(filter 1,$(AVX2)),-DPS_AVX2) $(if $(filter 1,$(AVX512)),-DPS_AVX512) \
 	$(if $(filter 1,$(VNNI)),-DPS_VNNI) $(if $(filter 1,$(ONEDNN)),-DPS_ONEDNN)
 # oneDNN is opened when bf16 is asked for, not linked: few runs need it, and it is large.
 LIBS := $(if $(filter 1,$(OPENBLAS)),-lopenblas) -ldl
-export OPENBLAS CUDA ONEDNN CC
+export OPENBLAS ONEDNN CC
+ifeq ($(FLAVOUR),release)
+export CUDA
+endif
 
 # ---- what is built ----
 TOOLS := $(patsubst tools/%.c,%,$(wildcard tools/*.c))
 BINS := $(TOOLS:%=$(OUT)/bin/%)
-KERNELS := $(filter-out %_avx2.c %_avx512.c %_vnni.c,$(wildcard kernels/*.c)) \
+KERNELS := $(filter-out %_avx2.c %_avx512.c %_vnni.c $(if $(filter 1,$(CUDA)),kernels/dev_none.c),$(wildcard kernels/*.c)) \
 	$(if $(filter 1,$(AVX2)),$(wildcard kernels/*_avx2.c)) $(if $(filter 1,$(AVX512)),$(wildcard kernels/*_avx512.c)) \
 	$(if $(filter 1,$(VNNI)),$(wildcard kernels/*_vnni.c))
-LIB_OBJS := $(patsubst %.c,$(OUT)/obj/%.o,$(wildcard lib/*.c) $(KERNELS))
+DEVICE := $(wildcard kernels/*.cu)
+LIB_OBJS := $(patsubst %.c,$(OUT)/obj/%.o,$(wildcard lib/*.c) $(KERNELS)) \
+	$(if $(filter 1,$(CUDA)),$(DEVICE:%=$(OUT)/obj/%.o))
 UNITS := $(patsubst tests/unit/%.c,$(OUT)/test/%,$(wildcard tests/unit/t_*.c))
 BENCHES := $(patsubst tests/bench/%.c,$(OUT)/bench/%,$(wildcard tests/bench/*.c))
 FUZZERS := $(patsubst tests/fuzz/%.c,$(OUT)/fuzz/%,$(wildcard tests/fuzz/fuzz_*.c))
 SOURCES := $(wildcard lib/*.c kernels/*.c tools/*.c tests/unit/*.c tests/fuzz/*.c tests/bench/*.c)
-HEADERS := $(wildcard lib/*.h kernels/*.h tests/unit/*.h tests/fuzz/*.h)
+HEADERS := $(wildcard lib/*.h kernels/*.h tests/unit/*.h tests/fuzz/*.h tests/cuda/*.h) kernels/dev_cuda.cuh
 PAGES := $(wildcard man/*.[1-9])
 
-.PHONY: all units benches fuzzers check demo experiment table1 so-far asan ubsan tsan fuzz bench lint format install uninstall dist deb clean help
+.PHONY: cuda-report all units benches fuzzers check demo experiment table1 so-far asan ubsan tsan fuzz bench lint format install uninstall dist deb clean help
 all: $(BINS)
 
 $(OUT)/obj/kernels/%_avx2.o: ISA := -mavx2 -mfma
@@ -119,6 +132,49 @@ $(OUT)/bench/%: $(OUT)/obj/tests/bench/%.o $(OUT)/libpsgraph.a
 $(OUT)/fuzz/%: $(OUT)/obj/tests/fuzz/%.o $(OUT)/libpsgraph.a
 	@mkdir -p $(@D)
 	$(CC) $(ALL_CFLAGS) -fsanitize=fuzzer $(LDFLAGS) $< $(OUT)/libpsgraph.a $(LDLIBS) -o $@
+
+# ---- CUDA ----
+# The runtime is linked into the tools, the driver and cuBLAS are opened when a device is.
+CUDA_ARCHS ?= 80 90
+NVCC_FLAGS ?= -O3 --threads 0
+CUDA_TARGETS = $(foreach a,$(CUDA_ARCHS),-gencode arch=compute_$(a),code=sm_$(a)) \
+	-gencode arch=compute_$(lastword $(CUDA_ARCHS)),code=compute_$(lastword $(CUDA_ARCHS))
+ifeq ($(CUDA),1)
+CUDA_LIBRARIES := $(shell p=$$(readlink -f "$(NVCC)"); d=$${p%/bin/*}; for l in "$$d/lib64" "$$d/targets/x86_64-linux/lib" "$$d/lib"; do [ -e "$$l/libcudart_static.a" ] && echo "$$l" && break; done)
+LIBS += $(CUDA_LIBRARIES:%=-L%) -lcudart_static -lrt
+endif
+# What ptxas says of each kernel stays beside the object: make cuda-report.
+$(OUT)/obj/%.cu.o: %.cu kernels/dev_cuda.cuh kernels/device.h kernels/gemm.h kernels/vec.h kernels/real.h lib/par.h lib/err.h
+	@mkdir -p $(@D)
+	@echo $(NVCC) -c $< -o $@
+	@$(NVCC) -std=c++17 $(NVCC_FLAGS) $(CUDA_TARGETS) -Xptxas -v -Xcompiler -Wall,-Wextra,-fno-exceptions,-fno-rtti \
+		-DPS_CUDA_LIBRARIES='"$(CUDA_LIBRARIES)"' -Ilib -Ikernels -c $< -o $@ 2>$(@:.o=.ptxas) || { cat $(@:.o=.ptxas); exit 1; }
+	@grep -v -e '^ptxas info' -e 'bytes stack frame' -e '^$$' -e '^tmpxft' $(@:.o=.ptxas) || true
+cuda-report: $(DEVICE:%=$(OUT)/obj/%.o)
+	@scripts/cuda-report $(DEVICE:%=$(OUT)/obj/%.ptxas)
+
+# The very same files over tests/cuda, and whatever is linked with them instead of the archive's.
+EMULATED := $(DEVICE:%.cu=$(OUT)/obj/tests/cuda/%.o) $(OUT)/obj/tests/cuda/emulator.o $(OUT)/obj/tests/cuda/planted.o
+EMULATED_FLAGS = -std=c++17 -g $(if $(filter release plain,$(FLAVOUR)),-O2,$(OPT_$(FLAVOUR))) -Wall -Wextra -Wno-unknown-pragmas \
+	-Itests/cuda -Ilib -Ikernels
+$(OUT)/obj/tests/cuda/kernels/%.o: kernels/%.cu Makefile
+	@mkdir -p $(@D)
+	$(CXX) -x c++ $(EMULATED_FLAGS) -MMD -MP -c $< -o $@
+$(OUT)/obj/tests/cuda/planted.o: tests/cuda/planted.cu Makefile
+	@mkdir -p $(@D)
+	$(CXX) -x c++ $(EMULATED_FLAGS) -MMD -MP -c $< -o $@
+$(OUT)/obj/tests/cuda/emulator.o: tests/cuda/emulator.cc Makefile
+	@mkdir -p $(@D)
+	$(CXX) $(EMULATED_FLAGS) -MMD -MP -c $< -o $@
+ifeq ($(EMULATION),1)
+$(OUT)/test/t_cuda_%: $(OUT)/obj/tests/unit/t_cuda_%.o $(EMULATED) $(OUT)/libpsgraph.a
+	@mkdir -p $(@D)
+	$(CXX) $(filter-out -std=gnu11 -Wstrict-prototypes,$(ALL_CFLAGS)) $(LDFLAGS) $^ $(LDLIBS) -o $@
+else
+$(OUT)/test/t_cuda_%: Makefile
+	@mkdir -p $(@D)
+	@printf '#!/bin/sh\necho "CUDA on the CPU needs g++, and none of the flavours double and tsan"\nexit 77\n' >$@ && chmod +x $@
+endif
 .SECONDARY:
 -include $(shell find $(OUT)/obj -name '*.d' 2>/dev/null)
 
@@ -192,12 +248,13 @@ make experiment   psgraph beside its baselines on DATA=FOLDER of your own: table
 make table1       the paper's ablation and the recipe's, three seeds; make so-far: what there is of it by now
 make fuzz         each reader on random input, FUZZ_SECONDS=10 each (clang)
 make bench        what each tool takes on the embedded data, and a training step at several sizes
+make cuda-report  registers, shared memory and spills of every CUDA kernel (nvcc)
 make lint         clang-tidy, mandoc -T lint;  make format: clang-format
 make install      tools, manual pages and completions to DESTDIR= PREFIX=/usr/local; uninstall
 make dist         build/psgraph-$(VERSION).tar.gz of what is committed
 make deb          build/psgraph_$(VERSION)_ARCH.deb, a Debian package (dpkg-dev)
 make clean        removes build/
-Settings: CC=clang  CUDA=0  OPENBLAS=0  ONEDNN=0  FLAVOUR=release|asan|ubsan|tsan|double|plain  OUT=build/FLAVOUR
+Settings: CC=clang  CUDA=0|1  CUDA_ARCHS="80 90"  OPENBLAS=0  ONEDNN=0  FLAVOUR=release|asan|ubsan|tsan|double|plain  OUT=build/FLAVOUR
 endef
 help:
 	$(info $(HELP))@:

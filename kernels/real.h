@@ -20,4 +20,9 @@ typedef float ps_real;
 #define PS_FABS __builtin_fabsf
 #endif
 
+/* A norm below this is taken for it: an all-zero row stays zero. */
+#define PS_NORM_MIN ((ps_real)1e-12)
+/* Added to the root of a token's sum of squares (lib/tokens.h). */
+#define PS_TOKEN_EPS ((ps_real)1e-10)
+
 #endif

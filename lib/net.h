@@ -15,9 +15,6 @@
 #include "model.h"
 #include "par.h"
 
-/* A norm below this is taken for it: an all-zero row stays zero. */
-#define PS_NORM_MIN ((ps_real)1e-12)
-
 /* Activations of one batch that the backward pass needs; rows as in the minibatch.  p itself is made and pooled some columns at a
  * time and never kept: where it was positive is enough. */
 typedef struct {

@@ -15,8 +15,6 @@
 #include "real.h"
 #include "sparse.h"
 
-#define PS_TOKEN_EPS ((ps_real)1e-10)
-
 /* The buckets that have a row, ascending: row i belongs to bucket[i]. */
 typedef struct {
     uint32_t n;
