@@ -130,8 +130,19 @@ uint64_t ps_builder_nodes(const ps_builder *b, ps_space space);
 PS_MUST_USE int ps_builder_edge(ps_builder *b, uint64_t item, uint64_t board, float weight);
 PS_MUST_USE int ps_builder_reserve(ps_builder *b, uint64_t items, uint64_t boards);
 
-/* Adds n edge records (psrec(5)) with numbers of `width` bytes; on failure *bad is the record's place. */
-PS_MUST_USE int ps_builder_records(ps_builder *b, const uint8_t *records, size_t n, int width, size_t *bad);
+/* Edges at a time: item << 32 | board, each at most PS_NODE_MAX. */
+#define PS_NODE_MAX (UINT32_MAX - 2)
+typedef struct {
+    const uint64_t *key;
+    const float *weight; /* NULL: all 1 */
+    size_t n;
+    uint64_t nodes[2]; /* items, boards: one more than the largest number */
+} ps_edge_block;
+
+/* Adds them; on failure *bad is the edge's place, block->n if it was not for one.  meanwhile(ctx) is called once, by
+ * one of the threads while others are at it: to read the next block. */
+PS_MUST_USE int ps_builder_block(ps_builder *b, const ps_edge_block *block, void (*meanwhile)(void *ctx), void *ctx,
+                                 size_t *bad);
 
 /* Sorts, builds both directions and writes the file; `history` is one line for each step.
  * The edges are used up. */

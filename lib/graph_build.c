@@ -9,7 +9,7 @@
 #include "graph_side.h"
 #include "mem.h"
 
-enum { MAX_ANCESTORS = 1000 };
+enum { MAX_ANCESTORS = 1000, PART = 1 << 13 };
 
 struct ps_builder {
     ps_build_options o;
@@ -39,7 +39,7 @@ ps_builder *ps_builder_open(const ps_build_options *o)
         b->base[0] = b->nodes[0] = o->old->items.nodes;
         b->base[1] = b->nodes[1] = o->old->boards.nodes;
     }
-    b->edges = ps_edges_new(b->o.threads, b->o.memory, b->o.tmp);
+    b->edges = ps_edges_new(b->o.threads, b->o.memory, b->o.tmp, NULL);
     if (b->edges && b->o.threads > 1)
         b->pool = ps_pool_new(b->o.threads);
     if (!b->edges || (b->o.threads > 1 && !b->pool)) {
@@ -113,14 +113,14 @@ uint64_t ps_builder_nodes(const ps_builder *b, ps_space space)
 
 static int too_large(uint64_t number)
 {
-    return ps_fail(PS_EDATA, "node number %llu: the largest is %u", (unsigned long long)number, UINT32_MAX - 2);
+    return ps_fail(PS_EDATA, "node number %llu: the largest is %u", (unsigned long long)number, PS_NODE_MAX);
 }
 
 int ps_builder_reserve(ps_builder *b, uint64_t items, uint64_t boards)
 {
     uint64_t n[2] = {items, boards};
     for (int s = 0; s < 2; s++) {
-        if (n[s] >= UINT32_MAX)
+        if (n[s] > (uint64_t)PS_NODE_MAX + 1)
             return too_large(n[s] - 1);
         if (n[s] > b->nodes[s])
             b->nodes[s] = n[s];
@@ -159,7 +159,7 @@ static int check_edge(const ps_builder *b, uint64_t item, uint64_t board, float 
 {
     if (!(weight > 0 || (weight == PS_TAKE_OUT && b->o.old)) || !isfinite(weight))
         return ps_fail(PS_EDATA, "edge weight %g: it must be positive and finite", (double)weight);
-    if (item >= UINT32_MAX - 1 || board >= UINT32_MAX - 1)
+    if (item > PS_NODE_MAX || board > PS_NODE_MAX)
         return too_large(item > board ? item : board);
     return 0;
 }
@@ -181,79 +181,46 @@ int ps_builder_edge(ps_builder *b, uint64_t item, uint64_t board, float weight)
 }
 
 typedef struct {
-    ps_builder *b;
-    const uint8_t *records;
-    size_t n, part;
-    int width;
-    struct {
-        uint64_t item, board;
-        size_t bad;
-    } of[];
-} record_job;
+    ps_edges *edges;
+    const ps_edge_block *block;
+    void (*meanwhile)(void *ctx);
+    void *ctx;
+} block_job;
 
-/* Records of weight 1 into the thread's lane. */
-static int record_task(void *ctx, size_t task, int thread)
+/* Weights are all 1, so that any lane will do. */
+static int block_task(void *ctx, size_t task, int thread)
 {
-    record_job *j = ctx;
-    const int w = j->width;
-    const size_t size = 2 * (size_t)w + 4;
-    uint64_t key[PS_BATCH], items = 0, boards = 0;
-    size_t i = task * j->part, end = i + j->part < j->n ? i + j->part : j->n;
-    int rc = 0;
-    (void)thread;
-    while (i < end && rc == 0) {
-        size_t n = 0;
-        for (; n < PS_BATCH && i < end; n++, i++) {
-            const uint8_t *p = j->records + i * size;
-            uint64_t item = ps_num(p, w), board = ps_num(p + w, w);
-            if (item >= UINT32_MAX - 1 || board >= UINT32_MAX - 1) {
-                j->of[task].bad = i;
-                return too_large(item > board ? item : board);
-            }
-            items = item >= items ? item + 1 : items;
-            boards = board >= boards ? board + 1 : boards;
-            key[n] = item << 32 | board;
-        }
-        rc = ps_edges_push(j->b->edges, (int)task, key, NULL, n);
+    const block_job *j = ctx;
+    if (task == 0) {
+        j->meanwhile(j->ctx);
+        return 0;
     }
-    j->of[task].item = items;
-    j->of[task].board = boards;
+    const size_t from = (task - 1) * PART, n = j->block->n - from < PART ? j->block->n - from : PART;
+    return ps_edges_push(j->edges, thread, j->block->key + from, NULL, n);
+}
+
+/* One after the other: lane 0 keeps their order. */
+static int take_in_order(ps_builder *b, const ps_edge_block *block, size_t *bad)
+{
+    int rc = 0;
+    for (size_t i = 0; i < block->n && rc == 0; i++) {
+        rc = ps_builder_edge(b, block->key[i] >> 32, (uint32_t)block->key[i], block->weight ? block->weight[i] : 1);
+        *bad = rc < 0 ? i : block->n;
+    }
     return rc;
 }
 
-static int all_one(const uint8_t *records, size_t n, int width)
+int ps_builder_block(ps_builder *b, const ps_edge_block *block, void (*meanwhile)(void *ctx), void *ctx, size_t *bad)
 {
-    const size_t size = 2 * (size_t)width + 4;
-    uint32_t differ = 0;
-    for (size_t i = 0; i < n; i++)
-        differ |= ps_get32(records + i * size + 2 * width) ^ UINT32_C(0x3f800000);
-    return differ == 0;
-}
-
-int ps_builder_records(ps_builder *b, const uint8_t *records, size_t n, int width, size_t *bad)
-{
-    const size_t size = 2 * (size_t)width + 4, parts = (size_t)b->o.threads;
-    if (b->n > 0 || ps_edges_weighted(b->edges) || n < PS_BATCH || !all_one(records, n, width)) {
-        int rc = 0;
-        for (size_t i = 0; i < n && rc == 0; i++, records += size) {
-            rc = ps_builder_edge(b, ps_num(records, width), ps_num(records + width, width),
-                                 ps_getf32(records + 2 * width));
-            *bad = i;
-        }
-        return rc;
+    *bad = block->n;
+    if (b->n > 0 || ps_edges_weighted(b->edges) || block->weight) {
+        meanwhile(ctx);
+        return take_in_order(b, block, bad);
     }
-    record_job *j = ps_zalloc(1, sizeof *j + parts * sizeof *j->of);
-    if (!j)
-        return PS_EMEM;
-    *j = (record_job){b, records, n, (n + parts - 1) / parts, width};
-    int rc = ps_pool_run(b->pool, parts, record_task, j);
-    for (size_t i = 0; i < parts; i++) {
-        if (rc < 0 && j->of[i].bad)
-            *bad = j->of[i].bad;
-        if (rc == 0)
-            rc = ps_builder_reserve(b, j->of[i].item, j->of[i].board);
-    }
-    free(j);
+    block_job j = {b->edges, block, meanwhile, ctx};
+    int rc = ps_pool_run(b->pool, 1 + (block->n + PART - 1) / PART, block_task, &j);
+    if (rc == 0)
+        rc = ps_builder_reserve(b, block->nodes[0], block->nodes[1]);
     return rc < 0 ? rc : relieve(b);
 }
 
@@ -351,10 +318,9 @@ static int write_side(ps_builder *b, writing *w, int s, ps_edges *edges, ps_edge
 static int write_sides(ps_builder *b, writing *w, uint64_t most)
 {
     const ps_graph *old = b->o.old;
-    ps_edges *turned = ps_edges_new(b->o.threads, b->o.memory, b->o.tmp);
+    ps_edges *turned = ps_edges_new(b->o.threads, b->o.memory, b->o.tmp, b->edges);
     if (!turned)
         return PS_EMEM;
-    ps_edges_share(turned, b->edges);
     int rc = write_side(b, w, 0, b->edges, turned, most);
     if (rc == 0)
         rc = append_names(b, &w->layout, 0);

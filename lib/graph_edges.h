@@ -15,7 +15,7 @@
 #include "err.h"
 #include "par.h"
 
-enum { PS_BUCKETS = 1024, PS_BATCH = 4096 };
+enum { PS_BATCH = 1024 };
 
 typedef struct ps_edges ps_edges;
 
@@ -31,12 +31,10 @@ void ps_edge_list_free(ps_edge_list *b);
 PS_MUST_USE int ps_edge_list_room(ps_edge_list *b, size_t n, int weighted);
 
 /* `lanes` threads may push at the same time, each into a lane of its own.  memory: bytes that chunks and buffers
- * may take.  `dir` is where runs go. */
-PS_MUST_USE ps_edges *ps_edges_new(int lanes, uint64_t memory, const char *dir);
+ * may take.  `dir` is where runs go.  With a lender, memory that it has no more use for is used again: it must
+ * outlive this one, and be used up when this one is finished. */
+PS_MUST_USE ps_edges *ps_edges_new(int lanes, uint64_t memory, const char *dir, ps_edges *lender);
 void ps_edges_free(ps_edges *s); /* NULL is allowed */
-
-/* Lends `to` the chunks that `from` has no more use for. */
-void ps_edges_share(ps_edges *to, ps_edges *from);
 
 /* weights NULL: all 1. */
 PS_MUST_USE int ps_edges_push(ps_edges *s, int lane, const uint64_t *keys, const float *weights, size_t n);
@@ -53,10 +51,13 @@ uint64_t ps_edges_count(const ps_edges *s);
  * `nodes` nodes at least. */
 PS_MUST_USE int ps_edges_finish(ps_edges *s, ps_pool *pool, uint64_t nodes);
 
+/* Bytes of the buffers through which runs are read. */
+uint64_t ps_edges_reading(const ps_edges *s);
+
 /* Bucket i holds nodes i << shift on. */
 int ps_edges_shift(const ps_edges *s);
 
-/* Edges that bucket i holds, rounded up to whole chunks. */
+/* Edges that bucket i holds. */
 size_t ps_edges_in(const ps_edges *s, size_t i);
 
 /* Buckets from..to - 1, sorted; they are empty then.  Several threads at the same time, for different buckets. */

@@ -1,7 +1,5 @@
 #include "graph_input.h"
 
-#include <stdio.h>
-
 #include "dict.h"
 
 enum { AT_ONCE = 32 }; /* lines whose names are looked for at the same time */
@@ -55,10 +53,10 @@ static int read_weight(const ps_edge_input *o, const ps_text *t, ps_str field, f
 
 static int number(const ps_text *t, ps_str field, uint64_t *u)
 {
-    if (ps_text_u64(field, u) == 0 && *u < UINT32_MAX - 1)
+    if (ps_text_u64(field, u) == 0 && *u <= PS_NODE_MAX)
         return 0;
     return ps_text_fail(t, "'%.*s' is no number from 0 to %u", (int)(field.len < 40 ? field.len : 40), field.s,
-                        UINT32_MAX - 2);
+                        PS_NODE_MAX);
 }
 
 static int edge_line(ps_edge_input *o, ps_builder *b, const ps_text *t, ps_str line)
@@ -185,28 +183,5 @@ int ps_edges_from_text(ps_builder *b, ps_edge_input *o)
     if (rc == 0 && t.line == 0 && !o->growing)
         rc = ps_fail(PS_EDATA, "%s: empty, expected edges", ps_in_name(in));
     ps_in_close(in);
-    return rc;
-}
-
-int ps_edges_from_records(ps_builder *b, const ps_edge_input *o, uint64_t graph)
-{
-    ps_reader *r = ps_reader_open(NULL, PS_EDGES);
-    if (!r)
-        return PS_EDATA;
-    const uint8_t *p;
-    size_t bad = 0;
-    long n;
-    int rc = graph ? ps_head_match(ps_reader_head(r), ps_reader_name(r), graph) : 0;
-    while (rc == 0 && (n = ps_reader_next(r, &p, 1 << 18)) != 0) {
-        rc = n < 0 ? (int)n : ps_builder_records(b, p, (size_t)n, ps_reader_head(r)->width, &bad);
-        if (rc < 0 && n > 0) {
-            char where[64];
-            snprintf(where, sizeof where, "%s: record %llu", ps_reader_name(r),
-                     (unsigned long long)(ps_reader_count(r) - (uint64_t)n + bad));
-            ps_fail_in(rc, where);
-        }
-        o->progress("edges", ps_reader_count(r), 0);
-    }
-    ps_reader_close(r);
     return rc;
 }

@@ -93,6 +93,92 @@ static void passes(ps_edge_list *b, uint64_t varying, int from, int to)
         pass(b, low, bits < digit ? bits : digit);
 }
 
+/* ---- without weights, where what varies fits into 32 bits: half the memory, so that more of it is cached ---- */
+
+typedef struct {
+    uint64_t same;                  /* bits that do not vary */
+    uint64_t other_mask, node_mask; /* those that do, of the two halves */
+    int others;                     /* bits of other_mask: the node's follow them in a packed key */
+    int times, digit;               /* passes, and the bits of each */
+    uint32_t count[3][1 << DIGIT];
+} packing;
+
+static int bits_of(uint32_t x)
+{
+    return x ? 32 - __builtin_clz(x) : 0;
+}
+
+static int pack_by(packing *p, const ps_edge_list *b, uint64_t varying)
+{
+    const int others = bits_of((uint32_t)varying), nodes = bits_of((uint32_t)(varying >> 32));
+    if (b->weighted || b->n < SOME || others + nodes > 32)
+        return 0;
+    memset(p, 0, sizeof *p);
+    p->others = others;
+    p->other_mask = (UINT64_C(1) << others) - 1;
+    p->node_mask = (UINT64_C(1) << nodes) - 1;
+    p->same = b->key[0] & ~(p->node_mask << 32 | p->other_mask);
+    p->times = (others + nodes + DIGIT - 1) / DIGIT;
+    p->digit = (others + nodes + p->times - 1) / p->times;
+    return 1;
+}
+
+/* Packs and counts the digits of all passes. */
+static void pack(packing *p, const uint64_t *key, size_t n, uint32_t *packed)
+{
+    const int digit = p->digit, others = p->others;
+    const uint64_t nodes = p->node_mask, other = p->other_mask;
+    const uint32_t mask = (UINT32_C(1) << digit) - 1;
+    for (size_t i = 0; i < n; i++) {
+        uint32_t x = (uint32_t)((key[i] >> 32 & nodes) << others | (key[i] & other));
+        packed[i] = x;
+        p->count[0][x & mask]++;
+        p->count[1][x >> digit & mask]++;
+        p->count[2][(uint64_t)x >> 2 * digit & mask]++;
+    }
+}
+
+static void packed_pass(packing *p, int i, const uint32_t *from, size_t n, uint32_t *to)
+{
+    const uint32_t mask = (UINT32_C(1) << p->digit) - 1;
+    const int low = i * p->digit;
+    uint32_t *count = p->count[i], sum = 0;
+    for (uint32_t d = 0; d <= mask; d++) {
+        uint32_t c = count[d];
+        count[d] = sum;
+        sum += c;
+    }
+    for (size_t j = 0; j < n; j++)
+        to[count[from[j] >> low & mask]++] = from[j];
+}
+
+/* key2 has room for two arrays of packed keys. */
+static void sort_packed(ps_edge_list *b, packing *p)
+{
+    uint32_t *from = (uint32_t *)(void *)b->key2, *to = from + b->n;
+    pack(p, b->key, b->n, from);
+    for (int i = 0; i < p->times; i++) {
+        packed_pass(p, i, from, b->n, to);
+        uint32_t *t = from;
+        from = to;
+        to = t;
+    }
+    const uint64_t same = p->same, other = p->other_mask;
+    const int others = p->others;
+    for (size_t i = 0; i < b->n; i++)
+        b->key[i] = same | (uint64_t)from[i] >> others << 32 | (from[i] & other);
+}
+
+/* ---- */
+
+static size_t ascending(const ps_edge_list *b, uint64_t mask)
+{
+    size_t i = 1;
+    while (i < b->n && (b->key[i] & mask) >= (b->key[i - 1] & mask))
+        i++;
+    return i;
+}
+
 int ps_edge_list_sort(ps_edge_list *b)
 {
     const size_t n = b->n;
@@ -102,20 +188,22 @@ int ps_edge_list_sort(ps_edge_list *b)
     }
     if (n > UINT32_MAX)
         return ps_fail(PS_EDATA, "more than %u edges in one piece: give less memory (-M)", UINT32_MAX);
-    uint64_t varying = 0;
-    int sorted = 1, others_sorted = 1;
-    for (size_t i = 1; i < n; i++) {
-        varying |= b->key[i] ^ b->key[i - 1];
-        sorted &= b->key[i] >= b->key[i - 1];
-        others_sorted &= (uint32_t)b->key[i] >= (uint32_t)b->key[i - 1];
-    }
-    if (sorted)
+    if (ascending(b, UINT64_MAX) == n)
         return 0;
     if (ps_grow(&b->key2, &b->key2_cap, n, sizeof *b->key2) < 0 ||
         (b->weighted && ps_grow(&b->weight2, &b->weight2_cap, n, sizeof *b->weight2) < 0))
         return PS_EMEM;
-    if (!others_sorted)
-        passes(b, varying, 0, 32);
+    uint64_t varying = 0;
+    for (size_t i = 1; i < n; i++)
+        varying |= b->key[i] ^ b->key[0];
+    packing p;
+    if (ascending(b, UINT32_MAX) == n)
+        varying = varying >> 32 << 32;
+    else if (pack_by(&p, b, varying)) {
+        sort_packed(b, &p);
+        return 0;
+    }
+    passes(b, varying, 0, 32);
     passes(b, varying, 32, 64);
     return 0;
 }

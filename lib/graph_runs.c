@@ -102,6 +102,15 @@ static int fill(ps_runs *r, run *x)
     return rc;
 }
 
+uint64_t ps_runs_bytes(const ps_runs *r)
+{
+    uint64_t bytes = 0;
+    for (size_t i = 0; i < r->runs; i++)
+        bytes += (r->run[i].key ? r->buffer * sizeof(uint64_t) : 0) +
+                 (r->run[i].weight ? r->buffer * sizeof(float) : 0);
+    return bytes;
+}
+
 static int before(const ps_runs *r, uint32_t a, uint32_t b)
 {
     const run *x = &r->run[a], *y = &r->run[b];

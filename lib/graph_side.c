@@ -8,20 +8,28 @@
 #include "crc.h"
 #include "mem.h"
 
-enum { BLOCK = 1 << 16, PIECE = 1 << 15, OFFSETS = 4096, TURN = 1024 };
+enum { BLOCK = 1 << 16, PIECE = 1 << 15, OFFSETS = 4096, TURN = 1024, DIRECT = 64 };
+
+/* What a piece needs while it is worked at. */
+typedef struct {
+    ps_edge_list delta; /* the new edges, sorted */
+    ps_edge_list full;  /* the same with the old ones, resolved, where that is needed */
+    uint32_t *adj;      /* neighbours as they are written */
+    size_t adj_cap;
+} desk;
 
 /* A piece of the work: edges of a range of keys. */
 typedef struct {
-    ps_edge_list delta;              /* the new edges, sorted */
-    ps_edge_list full;               /* the same with the old ones, resolved, where that is needed */
-    const ps_edge_list *result;      /* one of the two */
-    size_t from, to;             /* buckets */
-    uint64_t first, end;         /* nodes that begin here: their offsets are written */
-    uint64_t old_from, old_to;   /* the old graph's edges of the range */
-    uint64_t old_node;           /* no node after that of old_from */
-    uint64_t base;               /* edges before it */
+    desk *desk;
+    const ps_edge_list *result; /* one of the desk's two */
+    uint64_t n;                 /* edges of the result */
+    size_t from, to;            /* buckets */
+    uint64_t first, end;        /* nodes that begin here: their offsets are written */
+    uint64_t old_from, old_to;  /* the old graph's edges of the range */
+    uint64_t old_node;          /* no node after that of old_from */
+    uint64_t base;              /* edges before it */
     uint64_t removed, unmet;
-    double sum;                  /* weight of the last edge */
+    double sum; /* weight of the last edge */
     int any_weight;
     uint32_t off_crc, adj_crc, weight_crc;
 } piece;
@@ -29,9 +37,12 @@ typedef struct {
 typedef struct {
     ps_side_job *job;
     piece *piece;
-    size_t pieces;       /* at a time */
-    int merged;          /* from runs, not from buckets */
-    size_t next, buckets; /* buckets */
+    size_t pieces; /* at a time */
+    desk *desk;
+    size_t desks;                     /* of pieces; if direct, of threads */
+    int merged;                       /* from runs, not from buckets */
+    int direct;                       /* a piece's edges are those of its buckets: their number is known before */
+    size_t next, buckets;             /* buckets */
     uint64_t first, old_at, old_node; /* merged: where the next piece begins */
     int done;
 } side;
@@ -40,7 +51,7 @@ typedef struct {
 
 static int add(const ps_side_job *job, piece *p, uint64_t key, float weight)
 {
-    ps_edge_list *b = &p->full;
+    ps_edge_list *b = &p->desk->full;
     int again = b->n > 0 && b->key[b->n - 1] == key;
     if (weight < 0) {
         p->unmet += !again;
@@ -66,11 +77,11 @@ static int add(const ps_side_job *job, piece *p, uint64_t key, float weight)
 
 static int resolve(const ps_side_job *job, piece *p)
 {
-    const ps_edge_list *d = &p->delta;
+    const ps_edge_list *d = &p->desk->delta;
     const ps_side *old = job->old;
     uint64_t node = p->old_node;
-    p->full.n = 0;
-    p->full.weighted = job->weighted;
+    p->desk->full.n = 0;
+    p->desk->full.weighted = job->weighted;
     p->removed = p->unmet = 0;
     int rc = 0;
     size_t i = 0;
@@ -118,24 +129,25 @@ static void fill_buckets(side *s, piece *p)
         held += ps_edges_in(s->job->edges, s->next++);
         set_range(s, p, from, s->next);
     }
+    p->n = held;
 }
 
-static int sort_task(void *ctx, size_t task, int thread)
+static int sort_piece(side *s, piece *p)
 {
-    side *s = ctx;
     const ps_side_job *job = s->job;
-    piece *p = &s->piece[task];
-    int rc = 0;
-    (void)thread;
-    if (!s->merged)
-        rc = ps_edges_buckets(job->edges, p->from, p->to, &p->delta);
-    int plain = !job->resolve && p->old_from == p->old_to && (p->delta.weighted || !job->weighted);
-    p->result = plain ? &p->delta : &p->full;
-    return rc < 0 || plain ? rc : resolve(job, p);
+    ps_edge_list *d = &p->desk->delta;
+    int rc = s->merged ? 0 : ps_edges_buckets(job->edges, p->from, p->to, d);
+    int plain = !job->resolve && p->old_from == p->old_to && (d->weighted || !job->weighted);
+    p->result = plain ? d : &p->desk->full;
+    if (rc == 0 && !plain)
+        rc = resolve(job, p);
+    p->n = p->result->n;
+    return rc;
 }
 
 static int write_offsets(const ps_side_job *job, piece *p)
 {
+    const uint64_t *key = p->result->key;
     uint64_t off[OFFSETS];
     size_t i = 0;
     int rc = 0;
@@ -143,7 +155,7 @@ static int write_offsets(const ps_side_job *job, piece *p)
     for (uint64_t u = p->first; u < p->end && rc == 0;) {
         const uint64_t begin = u;
         for (; u < p->end && u - begin < OFFSETS; u++) {
-            while (i < p->result->n && p->result->key[i] >> 32 < u)
+            while (i < p->result->n && key[i] >> 32 < u)
                 i++;
             off[u - begin] = p->base + i;
         }
@@ -157,18 +169,18 @@ static int write_offsets(const ps_side_job *job, piece *p)
 static int write_lists(const ps_side_job *job, piece *p)
 {
     const ps_edge_list *b = p->result;
-    uint32_t adj[OFFSETS];
-    int rc = 0;
     p->adj_crc = p->weight_crc = 0;
     p->any_weight = 0;
-    for (size_t i = 0; i < b->n && rc == 0;) {
-        const size_t begin = i;
-        for (; i < b->n && i - begin < OFFSETS; i++)
-            adj[i - begin] = (uint32_t)b->key[i];
-        p->adj_crc = ps_crc32(p->adj_crc, adj, (i - begin) * sizeof *adj);
-        rc = ps_layout_write(job->layout, job->adj, (p->base + begin) * sizeof *adj, adj, (i - begin) * sizeof *adj);
-    }
-    if (rc < 0 || !job->weighted || b->n == 0)
+    if (b->n == 0)
+        return 0;
+    if (ps_grow(&p->desk->adj, &p->desk->adj_cap, b->n, sizeof(uint32_t)) < 0)
+        return PS_EMEM;
+    uint32_t *adj = p->desk->adj;
+    for (size_t i = 0; i < b->n; i++)
+        adj[i] = (uint32_t)b->key[i];
+    p->adj_crc = ps_crc32(0, adj, b->n * sizeof *adj);
+    int rc = ps_layout_write(job->layout, job->adj, p->base * sizeof *adj, adj, b->n * sizeof *adj);
+    if (rc < 0 || !job->weighted)
         return rc;
     for (size_t i = 0; i < b->n; i++)
         p->any_weight |= b->weight[i] != 1;
@@ -179,7 +191,7 @@ static int write_lists(const ps_side_job *job, piece *p)
 static int turn(const ps_side_job *job, const piece *p, int thread)
 {
     uint64_t key[TURN];
-    const ps_edge_list *d = &p->delta;
+    const ps_edge_list *d = &p->desk->delta;
     int rc = 0;
     for (size_t i = 0; i < d->n && rc == 0;) {
         const size_t begin = i;
@@ -190,14 +202,35 @@ static int turn(const ps_side_job *job, const piece *p, int thread)
     return rc;
 }
 
-static int write_task(void *ctx, size_t task, int thread)
+static int write_piece(const side *s, piece *p, int thread)
 {
-    side *s = ctx;
-    piece *p = &s->piece[task];
     int rc = write_offsets(s->job, p);
     if (rc == 0)
         rc = write_lists(s->job, p);
     return rc < 0 || !s->job->turned ? rc : turn(s->job, p, thread);
+}
+
+static int sort_task(void *ctx, size_t task, int thread)
+{
+    side *s = ctx;
+    (void)thread;
+    return sort_piece(s, &s->piece[task]);
+}
+
+static int write_task(void *ctx, size_t task, int thread)
+{
+    side *s = ctx;
+    return write_piece(s, &s->piece[task], thread);
+}
+
+/* Both, while it is in the cache. */
+static int direct_task(void *ctx, size_t task, int thread)
+{
+    side *s = ctx;
+    piece *p = &s->piece[task];
+    p->desk = &s->desk[thread];
+    int rc = sort_piece(s, p);
+    return rc < 0 ? rc : write_piece(s, p, thread);
 }
 
 /* ---- pieces from merged runs ---- */
@@ -238,12 +271,13 @@ static int fill_merged(side *s, piece *p)
 {
     const ps_side_job *job = s->job;
     uint64_t end = old_limit(s, p);
-    p->delta.n = 0;
-    int rc = ps_edges_merge(job->edges, end, BLOCK, &p->delta);
+    ps_edge_list *d = &p->desk->delta;
+    d->n = 0;
+    int rc = ps_edges_merge(job->edges, end, BLOCK, d);
     if (rc < 0)
         return rc;
-    if (rc == 0 && p->delta.n >= BLOCK) {
-        end = p->delta.key[p->delta.n - 1];
+    if (rc == 0 && d->n >= BLOCK) {
+        end = d->key[d->n - 1];
         s->old_node = p->old_node;
     }
     p->old_to = job->old ? old_up_to(job->old, end) : 0;
@@ -265,9 +299,9 @@ static void account(side *s, size_t n)
     for (size_t i = 0; i < n; i++) {
         piece *p = &s->piece[i];
         ps_layout_join(job->layout, job->off, p->off_crc, (p->end - p->first) * sizeof(uint64_t));
-        ps_layout_join(job->layout, job->adj, p->adj_crc, p->result->n * sizeof(uint32_t));
+        ps_layout_join(job->layout, job->adj, p->adj_crc, p->n * sizeof(uint32_t));
         if (job->weighted)
-            ps_layout_join(job->layout, job->weight, p->weight_crc, p->result->n * sizeof(float));
+            ps_layout_join(job->layout, job->weight, p->weight_crc, p->n * sizeof(float));
         job->any_weight |= p->any_weight;
         job->removed += p->removed;
         job->unmet += p->unmet;
@@ -290,22 +324,36 @@ static long prepare(side *s)
     return (long)n;
 }
 
+static void set_bases(side *s, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        s->piece[i].base = s->job->n;
+        s->job->n += s->piece[i].n;
+    }
+}
+
+static int work(side *s, size_t n)
+{
+    ps_pool *pool = s->job->pool;
+    if (s->direct) {
+        set_bases(s, n);
+        return ps_pool_run(pool, n, direct_task, s);
+    }
+    int rc = ps_pool_run(pool, n, sort_task, s);
+    set_bases(s, n);
+    return rc < 0 ? rc : ps_pool_run(pool, n, write_task, s);
+}
+
 static int run(side *s)
 {
     ps_side_job *job = s->job;
     long n;
     while ((n = prepare(s)) > 0) {
-        int rc = ps_pool_run(job->pool, (size_t)n, sort_task, s);
-        for (long i = 0; i < n && rc == 0; i++) {
-            s->piece[i].base = job->n;
-            job->n += s->piece[i].result->n;
-        }
-        if (rc == 0)
-            rc = ps_pool_run(job->pool, (size_t)n, write_task, s);
+        int rc = work(s, (size_t)n);
         if (rc < 0)
             return rc;
         account(s, (size_t)n);
-        if (job->turned && (rc = ps_edges_relieve(job->turned, job->pool, 0)) < 0)
+        if (job->turned && (rc = ps_edges_relieve(job->turned, job->pool, ps_edges_reading(job->edges))) < 0)
             return rc;
     }
     if (n < 0)
@@ -315,10 +363,25 @@ static int run(side *s)
     return ps_layout_append(job->layout, job->off, end, sizeof end);
 }
 
+static int set_up(side *s)
+{
+    const ps_side_job *job = s->job;
+    const size_t threads = (size_t)ps_pool_threads(job->pool);
+    s->direct = !s->merged && !job->resolve && !job->old;
+    s->pieces = s->direct ? DIRECT : threads > 1 ? threads * 4 : 1;
+    s->desks = s->direct ? threads : s->pieces;
+    s->piece = ps_zalloc(s->pieces, sizeof *s->piece);
+    s->desk = ps_zalloc(s->desks, sizeof *s->desk);
+    if (!s->piece || !s->desk)
+        return PS_EMEM;
+    for (size_t i = 0; i < s->desks && !s->direct; i++)
+        s->piece[i].desk = &s->desk[i];
+    return 0;
+}
+
 int ps_side_build(ps_side_job *job)
 {
-    const int threads = ps_pool_threads(job->pool);
-    side s = {.job = job, .pieces = threads > 1 ? (size_t)threads * 4 : 1};
+    side s = {.job = job};
     job->n = job->removed = job->unmet = 0;
     job->any_weight = 0;
     s.merged = ps_edges_finish(job->edges, job->pool, job->nodes);
@@ -328,12 +391,15 @@ int ps_side_build(ps_side_job *job)
         s.buckets = ((job->nodes - 1) >> ps_edges_shift(job->edges)) + 1;
     if (job->turned && ps_edges_weighted(job->edges))
         ps_edges_weigh(job->turned);
-    s.piece = ps_zalloc(s.pieces, sizeof *s.piece);
-    int rc = s.piece ? run(&s) : PS_EMEM;
-    for (size_t i = 0; s.piece && i < s.pieces; i++) {
-        ps_edge_list_free(&s.piece[i].delta);
-        ps_edge_list_free(&s.piece[i].full);
+    int rc = set_up(&s);
+    if (rc == 0)
+        rc = run(&s);
+    for (size_t i = 0; s.desk && i < s.desks; i++) {
+        ps_edge_list_free(&s.desk[i].delta);
+        ps_edge_list_free(&s.desk[i].full);
+        free(s.desk[i].adj);
     }
     free(s.piece);
+    free(s.desk);
     return rc;
 }

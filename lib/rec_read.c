@@ -1,6 +1,6 @@
 #include <stdlib.h>
-#include <zlib.h>
 
+#include "crc.h"
 #include "mem.h"
 #include "rec_head.h"
 
@@ -47,7 +47,7 @@ static int read_head(ps_reader *r, ps_head *head)
     int rc = ps_head_decode(head, p, (size_t)len, ps_in_name(r->in), offset);
     ps_in_skip(r->in, (size_t)len);
     r->stated = rc < 0 ? 0 : head->count;
-    r->crc = (uint32_t)crc32(0, NULL, 0);
+    r->crc = 0;
     r->in_stream = 0;
     return rc;
 }
@@ -142,6 +142,19 @@ static int finish_stream(ps_reader *r)
     return 1;
 }
 
+/* Records before the end mark, or before what is not whole. */
+static size_t whole_records(const ps_reader *r, const uint8_t *p, size_t n, size_t max)
+{
+    const size_t size = r->head.size, most = n / size < max ? n / size : max;
+    const int width = r->head.width;
+    size_t k = 0;
+    while (k < most && ps_num(p, width) != PS_NONE) {
+        p += size;
+        k++;
+    }
+    return k;
+}
+
 long ps_reader_next(ps_reader *r, const uint8_t **records, size_t max)
 {
     const uint32_t size = r->head.size;
@@ -153,9 +166,7 @@ long ps_reader_next(ps_reader *r, const uint8_t **records, size_t max)
             return n;
         if ((size_t)n < width)
             return truncated(r, "no end mark");
-        size_t k = 0;
-        while (k < max && (size_t)n - k * size >= size && ps_num(p + k * size, (int)width) != PS_NONE)
-            k++;
+        size_t k = whole_records(r, p, (size_t)n, max);
         if (k == 0) {
             if (ps_num(p, (int)width) != PS_NONE)
                 return truncated(r, "the last record is not whole and there is no end mark");
@@ -164,7 +175,7 @@ long ps_reader_next(ps_reader *r, const uint8_t **records, size_t max)
                 return rc;
             continue;
         }
-        r->crc = (uint32_t)crc32_z(r->crc, p, k * size);
+        r->crc = ps_crc32(r->crc, p, k * size);
         r->last_offset = ps_in_offset(r->in);
         ps_in_skip(r->in, k * size);
         r->in_stream += k;
