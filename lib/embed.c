@@ -3,199 +3,335 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "embed_parts.h"
 #include "mem.h"
-#include "net.h"
-#include "vec.h"
 
-enum { BLOCK = 4096 };
+enum { BATCH = 32 }; /* blocks whose results are handed over together */
+
+static size_t smaller(size_t a, size_t b)
+{
+    return a < b ? a : b;
+}
+
+/* ---- one layer of everything ---- */
 
 typedef struct {
-    const ps_embedding *e;
-    ps_net net;
-    ps_real *p, *h;     /* all rows x m: projections of this layer, outputs of the last */
-    ps_real *x;         /* one block of features */
-    ps_real *pooled, *out, *norm, *r, *z, *beta, *row; /* one block each */
-    uint32_t *off, *index, *items; /* neighbours of a block */
-    ps_real *weight;
-    float *alpha;
-    ps_token_lists tokens; /* of a block */
-    uint32_t *block_items;
-} work;
+    ps_embedder *m;
+    uint32_t k;
+    size_t first, n;   /* entries of a set that are worked on */
+    ps_real *z;        /* the results of a batch, NULL: a layer before the last */
+    ps_near near;      /* filed: neighbours of a part's items, */
+    uint32_t *at;      /* where in them each item's next one is, */
+    ps_real *pooled;   /* and what they come to so far */
+    size_t part, piece; /* rows of a part; rows of p that are in memory at a time */
+    ps_real *p;
+    size_t p_first, p_rows;
+    size_t cap[2];
+} job;
 
-static void load_features(const work *w, uint64_t first, size_t n)
+static size_t blocks(const job *j, size_t n)
 {
-    const ps_vectors *x = w->e->x;
-    for (size_t i = 0; i < n; i++) {
-        const float *row = ps_vectors_row(x, first + i);
-        for (uint32_t j = 0; j < x->d; j++)
-            w->x[i * x->d + j] = (ps_real)row[j];
+    return (n + j->m->block - 1) / j->m->block;
+}
+
+static void show(const job *j, size_t done, size_t of)
+{
+    ps_embedder *m = j->m;
+    uint64_t items = m->need.set[m->shape.layers].n;
+    if (m->e.progress && of)
+        m->e.progress((uint64_t)((double)items * ((double)m->pass + (double)done / (double)of) / (double)m->passes), items);
+}
+
+static int project_task(void *ctx, size_t task, int thread)
+{
+    const job *j = ctx;
+    ps_embed_room *room = &j->m->room[thread];
+    size_t i = task * j->m->block, n = smaller(j->m->block, j->n - i);
+    ps_embed_locals(j->m, j->k, j->first + i, n, room->local);
+    return ps_embed_project(j->m, room, j->k, n);
+}
+
+static int project_all(job *j)
+{
+    const size_t all = j->m->need.set[j->k].n, batch = BATCH * j->m->block;
+    int rc = 0;
+    for (j->first = 0; j->first < all && rc == 0; j->first += batch) {
+        j->n = smaller(batch, all - j->first);
+        rc = ps_pool_run(j->m->e.pool, blocks(j, j->n), project_task, j);
+        show(j, j->first + j->n, all);
     }
+    j->m->pass++;
+    return rc;
 }
 
-/* What layer k reads of a block: the features or the layer below. */
-static const ps_real *inputs(const work *w, uint32_t k, uint64_t first, size_t n)
+/* Layer k + 1 of a block whose pooled vectors are there, to where it belongs. */
+static int finish(const job *j, ps_embed_room *room, size_t i, size_t n, const ps_real *pooled)
 {
-    if (k > 0)
-        return w->h + first * w->net.shape.m;
-    load_features(w, first, n);
-    return w->x;
-}
-
-static void project_all(const work *w, uint32_t k)
-{
-    uint64_t rows = w->e->x->n;
-    for (uint64_t i = 0; i < rows; i += BLOCK) {
-        size_t n = rows - i < BLOCK ? rows - i : BLOCK;
-        ps_net_project(&w->net, w->e->model->param, k, n, inputs(w, k, i, n), w->p + i * w->net.shape.m);
-    }
-}
-
-static int one_neighbourhood(work *w, uint64_t row, uint32_t *used)
-{
-    const ps_embedding *e = w->e;
-    uint64_t item = ps_vectors_item(e->x, row);
-    size_t count = e->neighbours ? ps_neighbours_get(e->neighbours, item, w->items, w->alpha) : 0;
-    uint32_t begin = *used;
-    ps_real sum = 0;
-    for (size_t t = 0; t < count; t++) {
-        uint64_t at = ps_vectors_find(e->x, w->items[t]);
-        if (at == PS_NONE && e->skip_missing)
-            continue;
-        if (at == PS_NONE)
-            return ps_fail(PS_EMATCH, "%s: no vector for item %u, a neighbour of item %llu", e->x->table.name,
-                           w->items[t], (unsigned long long)item);
-        w->index[*used] = (uint32_t)at;
-        w->weight[*used] = (ps_real)w->alpha[t];
-        sum += w->weight[(*used)++];
-    }
-    uint32_t kept = *used - begin;
-    for (uint32_t t = begin; t < *used; t++)
-        if (e->model->shape.pooling == PS_POOL_MEAN)
-            w->weight[t] = (ps_real)1 / (ps_real)kept;
-        else if (kept < count)
-            w->weight[t] /= sum;
-    return 0;
-}
-
-static int neighbourhoods(work *w, uint64_t first, size_t n)
-{
-    uint32_t used = 0;
-    w->off[0] = 0;
-    for (size_t i = 0; i < n; i++) {
-        int rc = one_neighbourhood(w, first + i, &used);
-        if (rc < 0)
-            return rc;
-        w->off[i + 1] = used;
-    }
-    return 0;
-}
-
-static int block_tokens(work *w, uint64_t first, size_t n)
-{
-    const ps_embedding *e = w->e;
-    for (size_t i = 0; i < n; i++)
-        w->block_items[i] = (uint32_t)ps_vectors_item(e->x, first + i);
-    return ps_token_lists_make(&w->tokens, &e->model->vocabulary, e->texts, w->net.shape.token_scale, w->block_items, n);
-}
-
-static int head(work *w, uint64_t first, size_t n, const ps_real *h)
-{
-    const ps_shape *s = &w->net.shape;
-    load_features(w, first, n);
-    int rc = s->tokens ? block_tokens(w, first, n) : 0;
-    if (rc == 0)
-        rc = ps_net_head(&w->net, w->e->model->param, n, h, w->x, &w->tokens, w->r, w->z, w->norm, w->beta);
-    const ps_real *rows = w->z;
-    if (rc == 0 && s->bias) {
-        for (size_t i = 0; i < n; i++) {
-            memcpy(w->row + i * (s->d + 1), w->z + i * s->d, s->d * sizeof *w->row);
-            w->row[i * (s->d + 1) + s->d] = (ps_real)s->tau * w->beta[i];
-        }
-        rows = w->row;
-    }
-    return rc < 0 ? rc : w->e->sink(w->e->ctx, first, n, rows);
-}
-
-/* Layer k of one block; the last layer goes on to the head at once. */
-static int layer_block(work *w, uint32_t k, uint64_t first, size_t n)
-{
-    const ps_shape *s = &w->net.shape;
-    int rc = neighbourhoods(w, first, n);
-    if (rc == 0)
-        rc = ps_net_pool(&w->net, n, w->off, w->index, w->weight, w->p, w->pooled, NULL);
-    if (rc == 0)
-        rc = ps_net_combine(&w->net, w->e->model->param, k, n, inputs(w, k, first, n), w->pooled, w->out, w->norm);
+    ps_embedder *m = j->m;
+    int rc = pooled ? ps_embed_combine(m, room, j->k, n, pooled) : 0;
     if (rc < 0)
         return rc;
-    if (k + 1 == s->layers)
-        return head(w, first, n, w->out);
-    memcpy(w->h + first * s->m, w->out, n * s->m * sizeof *w->h);
+    return j->z ? ps_embed_head(m, room, n, j->z + i * ps_embedding_dim(&m->shape))
+                : ps_hidden_put(&m->h, room->local, n, room->out);
+}
+
+/* All of p is in memory: pooling and products at once. */
+static int layer_task(void *ctx, size_t task, int thread)
+{
+    const job *j = ctx;
+    ps_embedder *m = j->m;
+    ps_embed_room *room = &m->room[thread];
+    size_t i = task * m->block, n = smaller(m->block, j->n - i);
+    ps_embed_locals(m, m->shape.layers ? j->k + 1 : 0, j->first + i, n, room->local);
+    if (m->shape.layers == 0)
+        return finish(j, room, i, n, NULL);
+    room->near.n = 0;
+    int rc = ps_near_add(m, &room->near, room->local, n);
+    if (rc < 0)
+        return rc;
+    memset(room->pooled, 0, n * m->shape.m * sizeof *room->pooled);
+    ps_embed_pool(m, &room->near, 0, n, m->p.p, 0, m->need.items, NULL, room->pooled);
+    return finish(j, room, i, n, room->pooled);
+}
+
+/* ---- the same with p in a file: part by part, piece by piece ---- */
+
+enum { PIECE_TASK = 1024 }; /* rows */
+
+static int read_task(void *ctx, size_t task, int thread)
+{
+    const job *j = ctx;
+    const size_t i = task * PIECE_TASK, n = smaller(PIECE_TASK, j->p_rows - i), bytes = j->m->shape.m * sizeof *j->p;
+    (void)thread;
+    return ps_temp_read(&j->m->p.file, (j->p_first + i) * bytes, j->p + i * j->m->shape.m, n * bytes);
+}
+
+static int pool_task(void *ctx, size_t task, int thread)
+{
+    const job *j = ctx;
+    size_t i = task * j->m->block, n = smaller(j->m->block, j->n - i);
+    (void)thread;
+    ps_embed_pool(j->m, &j->near, i, n, j->p, j->p_first, j->p_rows, j->at + i, j->pooled + i * j->m->shape.m);
     return 0;
 }
 
-static int run(work *w)
+static int finish_task(void *ctx, size_t task, int thread)
 {
-    uint64_t rows = w->e->x->n;
-    uint32_t K = w->net.shape.layers;
+    const job *j = ctx;
+    ps_embedder *m = j->m;
+    ps_embed_room *room = &m->room[thread];
+    size_t i = task * m->block, n = smaller(m->block, j->n - i);
+    ps_embed_locals(m, j->k + 1, j->first + i, n, room->local);
+    /* bf16 reads whole blocks: the part's own end there. */
+    memcpy(room->pooled, j->pooled + i * m->shape.m, n * m->shape.m * sizeof *room->pooled);
+    return finish(j, room, i, n, room->pooled);
+}
+
+/* The pooled vectors of j->n items from entry j->first of S_(k+1) on. */
+static int pool_part(job *j, uint32_t *local)
+{
+    ps_embedder *m = j->m;
     int rc = 0;
-    for (uint32_t k = 0; k < K && rc == 0; k++) {
-        project_all(w, k);
-        for (uint64_t i = 0; i < rows && rc == 0; i += BLOCK)
-            rc = layer_block(w, k, i, rows - i < BLOCK ? rows - i : BLOCK);
+    j->near.n = 0;
+    memset(j->pooled, 0, j->n * m->shape.m * sizeof *j->pooled);
+    for (size_t i = 0; i < j->n && rc == 0; i += m->block) {
+        size_t n = smaller(m->block, j->n - i);
+        ps_embed_locals(m, j->k + 1, j->first + i, n, local);
+        rc = ps_near_add(m, &j->near, local, n);
     }
-    for (uint64_t i = 0; K == 0 && i < rows && rc == 0; i += BLOCK) {
-        size_t n = rows - i < BLOCK ? rows - i : BLOCK;
-        load_features(w, i, n);
-        rc = head(w, i, n, w->x);
+    if (rc == 0)
+        memcpy(j->at, j->near.off, j->n * sizeof *j->at);
+    for (j->p_first = 0; j->p_first < m->need.items && rc == 0; j->p_first += j->piece) {
+        j->p_rows = smaller(j->piece, m->need.items - j->p_first);
+        rc = ps_pool_run(m->e.pool, (j->p_rows + PIECE_TASK - 1) / PIECE_TASK, read_task, j);
+        if (rc == 0)
+            rc = ps_pool_run(m->e.pool, blocks(j, j->n), pool_task, j);
     }
     return rc;
 }
 
-static int make_room(work *w)
+/* Half of the budget is a part's, half a piece's. */
+static int part_room(job *j)
 {
-    const ps_shape *s = &w->net.shape;
-    size_t rows = w->e->x->n, block = rows < BLOCK ? rows : BLOCK, T = w->e->neighbours ? w->e->neighbours->dim : 0;
-    size_t lists = T && w->e->neighbours->n < block ? w->e->neighbours->n : block; /* one an item: no more than there are */
-    w->p = ps_aligned(s->layers ? rows * s->m : 0, sizeof *w->p);
-    w->h = ps_aligned(s->layers > 1 ? rows * s->m : 0, sizeof *w->h);
-    w->x = ps_aligned(block * s->dx, sizeof *w->x);
-    w->pooled = ps_aligned(block * s->m, sizeof *w->pooled);
-    w->out = ps_aligned(block * s->m, sizeof *w->out);
-    w->norm = ps_aligned(block, sizeof *w->norm);
-    w->r = ps_aligned(block * s->m, sizeof *w->r);
-    w->z = ps_aligned(block * s->d, sizeof *w->z);
-    w->beta = ps_aligned(block, sizeof *w->beta);
-    w->row = ps_aligned(block * (s->d + 1), sizeof *w->row);
-    w->off = ps_alloc(block + 1, sizeof *w->off);
-    w->index = ps_alloc(lists * T, sizeof *w->index);
-    w->weight = ps_alloc(lists * T, sizeof *w->weight);
-    w->items = ps_alloc(T, sizeof *w->items);
-    w->alpha = ps_alloc(T, sizeof *w->alpha);
-    w->block_items = ps_alloc(block, sizeof *w->block_items);
-    return w->p && w->h && w->x && w->pooled && w->out && w->norm && w->r && w->z && w->beta && w->row && w->off &&
-                   w->index && w->weight && w->items && w->alpha && w->block_items
-               ? 0
-               : PS_EMEM;
+    const ps_embedder *m = j->m;
+    const size_t row = m->shape.m * sizeof(ps_real), near = ps_near_most(m) * (4 + sizeof(ps_real)) + 16;
+    const size_t all = m->need.items, least = 4 * m->block;
+    j->part = smaller(all, m->budget / 2 / (row + near) / m->block * m->block + least);
+    j->piece = smaller(all, m->budget / 2 / row + least);
+    j->p = ps_aligned(j->piece * m->shape.m, sizeof *j->p);
+    j->pooled = ps_aligned(j->part * m->shape.m, sizeof *j->pooled);
+    j->at = ps_alloc(j->part, sizeof *j->at);
+    return j->p && j->pooled && j->at ? 0 : PS_EMEM;
 }
 
-int ps_embed(const ps_embedding *e)
+static void part_free(job *j)
+{
+    free(j->p);
+    free(j->pooled);
+    free(j->at);
+    ps_near_free(&j->near);
+}
+
+/* ---- results ---- */
+
+/* Entries first .. first + n - 1 of the set, block by block; results go to the sink batch by batch. */
+static int run_blocks(job *j, ps_task task, size_t first, size_t n)
+{
+    ps_embedder *m = j->m;
+    const size_t batch = j->z ? BATCH * m->block : n;
+    ps_real *pooled = j->pooled;
+    int rc = 0;
+    for (size_t i = 0; i < n && rc == 0; i += batch) {
+        j->first = first + i;
+        j->n = smaller(batch, n - i);
+        j->pooled = pooled ? pooled + i * m->shape.m : NULL;
+        rc = ps_pool_run(m->e.pool, blocks(j, j->n), task, j);
+        if (rc == 0 && j->z)
+            rc = m->e.sink(m->e.ctx, j->first, j->n, j->z);
+        show(j, first + i + j->n, m->need.set[m->shape.layers ? j->k + 1 : 0].n);
+    }
+    j->pooled = pooled;
+    return rc;
+}
+
+static int layer_filed(job *j, size_t all)
+{
+    uint32_t *local = ps_alloc(j->m->block, sizeof *local);
+    int rc = local ? part_room(j) : PS_EMEM;
+    for (size_t i = 0; i < all && rc == 0; i += j->part) {
+        j->first = i;
+        j->n = smaller(j->part, all - i);
+        rc = pool_part(j, local);
+        if (rc == 0)
+            rc = run_blocks(j, finish_task, i, smaller(j->part, all - i));
+    }
+    free(local);
+    part_free(j);
+    return rc;
+}
+
+static int layer_all(ps_embedder *m, uint32_t k)
+{
+    const int last = k + 1 >= m->shape.layers;
+    const size_t all = m->need.set[m->shape.layers ? k + 1 : 0].n;
+    job j = {.m = m, .k = k};
+    int rc = m->shape.layers ? project_all(&j) : 0;
+    if (last && rc == 0) {
+        j.z = ps_aligned(smaller(all, BATCH * m->block) * ps_embedding_dim(&m->shape), sizeof *j.z);
+        rc = j.z ? 0 : PS_EMEM;
+    }
+    if (rc == 0)
+        rc = m->filed ? layer_filed(&j, all) : run_blocks(&j, layer_task, 0, all);
+    m->pass++;
+    free(j.z);
+    return rc;
+}
+
+/* Does everything fit?  If not, what is left for a part and a piece. */
+static int hidden_room(ps_embedder *m)
+{
+    const ps_shape *s = &m->shape;
+    const size_t row = s->m * sizeof(ps_real), B = m->block, wide = s->dx > s->m ? s->dx : s->m;
+    uint64_t all = s->layers ? m->need.items * row * (s->layers > 1 ? 2 : 1) : 0;
+    uint64_t fixed = 2 * m->e.model->size * sizeof(ps_real) + m->need.row_cap * 20 + (m->need.local ? 4 * m->e.x->n : 0) +
+                     (uint64_t)m->threads * B * (wide + s->dx + 3 * s->m + 2 * s->d) * sizeof(ps_real) +
+                     BATCH * B * (s->d + 1) * sizeof(ps_real);
+    m->filed = m->e.memory && s->layers && all + fixed > m->e.memory;
+    m->budget = m->e.memory > fixed ? m->e.memory - fixed : 0;
+    const char *dir = m->filed ? m->e.dir : NULL;
+    int rc = s->layers ? ps_hidden_room(&m->p, s->m, m->need.items, dir) : 0;
+    return rc == 0 && s->layers > 1 ? ps_hidden_room(&m->h, s->m, m->need.items, dir) : rc;
+}
+
+static int run(ps_embedder *m)
+{
+    uint32_t K = m->shape.layers;
+    int rc = hidden_room(m);
+    m->pass = 0;
+    m->passes = K ? 2 * K : 1;
+    for (uint32_t k = 0; k < (K ? K : 1) && rc == 0; k++)
+        rc = layer_all(m, k);
+    return rc;
+}
+
+/* ---- the three ways in ---- */
+
+int ps_embed_all(ps_embedder *m)
+{
+    m->extra = NULL;
+    int rc = ps_need_all(m);
+    return rc < 0 ? rc : run(m);
+}
+
+int ps_embed_rows(ps_embedder *m, const uint32_t *rows, size_t n)
+{
+    m->extra = NULL;
+    int rc = ps_need_rows(m, rows, n);
+    return rc < 0 ? rc : run(m);
+}
+
+int ps_embed_new(ps_embedder *m, const ps_new_items *items)
+{
+    uint32_t *rows = ps_alloc(items->n, sizeof *rows);
+    for (size_t i = 0; rows && i < items->n; i++)
+        rows[i] = (uint32_t)(m->e.x->n + i);
+    m->extra = items;
+    int rc = rows ? ps_need_rows(m, rows, items->n) : PS_EMEM;
+    if (rc == 0)
+        rc = run(m);
+    free(rows);
+    m->extra = NULL;
+    return rc;
+}
+
+/* ---- beginning and end ---- */
+
+static int check(const ps_embedding *e)
 {
     if (e->x->d != e->model->shape.dx)
         return ps_fail(PS_EMATCH, "%s: vectors of %u elements, the model reads %u", e->x->table.name, e->x->d,
                        e->model->shape.dx);
     if (e->model->shape.tokens && !e->texts)
         return ps_fail(PS_EMATCH, "the model has token embeddings: it needs the items' texts");
-    if (e->x->n > UINT32_MAX)
+    if (e->x->n >= UINT32_MAX)
         return ps_fail(PS_EDATA, "%s: more than 2^32 vectors at once", e->x->table.name);
-    work w = {.e = e};
-    ps_net_init(&w.net, e->model, e->pool);
-    int rc = make_room(&w);
+    return 0;
+}
+
+ps_embedder *ps_embedder_new(const ps_embedding *e)
+{
+    int rc = check(e);
+    ps_embedder *m = rc == 0 ? ps_zalloc(1, sizeof *m) : NULL;
+    if (!m)
+        return NULL;
+    m->e = *e;
+    m->shape = e->model->shape;
+    m->block = e->bf16 ? PS_EMBED_BLOCK_BF16 : PS_EMBED_BLOCK;
+    m->threads = e->pool ? ps_pool_threads(e->pool) : 1;
+    rc = ps_embed_weights(m);
     if (rc == 0)
-        rc = run(&w);
-    void *const all[] = {w.p, w.h, w.x, w.pooled, w.out, w.norm, w.r, w.z, w.beta, w.row, w.off, w.index, w.weight, w.items, w.alpha, w.block_items};
-    for (size_t i = 0; i < sizeof all / sizeof *all; i++)
-        free(all[i]);
-    ps_token_lists_free(&w.tokens);
-    ps_net_free(&w.net);
+        rc = ps_embed_rooms(m);
+    if (rc == 0)
+        return m;
+    ps_embedder_free(m);
+    return NULL;
+}
+
+void ps_embedder_free(ps_embedder *m)
+{
+    if (!m)
+        return;
+    ps_embed_block_free(m);
+    ps_hidden_free(&m->p);
+    ps_hidden_free(&m->h);
+    ps_need_free(&m->need);
+    free(m);
+}
+
+int ps_embed(const ps_embedding *e)
+{
+    ps_embedder *m = ps_embedder_new(e);
+    int rc = m ? ps_embed_all(m) : PS_EMATCH;
+    ps_embedder_free(m);
     return rc;
 }

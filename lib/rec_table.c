@@ -1,6 +1,6 @@
 #include <stdlib.h>
-#include <zlib.h>
 
+#include "crc.h"
 #include "mem.h"
 #include "rec_head.h"
 
@@ -32,7 +32,7 @@ static int in_place(ps_table *t, const char *name)
     uint32_t crc;
     if (body % t->head.size == 0 && ps_end_decode(p + len + body, &count, &crc, name, (uint64_t)len + body) == 0 &&
         count == body / t->head.size && (t->head.count == PS_COUNT_UNKNOWN || t->head.count == count)) {
-        if (crc != (uint32_t)crc32_z(0, p + len, body))
+        if (crc != ps_crc32(0, p + len, body))
             return ps_fail(PS_EDATA, "%s: byte %zu: the records' CRC does not match: the data is damaged", name,
                            (size_t)len + body);
         if (!has_false_end(t, p + len, count)) {

@@ -1,6 +1,6 @@
 #include <stdlib.h>
-#include <zlib.h>
 
+#include "crc.h"
 #include "mem.h"
 #include "rec_head.h"
 
@@ -23,7 +23,7 @@ ps_writer *ps_writer_new(ps_out *out, const ps_head *head)
     uint8_t *bytes = ps_head_encode(&checked, &len);
     ps_writer *w = bytes ? ps_zalloc(1, sizeof *w) : NULL;
     if (w) {
-        *w = (ps_writer){.out = out, .size = checked.size, .crc = (uint32_t)crc32(0, NULL, 0), .stated = head->count};
+        *w = (ps_writer){.out = out, .size = checked.size, .crc = 0, .stated = head->count};
         if (ps_out_write(out, bytes, len) < 0) {
             free(w);
             w = NULL;
@@ -35,7 +35,7 @@ ps_writer *ps_writer_new(ps_out *out, const ps_head *head)
 
 int ps_writer_put(ps_writer *w, const void *records, size_t n)
 {
-    w->crc = (uint32_t)crc32_z(w->crc, records, n * w->size);
+    w->crc = ps_crc32(w->crc, records, n * w->size);
     w->count += n;
     return ps_out_write(w->out, records, n * w->size);
 }

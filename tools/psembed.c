@@ -5,12 +5,15 @@
 
 #include "embed.h"
 #include "mem.h"
+#include "temp.h"
 #include "tool.h"
 
 typedef struct {
     ps_common common;
     const char *model, *texts, *neighbours;
-    int skip_missing;
+    int skip_missing, bf16;
+    int64_t memory;
+    const char *tmp;
 } options;
 
 typedef struct {
@@ -113,6 +116,9 @@ static int embed(const options *o)
                       .texts = o->texts ? &texts : NULL,
                       .neighbours = o->neighbours ? &n : NULL,
                       .skip_missing = o->skip_missing,
+                      .bf16 = o->bf16,
+                      .memory = (uint64_t)o->memory,
+                      .dir = ps_temp_dir(o->tmp),
                       .pool = pool};
     if (rc == 0)
         rc = write_embeddings(o, &e);
@@ -132,6 +138,9 @@ int main(int argc, char **argv)
         {'y', "texts", "FILE", PS_OPT_STR, &o.texts, 0, 0, "sparse texts of the items, for token embeddings", NULL},
         {'n', "neighbours", "FILE", PS_OPT_STR, &o.neighbours, 0, 0, "neighbourhoods of the items", NULL},
         {'u', "skip-unknown", NULL, PS_OPT_FLAG, &o.skip_missing, 0, 0, "leave out neighbours that have no vector", NULL},
+        {'M', "memory", "SIZE", PS_OPT_SIZE, &o.memory, 1 << 20, 0x1p62, "memory to use, like 2G", NULL},
+        {0, "tmp", "DIR", PS_OPT_STR, &o.tmp, 0, 0, "temporary files go there (default: $TMPDIR or /tmp)", NULL},
+        {0, "bf16", NULL, PS_OPT_FLAG, &o.bf16, 0, 0, "products of numbers rounded to bf16", NULL},
         {0},
     };
     const ps_tool tool = {"psembed", "Embeds the feature vectors on standard input by a model.", NULL};

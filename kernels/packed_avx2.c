@@ -1,0 +1,2 @@
+#define PS_PACKED_ISA avx2
+#include "packed_body.h"

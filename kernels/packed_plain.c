@@ -1,0 +1,2 @@
+#define PS_PACKED_ISA plain
+#include "packed_body.h"

@@ -1,0 +1,137 @@
+/* embed_parts.h - what embed*.c share. */
+#ifndef PS_EMBED_PARTS_H
+#define PS_EMBED_PARTS_H
+
+#include "embed.h"
+#include "packed.h"
+#include "temp.h"
+
+/* Rows that go through a layer's products together: packed.h's whole strips, in the second-level cache.  bf16's products
+ * lay the weights out anew for every block, and so have larger ones. */
+enum { PS_EMBED_BLOCK = 96, PS_EMBED_BLOCK_BF16 = 768 };
+
+/* ---- hidden vectors, in memory or in a file ---- */
+
+typedef struct {
+    size_t m;      /* elements of a row */
+    size_t rows;
+    ps_real *p;    /* in memory; NULL: in the file */
+    size_t cap;    /* elements of p */
+    ps_temp file;
+} ps_hidden;
+
+/* Room for the rows, whose contents are lost; dir NULL: in memory. */
+PS_MUST_USE int ps_hidden_room(ps_hidden *h, size_t m, size_t rows, const char *dir);
+void ps_hidden_free(ps_hidden *h);
+
+/* Rows local[0..n-1] from and to an array of n x m; any thread. */
+PS_MUST_USE int ps_hidden_get(const ps_hidden *h, const uint32_t *local, size_t n, ps_real *to);
+PS_MUST_USE int ps_hidden_put(const ps_hidden *h, const uint32_t *local, size_t n, const ps_real *from);
+
+/* ---- which items each layer needs ----
+ *
+ * Items are numbered anew, "locally", in the order of their item numbers, the new ones behind: 0 .. items - 1 are those of
+ * S_0, which are all.  Rows number those of x, then the new items. */
+
+typedef struct {
+    size_t items;       /* of S_0 */
+    uint32_t *row;      /* of each; NULL: row i is local i */
+    size_t row_cap;
+    uint32_t *local;    /* of each row of x, UINT32_MAX: not needed; NULL: the same */
+    struct {
+        size_t n;
+        uint32_t *at;   /* locals of S_k: ascending, but S_K as asked for; NULL: all */
+        size_t cap;
+    } set[PS_LAYERS_MAX + 1];
+    uint64_t *key;      /* scratch: item << 32 | row */
+    size_t key_cap;
+} ps_need;
+
+struct ps_embedder;
+
+/* Everything, in the order of x. */
+PS_MUST_USE int ps_need_all(struct ps_embedder *m);
+/* These rows, new items among them, in this order. */
+PS_MUST_USE int ps_need_rows(struct ps_embedder *m, const uint32_t *rows, size_t n);
+void ps_need_free(ps_need *need);
+
+/* ---- neighbours ---- */
+
+/* Neighbours of some items: of the i-th, index[off[i]] .. as local numbers, ascending, with the weights that they are
+ * pooled with. */
+typedef struct {
+    size_t n;
+    uint32_t *off, *index;
+    ps_real *weight;
+    uint32_t *items; /* scratch: one neighbourhood */
+    float *alpha;
+    size_t off_cap, index_cap, weight_cap, items_cap, alpha_cap;
+} ps_near;
+
+/* Lists them for locals, added behind those that are listed already. */
+PS_MUST_USE int ps_near_add(const struct ps_embedder *m, ps_near *near, const uint32_t *local, size_t n);
+void ps_near_free(ps_near *near);
+
+/* Items and weights of a row's neighbourhood into arrays with room for ps_near_most(). */
+size_t ps_near_get(const struct ps_embedder *m, uint32_t row, uint32_t *items, float *alpha);
+size_t ps_near_most(const struct ps_embedder *m);
+
+/* Row of x of a neighbour of `row`.  PS_NONE: it has none, and is left out. */
+PS_MUST_USE int ps_near_row(const struct ps_embedder *m, uint32_t row, uint32_t item, uint64_t *at);
+
+/* ---- products ---- */
+
+/* A weight matrix: laid out, or (bf16) as it is in the model. */
+typedef struct {
+    size_t n, k, ld;
+    const ps_real *w;
+    ps_packed packed;
+} ps_weights;
+
+/* What a thread works in: a block of rows each. */
+typedef struct {
+    ps_real *in, *x, *pooled, *out, *r, *y;
+    uint32_t *local, *items;
+    ps_near near;
+    ps_token_lists tokens;
+} ps_embed_room;
+
+typedef struct ps_embedder {
+    ps_embedding e;
+    ps_shape shape;
+    const ps_packed_ops *ops;
+    ps_weights Q[PS_LAYERS_MAX], own[PS_LAYERS_MAX], pooled[PS_LAYERS_MAX]; /* own, pooled: the halves of W */
+    ps_weights G1, G2, G3;
+    size_t block; /* rows */
+    int threads;
+    ps_embed_room *room;   /* of each thread */
+    ps_hidden p, h;
+    ps_need need;
+    const ps_new_items *extra; /* NULL: none */
+    int filed;             /* p and h are in files */
+    uint64_t budget;       /* then: bytes for a part's pooled vectors and a piece of p */
+    size_t passes, pass;   /* over all items, for progress */
+} ps_embedder;
+
+PS_MUST_USE int ps_embed_weights(ps_embedder *m);
+PS_MUST_USE int ps_embed_rooms(ps_embedder *m);
+void ps_embed_block_free(ps_embedder *m);
+
+/* Locals of entries first .. of S_k, into room->local. */
+void ps_embed_locals(const ps_embedder *m, uint32_t k, size_t first, size_t n, uint32_t *local);
+
+/* p of a block of room->local, read from layer k (0: the features), to its place. */
+PS_MUST_USE int ps_embed_project(const ps_embedder *m, ps_embed_room *room, uint32_t k, size_t n);
+
+/* Layer k + 1 of a block from the pooled vectors: into room->out. */
+PS_MUST_USE int ps_embed_combine(const ps_embedder *m, ps_embed_room *room, uint32_t k, size_t n, const ps_real *pooled);
+
+/* The embeddings of a block whose last layer is in room->out (K = 0: nowhere), to z. */
+PS_MUST_USE int ps_embed_head(const ps_embedder *m, ps_embed_room *room, size_t n, ps_real *z);
+
+/* out [n x m] += or max= the rows of p numbered from `first` that `near` lists for its items begin .. begin + n - 1; those
+ * before at[i] are done, and it moves on.  at NULL: all of them. */
+void ps_embed_pool(const ps_embedder *m, const ps_near *near, size_t begin, size_t n, const ps_real *p, size_t first,
+                   size_t rows, uint32_t *at, ps_real *out);
+
+#endif
