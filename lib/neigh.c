@@ -16,22 +16,24 @@ static uint64_t item_at(const ps_neighbours *t, uint64_t i)
     return ps_num(record_at(t, i), t->head.width);
 }
 
-static int bad(const ps_neighbours *t, uint64_t i, const char *why)
+static int broken(const ps_head *head, const uint8_t *record, const char *name, uint64_t i, const char *why)
 {
-    return ps_fail(PS_EDATA, "%s: record %llu (item %llu): %s", t->table.name, (unsigned long long)i,
-                   (unsigned long long)item_at(t, i), why);
+    return ps_fail(PS_EDATA, "%s: record %llu (item %llu): %s", name, (unsigned long long)i,
+                   (unsigned long long)ps_num(record, head->width), why);
 }
 
-static int check_record(const ps_neighbours *t, uint64_t i, uint64_t items)
+static int bad(const ps_neighbours *t, uint64_t i, const char *why)
 {
-    const int w = t->head.width;
-    const uint8_t *p = record_at(t, i);
+    return broken(&t->head, record_at(t, i), t->table.name, i, why);
+}
+
+int ps_neighbours_check(const ps_head *head, const uint8_t *record, const char *name, uint64_t i, uint64_t items)
+{
+    const int w = head->width;
+    const uint8_t *p = record + w;
     double sum = 0;
     int ended = 0;
-    if (ps_num(p, w) >= items)
-        return bad(t, i, "the graph has no such item");
-    p += w;
-    for (uint32_t j = 0; j < t->dim; j++, p += w + 4) {
+    for (uint32_t j = 0; j < head->dim; j++, p += w + 4) {
         uint64_t v = ps_num(p, w);
         float weight = ps_getf32(p + w);
         if (v == PS_NONE) {
@@ -39,15 +41,21 @@ static int check_record(const ps_neighbours *t, uint64_t i, uint64_t items)
             continue;
         }
         if (ended)
-            return bad(t, i, "a neighbour after padding");
+            return broken(head, record, name, i, "a neighbour after padding");
         if (v >= items)
-            return ps_fail(PS_EDATA, "%s: record %llu: neighbour %llu, but there are only %llu items", t->table.name,
+            return ps_fail(PS_EDATA, "%s: record %llu: neighbour %llu, but there are only %llu items", name,
                            (unsigned long long)i, (unsigned long long)v, (unsigned long long)items);
         if (!(weight > 0) || !isfinite(weight))
-            return bad(t, i, "a weight that is not positive and finite");
+            return broken(head, record, name, i, "a weight that is not positive and finite");
         sum += (double)weight;
     }
-    return sum == 0 || fabs(sum - 1) < 1e-3 ? 0 : bad(t, i, "the weights do not sum to 1");
+    return sum == 0 || fabs(sum - 1) < 1e-3 ? 0 : broken(head, record, name, i, "the weights do not sum to 1");
+}
+
+static int check_record(const ps_neighbours *t, uint64_t i, uint64_t items)
+{
+    return item_at(t, i) < items ? ps_neighbours_check(&t->head, record_at(t, i), t->table.name, i, items)
+                                 : bad(t, i, "the graph has no such item");
 }
 
 /* Most streams hold item i in record i; any other order gets a hash. */

@@ -48,6 +48,10 @@ typedef struct {
 PS_MUST_USE int ps_neighbours_open(ps_neighbours *t, const char *path, uint64_t graph, uint64_t items);
 void ps_neighbours_close(ps_neighbours *t);
 
+/* What ps_neighbours_open says of the entries of one record, number i of the stream `name`. */
+PS_MUST_USE int ps_neighbours_check(const ps_head *head, const uint8_t *record, const char *name, uint64_t i,
+                                    uint64_t items);
+
 /* Neighbours of the item, heaviest first, into arrays of `dim`: how many there are.  0: none, or the item has no
  * record.  Any number of threads at once. */
 size_t ps_neighbours_get(const ps_neighbours *t, uint64_t item, uint32_t *items, float *weights);

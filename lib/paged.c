@@ -87,3 +87,16 @@ uint64_t ps_resident(void)
     }
     return (uint64_t)resident * (uint64_t)sysconf(_SC_PAGESIZE);
 }
+
+uint64_t ps_free_memory(void)
+{
+    unsigned long long kib = 0;
+    char line[256];
+    FILE *f = fopen("/proc/meminfo", "re");
+    while (f && fgets(line, sizeof line, f) && sscanf(line, "MemAvailable: %llu kB", &kib) != 1)
+        ;
+    if (f)
+        fclose(f);
+    uint64_t half = kib ? (uint64_t)kib * 512 : UINT64_C(1) << 30;
+    return half < 64 << 20 ? 64 << 20 : half;
+}

@@ -25,4 +25,7 @@ void ps_paged_free(ps_paged *a);
 /* Bytes of memory that this process holds now. */
 uint64_t ps_resident(void);
 
+/* Half of what the machine has free, 64 MiB at least: what a tool may use that was not told. */
+uint64_t ps_free_memory(void);
+
 #endif

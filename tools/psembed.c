@@ -1,132 +1,228 @@
 /* psembed - feature vectors in, embeddings out. */
-#include <math.h>
 #include <stdlib.h>
-#include <string.h>
 
-#include "embed.h"
-#include "mem.h"
-#include "temp.h"
+#include "bf16.h"
+#include "embed_update.h"
+#include "paged.h"
 #include "tool.h"
 
 typedef struct {
     ps_common common;
-    const char *model, *texts, *neighbours;
-    int skip_missing, bf16;
+    const char *model, *texts, *neighbours, *vectors, *graph, *fresh, *fresh_texts, *tmp;
+    const char *update, *old_x, *old_n, *old_texts;
+    int all, text, soon, skip_missing, bf16, elem;
     int64_t memory;
-    const char *tmp;
 } options;
 
+/* All that is read before the work begins. */
 typedef struct {
-    const ps_vectors *x;
-    ps_writer *writer;
-    ps_head head;
-    uint8_t *record;
-} sink;
+    ps_model model;
+    ps_vectors x, old_x, old_z;
+    ps_neighbours n, old_n;
+    ps_sparse texts, fresh_texts, old_texts;
+    ps_graph graph;
+    ps_pool *pool;
+    ps_queries *queries;     /* of the items that are asked for */
+    ps_reader *fresh, *near; /* new items: vectors, neighbourhoods */
+} sources;
 
-static int write_rows(void *ctx, uint64_t first, size_t n, const ps_real *z)
+static void show(uint64_t done, uint64_t items)
 {
-    sink *s = ctx;
-    int rc = 0;
-    for (size_t i = 0; i < n && rc == 0; i++) {
-        uint8_t *p = s->record + s->head.width;
-        ps_put_num(s->record, s->head.width, ps_vectors_item(s->x, first + i));
-        for (uint32_t j = 0; j < s->head.dim && rc == 0; j++) {
-            ps_putf32(p + 4 * j, (float)z[i * s->head.dim + j]);
-            if (!isfinite(z[i * s->head.dim + j]))
-                rc = ps_fail(PS_EDATA, "%s: the embedding of item %llu is not finite: the model's parameters or the "
-                             "features are too large", s->x->table.name,
-                             (unsigned long long)ps_vectors_item(s->x, first + i));
-        }
-        if (rc == 0)
-            rc = ps_writer_put(s->writer, s->record, 1);
+    ps_progress("items", done, items);
+}
+
+/* ---- reading ---- */
+
+static int open_asked(sources *s, const options *o)
+{
+    ps_query_options q = {.graph = o->graph ? &s->graph : NULL, .text = o->text, .skip_unknown = o->skip_missing};
+    if (o->fresh) {
+        s->fresh = ps_reader_open(NULL, PS_VECTORS);
+        s->near = s->fresh ? ps_reader_open(o->fresh, PS_NEIGHBOURS) : NULL;
+        return s->near ? ps_head_match(ps_reader_head(s->near), o->fresh, s->x.head.graph) : PS_EDATA;
     }
-    ps_progress("items", first + n, s->x->n);
-    return rc;
+    s->queries = ps_queries_open(&q);
+    if (!s->queries)
+        return PS_EDATA;
+    const ps_head *h = ps_queries_head(s->queries);
+    if (ps_queries_space(s->queries) != PS_ITEMS)
+        return ps_fail(PS_EKIND, "<stdin>: ids of items are needed here");
+    return h ? ps_head_match(h, "<stdin>", s->x.head.graph) : 0;
 }
 
-static int make_head(ps_head *head, const ps_model *model, const ps_vectors *x)
+static int open_texts(sources *s, const options *o)
 {
-    *head = ps_head_make(PS_VECTORS, ps_embedding_dim(&model->shape));
-    head->elem = PS_F32;
-    head->width = x->head.width;
-    head->qspace = x->head.qspace;
-    head->graph = x->head.graph;
-    head->flags = model->shape.bias ? PS_FLAG_BIAS : 0;
-    int rc = ps_head_size(head);
+    if (!o->texts && s->model.shape.tokens)
+        return ps_usage_error("-y TEXTS is needed: the model has token embeddings");
+    if (o->texts && !s->model.shape.tokens)
+        return ps_fail(PS_EMATCH, "%s: the model has no token embeddings", o->texts);
+    if (o->update && o->texts && !o->old_texts)
+        return ps_usage_error("--update with -y: --old-y TEXTS says what texts the earlier run had");
+    int rc = o->texts ? ps_sparse_open(&s->texts, o->texts, s->x.head.graph, 0) : 0;
+    if (rc == 0 && o->texts)
+        rc = ps_model_widen(&s->model, &s->texts);
+    if (rc == 0 && o->fresh_texts)
+        rc = ps_sparse_open(&s->fresh_texts, o->fresh_texts, 0, 0);
+    if (rc == 0 && o->fresh_texts)
+        rc = ps_model_widen(&s->model, &s->fresh_texts);
+    return rc == 0 && o->old_texts ? ps_sparse_open(&s->old_texts, o->old_texts, 0, 0) : rc;
+}
+
+static int open_earlier(sources *s, const options *o)
+{
+    int rc = ps_vectors_open(&s->old_z, o->update, 0);
     if (rc == 0)
-        rc = ps_head_inherit(head, &x->head);
-    return rc < 0 ? rc : ps_head_note(head, "psembed %s model=%08x", PS_VERSION, model->crc);
+        rc = ps_vectors_open(&s->old_x, o->old_x, 0);
+    return rc == 0 && o->old_n ? ps_neighbours_open(&s->old_n, o->old_n, 0, 0) : rc;
 }
 
-static int write_embeddings(const options *o, ps_embedding *e)
+static int open_all(sources *s, const options *o)
 {
-    sink s = {.x = e->x};
-    e->sink = write_rows;
-    e->ctx = &s;
-    int rc = make_head(&s.head, e->model, e->x);
-    ps_out *out = NULL;
-    if (rc == 0 && !(s.record = ps_alloc(s.head.size, 1)))
+    int rc = ps_model_read(&s->model, o->model);
+    if (rc == 0 && o->graph)
+        rc = ps_graph_open(&s->graph, o->graph);
+    if (rc == 0)
+        rc = ps_vectors_open(&s->x, o->vectors, o->graph ? s->graph.fingerprint : 0);
+    if (rc == 0 && o->neighbours)
+        rc = ps_neighbours_open(&s->n, o->neighbours, s->x.head.graph, 0);
+    if (rc == 0)
+        rc = open_texts(s, o);
+    if (rc == 0 && o->update)
+        rc = open_earlier(s, o);
+    if (rc == 0 && o->vectors && !o->all)
+        rc = open_asked(s, o);
+    if (rc == 0 && !(s->pool = ps_pool_new((int)o->common.threads)))
         rc = PS_EMEM;
-    if (rc == 0 && !(out = ps_tool_output(&o->common, 0)))
-        rc = PS_ESYS;
-    if (rc == 0 && !(s.writer = ps_writer_new(out, &s.head)))
-        rc = PS_ESYS;
-    if (rc == 0)
-        rc = ps_embed(e);
-    if (rc == 0)
-        rc = ps_writer_close(s.writer);
-    else if (s.writer)
-        ps_writer_abort(s.writer);
-    if (rc == 0)
-        rc = ps_out_close(out);
-    else if (out)
-        ps_out_abort(out);
-    e->ctx = NULL;
-    free(s.record);
-    ps_head_free(&s.head);
     return rc;
+}
+
+static void close_all(sources *s, const options *o)
+{
+    ps_pool_free(s->pool);
+    ps_queries_close(s->queries);
+    ps_reader_close(s->near);
+    ps_reader_close(s->fresh);
+    ps_sparse_free(&s->texts);
+    ps_sparse_free(&s->fresh_texts);
+    ps_sparse_free(&s->old_texts);
+    ps_neighbours_close(&s->n);
+    ps_neighbours_close(&s->old_n);
+    ps_vectors_close(&s->x);
+    ps_vectors_close(&s->old_x);
+    ps_vectors_close(&s->old_z);
+    if (o->graph)
+        ps_graph_close(&s->graph);
+    ps_model_free(&s->model);
+}
+
+/* ---- embedding ---- */
+
+static int update(ps_embedder *m, const ps_embedding *e, sources *s, const options *o, ps_embed_out *to)
+{
+    size_t computed = 0;
+    const ps_embed_earlier old = {.x = &s->old_x, .z = &s->old_z, .neighbours = o->old_n ? &s->old_n : NULL,
+                                  .texts = o->old_texts ? &s->old_texts : NULL};
+    int rc = to->head.scale > 0 ? ps_embed_earlier_check(&old, &to->head)
+                                : ps_usage_error("--update with -E i8 needs embeddings of length 1 without a bias");
+    if (rc == 0)
+        rc = ps_embed_update(m, e, &old, to, &computed);
+    if (rc == 0)
+        ps_info("%zu of %llu items computed, the others copied", computed, (unsigned long long)e->x->n);
+    return rc;
+}
+
+static int run(ps_embedder *m, const ps_embedding *e, sources *s, const options *o, ps_embed_answer *a)
+{
+    if (o->update)
+        return update(m, e, s, o, a->to);
+    if (s->fresh)
+        return ps_embed_ask_new(m, a, s->fresh, s->near, o->fresh_texts ? &s->fresh_texts : NULL, o->soon);
+    if (!s->queries)
+        return ps_embed_all(m);
+    int rc = ps_embed_ask(m, a, s->queries, o->soon);
+    if (rc == 0 && ps_queries_skipped(s->queries))
+        ps_warn("%llu names skipped: the graph does not know them", (unsigned long long)ps_queries_skipped(s->queries));
+    if (rc == 0 && a->again)
+        ps_warn("%llu ids left out: they had been asked for before", (unsigned long long)a->again);
+    return rc;
+}
+
+static int write_embeddings(const options *o, sources *s, ps_out *out)
+{
+    const ps_embed_form form = {(ps_elem)(o->elem + 1), o->bf16, o->skip_missing};
+    const char *tmp = ps_temp_dir(o->tmp);
+    ps_embed_out to = {.held = {.fd = -1}};
+    ps_embed_answer a = {.to = &to, .x = &s->x};
+    const ps_embedding e = {.model = &s->model,
+                            .x = &s->x,
+                            .texts = o->texts ? &s->texts : NULL,
+                            .neighbours = o->neighbours ? &s->n : NULL,
+                            .skip_missing = o->skip_missing,
+                            .bf16 = o->bf16,
+                            .memory = o->memory ? (uint64_t)o->memory : ps_free_memory(),
+                            .dir = tmp,
+                            .pool = s->pool,
+                            .sink = ps_embed_write,
+                            .ctx = &a,
+                            .progress = o->soon ? NULL : show};
+    ps_head head = {0};
+    ps_embedder *m = ps_embedder_new(&e);
+    int rc = m ? ps_embed_head_make(&head, &s->model, s->fresh ? ps_reader_head(s->fresh) : &s->x.head, &form) : PS_EMATCH;
+    if (rc == 0)
+        rc = ps_embed_out_open(&to, out, &head, tmp);
+    if (rc == 0)
+        rc = run(m, &e, s, o, &a);
+    if (rc == 0)
+        rc = ps_embed_out_end(&to);
+    if (rc == 0 && form.elem != PS_F32)
+        ps_info("the largest difference between an element and what was written of it is %.3g", to.error);
+    ps_embed_out_free(&to);
+    ps_head_free(&head);
+    ps_embedder_free(m);
+    return rc;
+}
+
+static int check_options(const options *o)
+{
+    const char *why;
+    if (!o->model)
+        return ps_usage_error("-m MODEL is needed");
+    if (!o->vectors && (o->all || o->text || o->graph || o->soon || o->fresh))
+        return ps_usage_error("-a, -t, -g, -l and --new go with -x VECTORS: without, standard input has all vectors");
+    if (o->all + o->text + (o->fresh != NULL) > 1 || (o->all && o->soon))
+        return ps_usage_error("only one of -a, -t and --new can be had at once, and -l not with -a");
+    if (o->text && !o->graph)
+        return ps_usage_error("-t needs -g GRAPH, which knows the names");
+    if (o->fresh_texts && (!o->fresh || !o->texts))
+        return ps_usage_error("--new-texts goes with --new and -y");
+    if (!o->update != !o->old_x || (!o->update && (o->old_n || o->old_texts)))
+        return ps_usage_error("--update needs --old-x, and --old-n and --old-y go with it");
+    if (o->update && o->vectors && !o->all)
+        return ps_usage_error("--update embeds all items");
+    if (o->soon && o->elem)
+        return ps_usage_error("-l writes f32 elements");
+    if (o->bf16 && !ps_bf16_backend(&why))
+        return ps_usage_error("--bf16: %s", why);
+    return 0;
 }
 
 static int embed(const options *o)
 {
-    ps_model model = {0};
-    ps_vectors x = {0};
-    ps_neighbours n = {0};
-    ps_sparse texts = {0};
-    ps_pool *pool = NULL;
-    int rc = o->model ? ps_model_read(&model, o->model) : ps_usage_error("-m MODEL is needed");
-    if (rc == 0)
-        rc = ps_vectors_open(&x, NULL, 0);
-    if (rc == 0 && o->neighbours)
-        rc = ps_neighbours_open(&n, o->neighbours, x.head.graph, 0);
-    if (rc == 0 && o->texts)
-        rc = ps_sparse_open(&texts, o->texts, x.head.graph, 0);
-    if (rc == 0 && !o->texts && model.shape.tokens)
-        rc = ps_usage_error("-y TEXTS is needed: the model has token embeddings");
-    if (rc == 0 && o->texts && !model.shape.tokens)
-        rc = ps_fail(PS_EMATCH, "%s: the model has no token embeddings", o->texts);
-    if (rc == 0 && o->texts)
-        rc = ps_model_widen(&model, &texts);
-    if (rc == 0 && !(pool = ps_pool_new((int)o->common.threads)))
-        rc = PS_EMEM;
-    if (rc == 0 && model.shape.layers && !o->neighbours)
+    sources s = {0};
+    int rc = check_options(o);
+    if (rc < 0)
+        return rc;
+    rc = open_all(&s, o);
+    if (rc == 0 && s.model.shape.layers && !o->neighbours && !o->fresh)
         ps_warn("no neighbourhoods (-n): every item is embedded from its features alone");
-    ps_embedding e = {.model = &model,
-                      .x = &x,
-                      .texts = o->texts ? &texts : NULL,
-                      .neighbours = o->neighbours ? &n : NULL,
-                      .skip_missing = o->skip_missing,
-                      .bf16 = o->bf16,
-                      .memory = (uint64_t)o->memory,
-                      .dir = ps_temp_dir(o->tmp),
-                      .pool = pool};
+    ps_out *out = rc == 0 ? ps_tool_output(&o->common, 0) : NULL;
     if (rc == 0)
-        rc = write_embeddings(o, &e);
-    ps_pool_free(pool);
-    ps_sparse_free(&texts);
-    ps_neighbours_close(&n);
-    ps_vectors_close(&x);
-    ps_model_free(&model);
+        rc = out ? write_embeddings(o, &s, out) : PS_ESYS;
+    if (rc == 0)
+        rc = ps_out_close(out);
+    else
+        ps_out_abort(out);
+    close_all(&s, o);
     return rc;
 }
 
@@ -138,9 +234,21 @@ int main(int argc, char **argv)
         {'y', "texts", "FILE", PS_OPT_STR, &o.texts, 0, 0, "sparse texts of the items, for token embeddings", NULL},
         {'n', "neighbours", "FILE", PS_OPT_STR, &o.neighbours, 0, 0, "neighbourhoods of the items", NULL},
         {'u', "skip-unknown", NULL, PS_OPT_FLAG, &o.skip_missing, 0, 0, "leave out neighbours that have no vector", NULL},
-        {'M', "memory", "SIZE", PS_OPT_SIZE, &o.memory, 1 << 20, 0x1p62, "memory to use, like 2G", NULL},
+        {'x', "vectors", "FILE", PS_OPT_STR, &o.vectors, 0, 0, "vectors; standard input then says which items", NULL},
+        {'a', "all", NULL, PS_OPT_FLAG, &o.all, 0, 0, "with -x: all items, nothing is read", NULL},
+        {'t', "text", NULL, PS_OPT_FLAG, &o.text, 0, 0, "the items are text: a name a line", NULL},
+        {'g', "graph", "FILE", PS_OPT_STR, &o.graph, 0, 0, "the graph that knows the names", NULL},
+        {'l', "line-buffered", NULL, PS_OPT_FLAG, &o.soon, 0, 0, "answer each item before the next is read", NULL},
+        {0, "new", "FILE", PS_OPT_STR, &o.fresh, 0, 0, "new items on standard input, with these neighbourhoods", NULL},
+        {0, "new-texts", "FILE", PS_OPT_STR, &o.fresh_texts, 0, 0, "texts of the new items", NULL},
+        {0, "update", "FILE", PS_OPT_STR, &o.update, 0, 0, "embeddings of an earlier run: compute what has changed", NULL},
+        {0, "old-x", "FILE", PS_OPT_STR, &o.old_x, 0, 0, "vectors of that run", NULL},
+        {0, "old-n", "FILE", PS_OPT_STR, &o.old_n, 0, 0, "neighbourhoods of that run", NULL},
+        {0, "old-y", "FILE", PS_OPT_STR, &o.old_texts, 0, 0, "texts of that run", NULL},
+        {'E', "element", "TYPE", PS_OPT_CHOICE, &o.elem, 0, 0, "elements of the embeddings", "f32|f16|bf16|i8"},
+        {0, "bf16", NULL, PS_OPT_FLAG, &o.bf16, 0, 0, "multiply numbers rounded to bf16", NULL},
+        {'M', "memory", "SIZE", PS_OPT_SIZE, &o.memory, 1 << 20, 0x1p62, "memory to use, like 2G (default: half of what is free)", NULL},
         {0, "tmp", "DIR", PS_OPT_STR, &o.tmp, 0, 0, "temporary files go there (default: $TMPDIR or /tmp)", NULL},
-        {0, "bf16", NULL, PS_OPT_FLAG, &o.bf16, 0, 0, "products of numbers rounded to bf16", NULL},
         {0},
     };
     const ps_tool tool = {"psembed", "Embeds the feature vectors on standard input by a model.", NULL};

@@ -2,12 +2,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "graph.h"
 #include "graph_input.h"
 #include "graph_rewrite.h"
 #include "mem.h"
+#include "paged.h"
 #include "temp.h"
 #include "tool.h"
 
@@ -28,14 +28,6 @@ typedef struct {
     ps_edge_input in;
     ps_built built;
 } job;
-
-/* Half of what is free. */
-static uint64_t free_memory(void)
-{
-    long pages = sysconf(_SC_AVPHYS_PAGES), size = sysconf(_SC_PAGESIZE);
-    uint64_t bytes = pages > 0 && size > 0 ? (uint64_t)pages * (uint64_t)size / 2 : UINT64_C(1) << 30;
-    return bytes < 64 << 20 ? 64 << 20 : bytes;
-}
 
 static int prunes(const options *o)
 {
@@ -181,7 +173,7 @@ static int build(options *o)
     ps_graph read = {.name = NULL}, pruned = {.name = NULL};
     const ps_graph *last = &read;
     int rc = check_options(o);
-    j.build.memory = o->memory ? (uint64_t)o->memory : free_memory();
+    j.build.memory = o->memory ? (uint64_t)o->memory : ps_free_memory();
     if (rc == 0 && o->old)
         rc = open_old(&j);
     j.build.old = j.has_old ? &j.old : NULL;

@@ -1,0 +1,146 @@
+#!/bin/sh
+# psembed: every way to an embedding gives the same bytes: all items, some, new ones, after a change; -j, -M, element types.
+set -eu
+. "$PS_ROOT/tests/fixture.sh"
+PATH=$PS_BIN:$PATH
+fail() {
+    echo "$*" >&2
+    exit 1
+}
+# expect STATUS TEXT COMMAND...: its status, one line on standard error with TEXT in it, nothing on standard output.
+expect() {
+    want=$1 text=$2
+    shift 2
+    status=0
+    "$@" >out 2>err || status=$?
+    [ $status = "$want" ] && [ "$(wc -l <err)" = 1 ] && grep -q -e "$text" err || fail "$*: $status, not $want with '$text': $(cat err)"
+}
+small_debian '^libjs-'
+psgraph-build -t -I items.tsv <edges.tsv >g.psg
+psfeat -g g.psg -t -d 32 --sketch 16 <items.tsv >x.psr
+psfeat -g g.psg -t --sparse <items.tsv >y.psr
+psneigh -g g.psg -a -T 8 >n.psr
+n=$(psview -C x.psr)
+last=$((n - 5))
+
+# psneigh gives new items the number of their line; here they have been items all along.
+psview --raw --take $last x.psr >old-x.psr
+renumbered() { # of the new ones: line numbers, neighbours among the old
+    awk -F '\t' -v last=$last '$1 >= last && NF > 1 && $2 < last {print $1 - last "\t" $2 "\t" $3}' "$1"
+}
+normalized() { # so that weights sum to 1 again
+    awk -F '\t' '{sum[$1] += $3; line[NR] = $0} END {for (i = 1; i <= NR; i++) {split(line[i], f, "\t"); printf "%s\t%s\t%.9g\n", f[1], f[2], f[3] / sum[f[1]]}}'
+}
+psview n.psr >n.txt
+awk -F '\t' -v last=$last 'NF > 1 && $2 < last' n.txt | normalized >n2.txt
+psview -t -K neighbours -d 8 <n2.txt >n2.psr
+awk -F '\t' -v last=$last '$1 < last' n2.txt | psview -t -K neighbours -d 8 >old-n.psr
+renumbered n2.txt >new.txt
+psview x.psr | awk -F '\t' -v OFS='\t' -v last=$last '$1 >= last {$1 -= last; print}' | psview -t -K vectors --first plain >new-x.psr
+# The new ones with no neighbour among the old have a record of padding.
+awk -F '\t' '{seen[$1]; print} END {for (i = 0; i < 5; i++) if (!(i in seen)) print i}' new.txt | sort -s -n -k 1,1 |
+    psview -t -K neighbours -d 8 --first plain >new-n.psr
+
+for shape in "1 importance" "2 max" "3 mean" "2 importance -y y.psr"; do
+    set -- $shape
+    layers=$1 pooling=$2
+    shift 2
+    pstrain -g g.psg -x x.psr -n n.psr -t --layers "$layers" --pooling "$pooling" --hidden 128 -d 16 --epochs 1 "$@" <pairs.tsv >m.psm
+    psembed -m m.psm -n n2.psr -j 1 "$@" <x.psr >z.psr
+    psview -c z.psr
+
+    psembed -m m.psm -n n2.psr -j 3 -M 1M "$@" <x.psr | cmp - z.psr || fail "$shape: -M 1M gives other bytes"
+    psembed -m m.psm -n n2.psr -x x.psr -a "$@" | cmp - z.psr || fail "$shape: -x -a gives other bytes"
+
+    # some: by number in no order, one of them twice; by name; line by line
+    printf '7\n3\n%s\n0\n3\n' $((n - 1)) >ids
+    psview -t -K ids --first items <ids >ids.psr
+    psembed -m m.psm -n n2.psr -x x.psr "$@" <ids.psr >some.psr 2>err
+    grep -q '1 ids left out' err || fail "$shape: an id twice: $(cat err)"
+    psview some.psr >some.txt
+    for i in 7 3 $((n - 1)) 0; do psview --skip $i --take 1 z.psr; done | cmp - some.txt || fail "$shape: some items differ"
+    for i in 7 3 $((n - 1)) 0 3; do psview --skip $i --take 1 z.psr; done >want.txt
+    psembed -m m.psm -n n2.psr -x x.psr -l "$@" <ids.psr | psview >line.txt
+    cmp line.txt want.txt || fail "$shape: -l differs"
+    for i in 8 4; do sed -n ${i}p items.tsv; done | cut -f 1 >names
+    psembed -m m.psm -n n2.psr -x x.psr -g g.psg -t "$@" <names | psview >named.txt
+    head -n 2 want.txt | cmp - named.txt || fail "$shape: by name differs"
+
+    # new: as if they had been there
+    if [ $# -gt 0 ]; then
+        psview y.psr | awk -F '\t' -v OFS='\t' -v last=$last '$1 >= last {$1 -= last; print}' |
+            psview -t -K sparse -d "$(psview -J -H y.psr | sed 's/.*"dimension":\([0-9]*\).*/\1/')" --first plain >new-y.psr
+        set -- "$@" --new-texts new-y.psr
+    fi
+    psembed -m m.psm -n old-n.psr -x old-x.psr --new new-n.psr "$@" <new-x.psr | psview | cut -f 2- >new.got
+    psview --skip $last z.psr | cut -f 2- | cmp - new.got || fail "$shape: new items differ"
+    psembed -m m.psm -n old-n.psr -x old-x.psr --new new-n.psr -l "$@" <new-x.psr | psview | cut -f 2- | cmp - new.got || fail "$shape: new items, -l"
+    [ $# -eq 0 ] || set -- -y y.psr
+
+    # a change: features of two, neighbours of two, one that is gone, one that is new
+    psview x.psr | awk -F '\t' -v OFS='\t' 'NR == 5 || NR == 40 {$3 += .25} NR == 9 {next} {print}' | psview -t -K vectors --first items >x3.psr
+    awk -F '\t' '$1 != 8 && $2 != 8 && !($1 == 20 && $2 != "") {print} $1 == 20 && !done++ {print "20\t21\t1"}' n2.txt | normalized | psview -t -K neighbours -d 8 >n3.psr
+    psview --raw --skip 1 x.psr >x4.psr
+    psembed -m m.psm -n n2.psr -u "$@" <x4.psr >z4.psr
+    psembed -m m.psm -n n3.psr -u "$@" <x3.psr >z3.psr
+    old_y=
+    [ $# -eq 0 ] || old_y="--old-y y.psr"
+    psembed -m m.psm -n n3.psr -u "$@" --update z4.psr --old-x x4.psr --old-n n2.psr $old_y -v <x3.psr >z3u.psr 2>err
+    cmp z3.psr z3u.psr || fail "$shape: --update gives other bytes"
+    computed=$(sed -n 's/.* \([0-9]*\) of [0-9]* items computed.*/\1/p' err)
+    [ "$computed" -ge 4 ] && [ "$computed" -lt "$n" ] || fail "$shape: --update computed $computed of $n"
+    psembed -m m.psm -n n3.psr -u "$@" --update z3.psr --old-x x3.psr --old-n n3.psr $old_y -v <x3.psr 2>err | cmp - z3.psr
+    grep -q ' 0 of ' err || fail "$shape: --update without a change computed something: $(cat err)"
+done
+cp z.psr zy.psr
+
+# what does not belong together
+pstrain -g g.psg -x x.psr -n n.psr -t --layers 1 --hidden 24 -d 16 --no-bias --epochs 1 <pairs.tsv >m.psm
+psembed -m m.psm -n n2.psr <x.psr >z.psr
+expect 1 'of another shape' psembed -m m.psm -n n2.psr --update zy.psr --old-x x.psr --old-n n2.psr -x x.psr -a
+psembed -m m.psm -n n2.psr -u <x.psr >zu.psr
+expect 1 'other options' psembed -m m.psm -n n2.psr --update zu.psr --old-x x.psr --old-n n2.psr -x x.psr -a
+echo $((n + 3)) | psview -t -K ids --first items >far.psr
+expect 1 "no vector for item $((n + 3))" sh -c 'psembed -m m.psm -n n2.psr -x x.psr <far.psr'
+expect 1 'holds vectors; queries are ids' sh -c 'psembed -m m.psm -n n2.psr -x x.psr <x.psr'
+psview --raw --take 2 new-n.psr >short.psr
+expect 1 'record 2 is missing' sh -c 'psembed -m m.psm -n old-n.psr -x old-x.psr --new short.psr <new-x.psr'
+psview --raw --skip 1 new-n.psr >late.psr
+expect 1 'is another item' sh -c 'psembed -m m.psm -n old-n.psr -x old-x.psr --new late.psr <new-x.psr'
+psview --raw --take 2 new-x.psr >two.psr
+expect 1 'more records than' sh -c 'psembed -m m.psm -n old-n.psr -x old-x.psr --new new-n.psr <two.psr'
+expect 2 'go with -x' psembed -m m.psm -a
+expect 2 '--update needs --old-x' psembed -m m.psm --update z.psr
+expect 1 'cannot make a temporary file' psembed -m m.psm -n n2.psr -M 1M --tmp /nowhere -x x.psr -a
+
+# element types: within what the page says
+for type in f16 bf16 i8; do
+    psembed -m m.psm -n n2.psr -E $type <x.psr >ze.psr
+    psview -c ze.psr
+    psview z.psr >z.txt
+    psview ze.psr | paste z.txt - | awk -F '\t' -v type=$type '{
+        half = NF / 2
+        for (i = 2; i <= half; i++) {
+            size = $i < 0 ? -$i : $i
+            d = $i - $(half + i); d = d < 0 ? -d : d
+            most = type == "f16" ? size / 2048 + 1e-7 : type == "bf16" ? size / 256 : 1 / 254 + 1e-7
+            if (d > most) { print type ": " $i " became " $(half + i); exit 1 }
+            if (d > 0) changed = 1
+        }
+    } END { if (!changed) { print type ": nothing was rounded"; exit 1 } }' || fail "elements of $type"
+    psembed -m m.psm -n n2.psr -E $type --update ze.psr --old-x x.psr --old-n n2.psr <x.psr | cmp - ze.psr || fail "--update of $type"
+done
+pstrain -g g.psg -x x.psr -n n.psr -t --layers 1 --hidden 24 -d 16 --no-normalize --epochs 1 <pairs.tsv >m.psm
+psembed -m m.psm -n n2.psr <x.psr >z.psr
+psembed -m m.psm -n n2.psr -E i8 <x.psr >ze.psr
+psview --raw -E i8 z.psr | psview >want.txt
+psview ze.psr | cmp - want.txt || fail "i8 of unknown range is not what psview -E i8 makes"
+
+# bf16 products, where the processor has them: near, and the same whatever else is embedded
+if psembed -m m.psm -n n2.psr --bf16 <x.psr >zb.psr 2>err; then
+    psembed -m m.psm -n n2.psr --bf16 -j 3 -M 1M <x.psr | cmp - zb.psr || fail "--bf16: -M 1M gives other bytes"
+    psembed -m m.psm -n n2.psr --bf16 -x x.psr <ids.psr 2>err | psview >some.txt
+        for i in 7 3 $((n - 1)) 0; do psview --skip $i --take 1 zb.psr; done | cmp - some.txt || fail "--bf16: some items differ"
+else
+    grep -q -e '--bf16: ' err || fail "--bf16: $(cat err)"
+fi
