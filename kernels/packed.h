@@ -25,8 +25,8 @@ typedef struct {
     /* W row-major, ld elements from one row to the next.  Takes memory; PS_EMEM. */
     int (*pack)(ps_packed *p, size_t n, size_t k, const ps_real *w, size_t ld);
 
-    /* y[i * ldy + j] = sum over p < k of x[i * ldx + p] W[j, p]; with `add` that is added to what is there.  Sums run over
-     * p in ascending order, in pieces that depend on k only.  Fast for some hundred rows at once. */
+    /* y[i * ldy + j] = sum over p < k of x[i * ldx + p] W[j, p]; with `add` that is added to what is there.  Sums run
+     * over p in ascending order, in pieces that depend on k only.  Fast for some hundred rows at once. */
     void (*multiply)(size_t m, const ps_real *x, size_t ldx, const ps_packed *w, int add, ps_real *y, size_t ldy);
 
     /* out[0..n-1] += weight[0] row[0] + weight[1] row[1] + ..., one after the other, row[t] = base + index[t] * ld: in

@@ -72,3 +72,12 @@ void ps_elem_put(void *p, ps_elem elem, float scale, float value)
     default: return;
     }
 }
+
+float ps_elem_scale(float largest)
+{
+    int exponent;
+    if (!(largest > 0))
+        return 1;
+    float s = frexpf(largest / 127, &exponent);
+    return ldexpf(ceilf(s * 0x1p16f), exponent - 16);
+}

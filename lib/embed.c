@@ -18,11 +18,11 @@ static size_t smaller(size_t a, size_t b)
 typedef struct {
     ps_embedder *m;
     uint32_t k;
-    size_t first, n;   /* entries of a set that are worked on */
-    ps_real *z;        /* the results of a batch, NULL: a layer before the last */
-    ps_near near;      /* filed: neighbours of a part's items, */
-    uint32_t *at;      /* where in them each item's next one is, */
-    ps_real *pooled;   /* and what they come to so far */
+    size_t first, n;    /* entries of a set that are worked on */
+    ps_real *z;         /* the results of a batch, NULL: a layer before the last */
+    ps_near near;       /* filed: neighbours of a part's items, */
+    uint32_t *at;       /* where in them each item's next one is, */
+    ps_real *pooled;    /* and what they come to so far */
     size_t part, piece; /* rows of a part; rows of p that are in memory at a time */
     ps_real *p;
     size_t p_first, p_rows;
@@ -39,7 +39,8 @@ static void show(const job *j, size_t done, size_t of)
     ps_embedder *m = j->m;
     uint64_t items = m->need.set[m->shape.layers].n;
     if (m->e.progress && of)
-        m->e.progress((uint64_t)((double)items * ((double)m->pass + (double)done / (double)of) / (double)m->passes), items);
+        m->e.progress((uint64_t)((double)items * ((double)m->pass + (double)done / (double)of) / (double)m->passes),
+                      items);
 }
 
 static int project_task(void *ctx, size_t task, int thread)
@@ -233,7 +234,8 @@ static int hidden_room(ps_embedder *m)
     const ps_shape *s = &m->shape;
     const size_t row = s->m * sizeof(ps_real), B = m->block, wide = s->dx > s->m ? s->dx : s->m;
     uint64_t all = s->layers ? m->need.items * row * (s->layers > 1 ? 2 : 1) : 0;
-    uint64_t fixed = 2 * m->e.model->size * sizeof(ps_real) + m->need.row_cap * 20 + (m->need.local ? 4 * m->e.x->n : 0) +
+    uint64_t fixed = 2 * m->e.model->size * sizeof(ps_real) + m->need.row_cap * 20 +
+                     (m->need.local ? 4 * m->e.x->n : 0) +
                      (uint64_t)m->threads * B * (wide + s->dx + 3 * s->m + 2 * s->d) * sizeof(ps_real) +
                      BATCH * B * (s->d + 1) * sizeof(ps_real);
     m->filed = m->e.memory && s->layers && all + fixed > m->e.memory;

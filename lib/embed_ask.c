@@ -23,7 +23,7 @@ typedef struct {
     ps_embedder *m;
     ps_embed_answer *a;
     int soon;
-    uint8_t *asked;  /* a bit for each row of x */
+    uint8_t *asked; /* a bit for each row of x */
     uint32_t *row;
     uint64_t *item;
     size_t n, row_cap, item_cap;
@@ -91,7 +91,7 @@ typedef struct {
     uint32_t *off, *neighbour;
     float *weight;
     size_t x_cap, item_cap, off_cap, neighbour_cap, weight_cap;
-    uint64_t number;    /* of the record that is read */
+    uint64_t number; /* of the record that is read */
 } incoming;
 
 static int take_vector(incoming *g, const uint8_t *p)
@@ -122,9 +122,11 @@ static int take_near(incoming *g)
     if (got < 0)
         return (int)got;
     if (got == 0 || ps_num(p, h->width) != g->item[n])
-        return ps_fail(PS_EMATCH, "%s: record %llu %s, but that of %s is item %llu: both must list the same items in the same "
-                       "order", ps_reader_name(g->near), (unsigned long long)g->number,
-                       got ? "is another item" : "is missing", ps_reader_name(g->vectors), (unsigned long long)g->item[n]);
+        return ps_fail(PS_EMATCH,
+                       "%s: record %llu %s, but that of %s is item %llu: both must list the same items in the same "
+                       "order",
+                       ps_reader_name(g->near), (unsigned long long)g->number, got ? "is another item" : "is missing",
+                       ps_reader_name(g->vectors), (unsigned long long)g->item[n]);
     int rc = ps_neighbours_check(h, p, ps_reader_name(g->near), g->number, UINT32_MAX);
     uint32_t end = n ? g->off[n] : 0;
     if (ps_grow(&g->off, &g->off_cap, n + 2, sizeof *g->off) < 0 ||
@@ -178,8 +180,9 @@ int ps_embed_ask_new(ps_embedder *m, ps_embed_answer *a, ps_reader *vectors, ps_
     incoming g = {.vectors = vectors, .near = near, .items.texts = texts};
     const ps_head *h = ps_reader_head(vectors);
     long n = 0;
-    int rc = h->dim == a->x->d ? 0 : ps_fail(PS_EMATCH, "%s: vectors of %u elements, those of %s have %u",
-                                             ps_reader_name(vectors), h->dim, a->x->table.name, a->x->d);
+    int rc = h->dim == a->x->d ? 0
+                               : ps_fail(PS_EMATCH, "%s: vectors of %u elements, those of %s have %u",
+                                         ps_reader_name(vectors), h->dim, a->x->table.name, a->x->d);
     if (rc == 0 && soon)
         rc = ps_out_flush(a->to->out);
     while (rc == 0 && (n = take_some(&g, soon ? 1 : MANY)) > 0) {

@@ -85,8 +85,8 @@ void ps_embed_block_free(ps_embedder *m)
     free(m->room);
 }
 
-/* y [n x w->n] = x W^T, or added to it.  bf16: all rows of the block, so that the shape is always the same and with it the
- * order of every sum; x and y have them. */
+/* y [n x w->n] = x W^T, or added to it.  bf16: all rows of the block, so that the shape is always the same and with it
+ * the order of every sum; x and y have them. */
 static void product(const ps_embedder *m, size_t n, const ps_real *x, const ps_weights *w, int add, ps_real *y)
 {
     if (m->e.bf16)
@@ -181,7 +181,8 @@ static int add_tokens(const ps_embedder *m, ps_embed_room *room, size_t n, ps_re
         }
         if (!texts)
             continue;
-        int rc = ps_token_lists_make(&room->tokens, &m->e.model->vocabulary, texts, m->shape.token_scale, room->items, run);
+        int rc = ps_token_lists_make(&room->tokens, &m->e.model->vocabulary, texts, m->shape.token_scale, room->items,
+                                     run);
         if (rc < 0)
             return rc;
         ps_tokens_add(&room->tokens, m->e.model->param + m->e.model->at.E, m->shape.d, z + i * m->shape.d, NULL);
@@ -231,7 +232,8 @@ void ps_embed_pool(const ps_embedder *m, const ps_near *near, size_t begin, size
     p -= first * width;
     for (size_t i = 0; i < n; i++, out += width) {
         if (!at && i + 1 < n)
-            fetch(p, width, near->index + near->off[begin + i + 1], near->off[begin + i + 2] - near->off[begin + i + 1]);
+            fetch(p, width, near->index + near->off[begin + i + 1],
+                  near->off[begin + i + 2] - near->off[begin + i + 1]);
         uint32_t from = at ? at[i] : near->off[begin + i], to = from, end = near->off[begin + i + 1];
         while (to < end && near->index[to] < first + rows)
             to++;

@@ -64,7 +64,8 @@ static uint64_t key_of(const ps_embedder *m, size_t i, uint32_t row)
 static int number(ps_embedder *m, const size_t *level)
 {
     ps_need *need = &m->need;
-    uint32_t K = m->shape.layers, *local = ps_alloc(need->items, sizeof *local), *rows = ps_alloc(need->items, sizeof *rows);
+    uint32_t K = m->shape.layers, *local = ps_alloc(need->items, sizeof *local),
+             *rows = ps_alloc(need->items, sizeof *rows);
     int rc = local && rows ? ps_grow(&need->key, &need->key_cap, need->items, sizeof *need->key) : PS_EMEM;
     for (size_t i = 0; i < need->items && rc == 0; i++)
         need->key[i] = key_of(m, i, need->row[i]);

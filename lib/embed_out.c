@@ -23,12 +23,13 @@ int ps_embed_head_make(ps_head *head, const ps_model *model, const ps_head *from
     head->graph = from->graph;
     head->flags = model->shape.bias ? PS_FLAG_BIAS : 0;
     if (form->elem == PS_I8)
-        head->scale = range_known(model) ? 1 / 127.0f : 0; /* 0: not yet known */
+        head->scale = range_known(model) ? ps_elem_scale(1) : 0; /* 0: not yet known */
     int rc = ps_head_size(head);
     if (rc == 0)
         rc = ps_head_inherit(head, from);
-    return rc < 0 ? rc : ps_head_note(head, "psembed %s model=%08x%s%s", PS_VERSION, model->crc,
-                                      form->bf16 ? " bf16" : "", form->skip_missing ? " skip" : "");
+    return rc < 0 ? rc
+                  : ps_head_note(head, "psembed %s model=%08x%s%s", PS_VERSION, model->crc, form->bf16 ? " bf16" : "",
+                                 form->skip_missing ? " skip" : "");
 }
 
 static int begin(ps_embed_out *o)
@@ -73,8 +74,10 @@ int ps_embed_out_put(ps_embed_out *o, uint64_t item, const ps_real *z)
         zero += o->row[j] * 0.0f;
     }
     if (zero != 0)
-        return ps_fail(PS_EDATA, "the embedding of item %llu is not finite: the model's parameters or the features are "
-                       "too large", (unsigned long long)item);
+        return ps_fail(PS_EDATA,
+                       "the embedding of item %llu is not finite: the model's parameters or the features are "
+                       "too large",
+                       (unsigned long long)item);
     if (o->held.fd < 0)
         return write_row(o, item);
     for (uint32_t j = 0; j < d; j++)
@@ -92,7 +95,7 @@ int ps_embed_out_copy(ps_embed_out *o, const uint8_t *records, size_t n)
 static int write_held(ps_embed_out *o)
 {
     const size_t d = o->head.dim, size = sizeof(uint64_t) + d * sizeof *o->row;
-    o->head.scale = o->largest > 0 ? o->largest / 127 : 1;
+    o->head.scale = ps_elem_scale(o->largest);
     int rc = begin(o);
     for (uint64_t i = 0; i < o->held_n && rc == 0; i++) {
         uint64_t item;

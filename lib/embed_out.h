@@ -12,11 +12,11 @@ typedef struct {
     ps_head head;
     ps_writer *writer; /* NULL: not begun */
     uint8_t *record;
-    ps_temp held;      /* i8 of unknown range: all rows as f32, until the largest element is known */
+    ps_temp held; /* i8 of unknown range: all rows as f32, until the largest element is known */
     uint64_t held_n;
     float *row;
     float largest;
-    double error;      /* the largest difference between an element and what was written of it */
+    double error; /* the largest difference between an element and what was written of it */
 } ps_embed_out;
 
 /* What the embeddings depend on besides model and input: it is part of their history. */
@@ -26,9 +26,11 @@ typedef struct {
 } ps_embed_form;
 
 /* The header of embeddings of the vectors that `from` heads. */
-PS_MUST_USE int ps_embed_head_make(ps_head *head, const ps_model *model, const ps_head *from, const ps_embed_form *form);
+PS_MUST_USE int ps_embed_head_make(ps_head *head, const ps_model *model, const ps_head *from,
+                                   const ps_embed_form *form);
 
-/* Takes the head over (on failure too); `out` stays the caller's.  dir: of temporary files.  ps_embed_out_free in any case. */
+/* Takes the head over (on failure too); `out` stays the caller's.  dir: of temporary files.  ps_embed_out_free in any
+ * case. */
 PS_MUST_USE int ps_embed_out_open(ps_embed_out *o, ps_out *out, ps_head *head, const char *dir);
 
 /* One embedding.  PS_EDATA if it is not finite. */

@@ -6,17 +6,17 @@
 #include "packed.h"
 #include "temp.h"
 
-/* Rows that go through a layer's products together: packed.h's whole strips, in the second-level cache.  bf16's products
- * lay the weights out anew for every block, and so have larger ones. */
+/* Rows that go through a layer's products together: packed.h's whole strips, in the second-level cache.  bf16's
+ * products lay the weights out anew for every block, and so have larger ones. */
 enum { PS_EMBED_BLOCK = 96, PS_EMBED_BLOCK_BF16 = 768 };
 
 /* ---- hidden vectors, in memory or in a file ---- */
 
 typedef struct {
-    size_t m;      /* elements of a row */
+    size_t m; /* elements of a row */
     size_t rows;
-    ps_real *p;    /* in memory; NULL: in the file */
-    size_t cap;    /* elements of p */
+    ps_real *p; /* in memory; NULL: in the file */
+    size_t cap; /* elements of p */
     ps_temp file;
 } ps_hidden;
 
@@ -30,20 +30,20 @@ PS_MUST_USE int ps_hidden_put(const ps_hidden *h, const uint32_t *local, size_t 
 
 /* ---- which items each layer needs ----
  *
- * Items are numbered anew, "locally", in the order of their item numbers, the new ones behind: 0 .. items - 1 are those of
- * S_0, which are all.  Rows number those of x, then the new items. */
+ * Items are numbered anew, "locally", in the order of their item numbers, the new ones behind: 0 .. items - 1 are those
+ * of S_0, which are all.  Rows number those of x, then the new items. */
 
 typedef struct {
-    size_t items;       /* of S_0 */
-    uint32_t *row;      /* of each; NULL: row i is local i */
+    size_t items;  /* of S_0 */
+    uint32_t *row; /* of each; NULL: row i is local i */
     size_t row_cap;
-    uint32_t *local;    /* of each row of x, UINT32_MAX: not needed; NULL: the same */
+    uint32_t *local; /* of each row of x, UINT32_MAX: not needed; NULL: the same */
     struct {
         size_t n;
-        uint32_t *at;   /* locals of S_k: ascending, but S_K as asked for; NULL: all */
+        uint32_t *at; /* locals of S_k: ascending, but S_K as asked for; NULL: all */
         size_t cap;
     } set[PS_LAYERS_MAX + 1];
-    uint64_t *key;      /* scratch: item << 32 | row */
+    uint64_t *key; /* scratch: item << 32 | row */
     size_t key_cap;
 } ps_need;
 
@@ -104,13 +104,13 @@ typedef struct ps_embedder {
     ps_weights G1, G2, G3;
     size_t block; /* rows */
     int threads;
-    ps_embed_room *room;   /* of each thread */
+    ps_embed_room *room; /* of each thread */
     ps_hidden p, h;
     ps_need need;
     const ps_new_items *extra; /* NULL: none */
-    int filed;             /* p and h are in files */
-    uint64_t budget;       /* then: bytes for a part's pooled vectors and a piece of p */
-    size_t passes, pass;   /* over all items, for progress */
+    int filed;                 /* p and h are in files */
+    uint64_t budget;           /* then: bytes for a part's pooled vectors and a piece of p */
+    size_t passes, pass;       /* over all items, for progress */
 } ps_embedder;
 
 PS_MUST_USE int ps_embed_weights(ps_embedder *m);
@@ -124,13 +124,14 @@ void ps_embed_locals(const ps_embedder *m, uint32_t k, size_t first, size_t n, u
 PS_MUST_USE int ps_embed_project(const ps_embedder *m, ps_embed_room *room, uint32_t k, size_t n);
 
 /* Layer k + 1 of a block from the pooled vectors: into room->out. */
-PS_MUST_USE int ps_embed_combine(const ps_embedder *m, ps_embed_room *room, uint32_t k, size_t n, const ps_real *pooled);
+PS_MUST_USE int ps_embed_combine(const ps_embedder *m, ps_embed_room *room, uint32_t k, size_t n,
+                                 const ps_real *pooled);
 
 /* The embeddings of a block whose last layer is in room->out (K = 0: nowhere), to z. */
 PS_MUST_USE int ps_embed_head(const ps_embedder *m, ps_embed_room *room, size_t n, ps_real *z);
 
-/* out [n x m] += or max= the rows of p numbered from `first` that `near` lists for its items begin .. begin + n - 1; those
- * before at[i] are done, and it moves on.  at NULL: all of them. */
+/* out [n x m] += or max= the rows of p numbered from `first` that `near` lists for its items begin .. begin + n - 1;
+ * those before at[i] are done, and it moves on.  at NULL: all of them. */
 void ps_embed_pool(const ps_embedder *m, const ps_near *near, size_t begin, size_t n, const ps_real *p, size_t first,
                    size_t rows, uint32_t *at, ps_real *out);
 

@@ -26,8 +26,8 @@ int ps_embed_earlier_check(const ps_embed_earlier *old, const ps_head *head)
         h->scale != head->scale)
         return ps_fail(PS_EMATCH, "%s: embeddings of another shape or element type than this run's", name);
     if (strcmp(was, is) != 0)
-        return ps_fail(PS_EMATCH, "%s: is of another model or of other options: \"%.*s\", and this run is \"%.*s\"", name,
-                       (int)strcspn(was, "\n"), was, (int)strcspn(is, "\n"), is);
+        return ps_fail(PS_EMATCH, "%s: is of another model or of other options: \"%.*s\", and this run is \"%.*s\"",
+                       name, (int)strcspn(was, "\n"), was, (int)strcspn(is, "\n"), is);
     return 0;
 }
 
@@ -43,7 +43,7 @@ typedef struct {
     struct scratch {
         uint32_t *items[2];
         float *alpha[2];
-    } *scratch;            /* of each thread */
+    } * scratch; /* of each thread */
 } comparison;
 
 static int same_text(const comparison *c, uint64_t item)
@@ -100,7 +100,9 @@ static int spread_task(void *ctx, size_t task, int thread)
     uint64_t first = (uint64_t)task * ROWS, end = first + ROWS < x->n ? first + ROWS : x->n;
     for (uint64_t r = first; r < end; r++) {
         int changed = c->below[r] || (c->self[r] & NEIGHBOURS);
-        size_t n = changed || !c->e->neighbours ? 0 : ps_neighbours_get(c->e->neighbours, ps_vectors_item(x, r), items, alpha);
+        size_t n = changed || !c->e->neighbours
+                       ? 0
+                       : ps_neighbours_get(c->e->neighbours, ps_vectors_item(x, r), items, alpha);
         for (size_t t = 0; t < n && !changed; t++) {
             uint64_t at = ps_vectors_find(x, items[t]);
             changed = at != PS_NONE && c->below[at];
@@ -128,7 +130,8 @@ int ps_embed_changed(const ps_embedding *e, const ps_embed_earlier *old, uint8_t
 {
     const size_t rows = e->x->n, tasks = (rows + ROWS - 1) / ROWS;
     const int threads = e->pool ? ps_pool_threads(e->pool) : 1;
-    comparison c = {.e = e, .old = old, .self = ps_alloc(rows, 1), .below = ps_alloc(rows, 1), .here = ps_alloc(rows, 1)};
+    comparison c = {
+        .e = e, .old = old, .self = ps_alloc(rows, 1), .below = ps_alloc(rows, 1), .here = ps_alloc(rows, 1)};
     int rc = c.self && c.below && c.here ? scratch_room(&c, threads) : PS_EMEM;
     if (rc == 0 && old->x->d != e->x->d)
         rc = ps_fail(PS_EMATCH, "%s: vectors of %u elements, those of %s have %u", old->x->table.name, old->x->d,
@@ -200,7 +203,8 @@ static int write_merged(void *ctx, uint64_t first, size_t n, const ps_real *z)
     return rc;
 }
 
-int ps_embed_update(ps_embedder *m, const ps_embedding *e, const ps_embed_earlier *old, ps_embed_out *to, size_t *computed)
+int ps_embed_update(ps_embedder *m, const ps_embedding *e, const ps_embed_earlier *old, ps_embed_out *to,
+                    size_t *computed)
 {
     uint8_t *changed;
     int rc = ps_embed_changed(e, old, &changed, computed);

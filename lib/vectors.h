@@ -37,4 +37,8 @@ uint64_t ps_vectors_find(const ps_vectors *v, uint64_t item);
 float ps_elem_get(const void *p, ps_elem elem, float scale);
 void ps_elem_put(void *p, ps_elem elem, float scale, float value);
 
+/* The i8 scale for elements up to `largest`: of 16 significant bits, which makes scale x element exact in a float, so that
+ * text gives the same elements back. */
+float ps_elem_scale(float largest);
+
 #endif

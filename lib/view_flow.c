@@ -9,17 +9,6 @@
 #include "vectors.h"
 #include "view.h"
 
-/* An int8 scale of 16 significant bits makes scale x element exact in a float, so that text gives the same
- * elements back. */
-static float i8_scale(float largest)
-{
-    int exponent;
-    if (!(largest > 0))
-        return 1;
-    float s = frexpf(largest / 127, &exponent);
-    return ldexpf(ceilf(s * 0x1p16f), exponent - 16);
-}
-
 /* Nothing can be written before the last record is there. */
 static int must_hold(const ps_flow *f)
 {
@@ -165,7 +154,7 @@ static void measure_scale(ps_flow *f)
     for (size_t i = 0; i < f->held_n; i++)
         for (uint32_t j = 0; j < h->dim; j++)
             largest = fmaxf(largest, fabsf(ps_elem_get(f->held + i * h->size + w + j * elem, h->elem, h->scale)));
-    f->to.scale = i8_scale(largest);
+    f->to.scale = ps_elem_scale(largest);
 }
 
 /* The header of a .npy file, version 1.0: its length makes the data start at a multiple of 64. */

@@ -95,7 +95,7 @@ done
 cp z.psr zy.psr
 
 # what does not belong together
-pstrain -g g.psg -x x.psr -n n.psr -t --layers 1 --hidden 24 -d 16 --no-bias --epochs 1 <pairs.tsv >m.psm
+pstrain -g g.psg -x x.psr -n n.psr -t --layers 1 --hidden 128 -d 16 --no-bias --epochs 1 <pairs.tsv >m.psm
 psembed -m m.psm -n n2.psr <x.psr >z.psr
 expect 1 'of another shape' psembed -m m.psm -n n2.psr --update zy.psr --old-x x.psr --old-n n2.psr -x x.psr -a
 psembed -m m.psm -n n2.psr -u <x.psr >zu.psr
@@ -112,6 +112,22 @@ expect 1 'more records than' sh -c 'psembed -m m.psm -n old-n.psr -x old-x.psr -
 expect 2 'go with -x' psembed -m m.psm -a
 expect 2 '--update needs --old-x' psembed -m m.psm --update z.psr
 expect 1 'cannot make a temporary file' psembed -m m.psm -n n2.psr -M 1M --tmp /nowhere -x x.psr -a
+
+# scratch that fills (EFBIG, as a full disk would ENOSPC); killed in the middle: no file, and none left behind
+(
+    trap '' XFSZ
+    ulimit -f 16
+    expect 1 'cannot write a temporary file' psembed -m m.psm -n n2.psr -M 1M -x x.psr -a -o /dev/null
+)
+for delay in .002 .005 .01 .02 .04; do
+    psembed -m m.psm -n n2.psr -M 1M -o killed.psr <x.psr &
+    sleep $delay
+    kill -9 $! 2>/dev/null || :
+    wait $! || :
+    [ ! -e killed.psr ] || cmp killed.psr z.psr || fail "kill -9 left part of a file"
+    rm -f killed.psr .killed.psr.*
+    [ -z "$(ls "$TMPDIR")" ] || fail "kill -9 left scratch: $(ls "$TMPDIR")"
+done 2>/dev/null
 
 # element types: within what the page says
 for type in f16 bf16 i8; do

@@ -146,7 +146,8 @@ static double *reference(const ps_model *m)
     for (uint32_t k = 0; k < s->layers; k++) {
         size_t c = ps_layer_inputs(s, k);
         double *Q = matrix(m, m->at.Q[k], M, c), *q = matrix(m, m->at.q[k], 1, M), *W = matrix(m, m->at.W[k], M, c + M);
-        double *w = matrix(m, m->at.w[k], 1, M), *p = case_alloc(ITEMS * M, sizeof *p), *n = case_alloc(ITEMS * M, sizeof *n);
+        double *w = matrix(m, m->at.w[k], 1, M), *p = case_alloc(ITEMS * M, sizeof *p),
+               *n = case_alloc(ITEMS * M, sizeof *n);
         double *next = case_alloc(ITEMS * M, sizeof *next);
         times(ITEMS, M, c, k ? h : x, Q, c, 0, p);
         relu(ITEMS, M, q, p);
@@ -191,7 +192,7 @@ typedef struct {
     ps_neighbours near, old_near;
     ps_model model;
     size_t width;
-    ps_real *want, *got;       /* ITEMS x width */
+    ps_real *want, *got; /* ITEMS x width */
     uint64_t next;
 } ways;
 
@@ -207,8 +208,14 @@ static int keep(void *ctx, uint64_t first, size_t n, const ps_real *z)
 static ps_embedder *embedder(ways *w, const ps_vectors *x, const ps_neighbours *near, uint64_t memory, ps_pool *pool)
 {
     const char *dir = getenv("TMPDIR");
-    ps_embedder *m = ps_embedder_new(&(ps_embedding){.model = &w->model, .x = x, .neighbours = near, .memory = memory,
-                                                     .dir = dir ? dir : "/tmp", .pool = pool, .sink = keep, .ctx = w});
+    ps_embedder *m = ps_embedder_new(&(ps_embedding){.model = &w->model,
+                                                     .x = x,
+                                                     .neighbours = near,
+                                                     .memory = memory,
+                                                     .dir = dir ? dir : "/tmp",
+                                                     .pool = pool,
+                                                     .sink = keep,
+                                                     .ctx = w});
     case_need(m ? 0 : -1, "embedder");
     w->next = 0;
     return m;
@@ -271,7 +278,8 @@ static void test_new(ways *w, ps_pool *pool)
     }
     for (int filed = 0; filed < 2; filed++) {
         ps_embedder *m = embedder(w, &w->old, &w->old_near, filed ? 1 : 0, pool);
-        CHECK_OK(ps_embed_new(m, &(ps_new_items){.n = NEW, .x = x, .item = item, .off = off, .neighbour = near, .weight = alpha}));
+        CHECK_OK(ps_embed_new(
+            m, &(ps_new_items){.n = NEW, .x = x, .item = item, .off = off, .neighbour = near, .weight = alpha}));
         CHECK(w->next == NEW);
         for (size_t i = 0; i < NEW; i++)
             CHECK(same(w, i, OLD + i));
@@ -338,8 +346,17 @@ int main(void)
     make_neighbours(&w.old_near, OLD);
     for (uint32_t k = 0; k <= 3; k++)
         for (int p = PS_POOL_IMPORTANCE; p <= (k ? PS_POOL_MAX : PS_POOL_IMPORTANCE); p++)
-            test_model(&w, &(ps_shape){.dx = DX, .layers = k, .m = M, .d = D, .pooling = (ps_pooling)p, .bypass = k != 2,
-                                       .bias = k == 1, .normalize = k != 1, .tau = 7}, pools);
+            test_model(&w,
+                       &(ps_shape){.dx = DX,
+                                   .layers = k,
+                                   .m = M,
+                                   .d = D,
+                                   .pooling = (ps_pooling)p,
+                                   .bypass = k != 2,
+                                   .bias = k == 1,
+                                   .normalize = k != 1,
+                                   .tau = 7},
+                       pools);
     ps_pool_free(pools[1]);
     ps_vectors_close(&w.x);
     ps_vectors_close(&w.turned);

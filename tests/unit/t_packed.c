@@ -1,5 +1,5 @@
-/* t_packed.c - products with a constant matrix and pooling, each instruction set: against double, each row the same wherever it
- * stands, nothing written beside. */
+/* t_packed.c - products with a constant matrix and pooling, each instruction set: against double, each row the same
+ * wherever it stands, nothing written beside. */
 #include <float.h>
 #include <math.h>
 #include <stdlib.h>
