@@ -128,8 +128,8 @@ typedef struct {
     ps_tfidf *m;
     block *blocks;
     bag *bags;    /* one for each thread */
-    uint32_t *df; /* texts that hold the bucket; counted with atomic additions, whose order does not matter */
-    double n;     /* texts that hold anything */
+    ps_idf *idf;
+    int counting; /* idf is being made, with atomic additions, whose order does not matter */
 } job;
 
 static int compare(const void *a, const void *b)
@@ -153,7 +153,8 @@ static long count_terms(job *j, block *k, bag *b)
             ;
         k->index[k->used] = b->term[i];
         k->tf[k->used++] = (float)(1 + log((double)(end - i)));
-        __atomic_fetch_add(&j->df[b->term[i]], 1, __ATOMIC_RELAXED);
+        if (j->counting)
+            __atomic_fetch_add(&j->idf->df[b->term[i]], 1, __ATOMIC_RELAXED);
     }
     return (long)(k->used - before);
 }
@@ -174,6 +175,11 @@ static int count_block(void *ctx, size_t task, int thread)
     return 0;
 }
 
+static double idf_of(const ps_idf *idf, uint32_t term)
+{
+    return idf->texts ? log((double)idf->texts / (double)(idf->df[term] ? idf->df[term] : 1)) : 0;
+}
+
 /* Second pass: weights and norms, to where the rows belong. */
 static int weigh_block(void *ctx, size_t task, int thread)
 {
@@ -185,7 +191,7 @@ static int weigh_block(void *ctx, size_t task, int thread)
         size_t n = j->m->off[i + 1] - j->m->off[i];
         float *value = j->m->value + j->m->off[i];
         for (size_t e = 0; e < n; e++)
-            value[e] = (float)((double)k->tf[from + e] * log(j->n / (double)j->df[k->index[from + e]]));
+            value[e] = (float)((double)k->tf[from + e] * idf_of(j->idf, k->index[from + e]));
         ps_unit_length(value, n, 1, 0);
         if (n > 0)
             memcpy(j->m->index + j->m->off[i], k->index + from, n * sizeof *k->index);
@@ -204,7 +210,7 @@ static int make(job *j, size_t tasks, ps_pool *pool)
     if (rc < 0)
         return rc;
     for (uint64_t i = 0; i < m->rows; i++) {
-        j->n += m->off[i + 1] > 0;
+        j->idf->texts += j->counting && m->off[i + 1] > 0;
         m->off[i + 1] += m->off[i];
     }
     m->index = ps_alloc(m->off[m->rows], sizeof *m->index);
@@ -214,7 +220,13 @@ static int make(job *j, size_t tasks, ps_pool *pool)
     return ps_pool_run(pool, tasks, weigh_block, j);
 }
 
-int ps_tfidf_make(ps_tfidf *m, const ps_texts *t, uint64_t rows, const ps_term_options *o, ps_pool *pool)
+void ps_idf_free(ps_idf *idf)
+{
+    free(idf->df);
+    *idf = (ps_idf){0};
+}
+
+int ps_tfidf_make(ps_tfidf *m, const ps_texts *t, uint64_t rows, const ps_term_options *o, ps_idf *idf, ps_pool *pool)
 {
     const size_t tasks = (rows + BLOCK - 1) / BLOCK, threads = (size_t)ps_pool_threads(pool);
     *m = (ps_tfidf){.rows = rows, .off = ps_zalloc(rows + 1, sizeof *m->off)};
@@ -223,8 +235,11 @@ int ps_tfidf_make(ps_tfidf *m, const ps_texts *t, uint64_t rows, const ps_term_o
              .m = m,
              .blocks = ps_zalloc(tasks, sizeof *j.blocks),
              .bags = ps_zalloc(threads, sizeof *j.bags),
-             .df = ps_zalloc(PS_TERM_BUCKETS, sizeof *j.df)};
-    int rc = m->off && j.blocks && j.bags && j.df ? make(&j, tasks, pool) : PS_EMEM;
+             .idf = idf,
+             .counting = !idf->df};
+    if (j.counting)
+        idf->df = ps_zalloc(PS_TERM_BUCKETS, sizeof *idf->df);
+    int rc = m->off && j.blocks && j.bags && idf->df ? make(&j, tasks, pool) : PS_EMEM;
     for (size_t i = 0; j.blocks && i < tasks; i++) {
         free(j.blocks[i].index);
         free(j.blocks[i].tf);
@@ -235,7 +250,6 @@ int ps_tfidf_make(ps_tfidf *m, const ps_texts *t, uint64_t rows, const ps_term_o
     }
     free(j.blocks);
     free(j.bags);
-    free(j.df);
     if (rc < 0)
         ps_tfidf_free(m);
     return rc;

@@ -41,8 +41,16 @@ void ps_texts_free(ps_texts *t);
 
 /* ---- tf-idf ---- */
 
-/* Rows of L2 norm 1 (0 for a row without terms): (1 + log tf) log(N / df), with N the number of texts
- * that hold any term and df the number of those that hold this one. */
+/* What the weights of terms depend on beside the text: N, the number of texts that hold any term, and df, by bucket, of those
+ * that hold this one. */
+typedef struct {
+    uint64_t texts;
+    uint32_t *df; /* PS_TERM_BUCKETS */
+} ps_idf;
+
+void ps_idf_free(ps_idf *idf);
+
+/* Rows of L2 norm 1 (0 for a row without terms): (1 + log tf) log(N / df). */
 typedef struct {
     uint64_t rows;
     size_t *off;     /* rows + 1; the entries of row i are off[i] .. off[i + 1] - 1 */
@@ -50,8 +58,10 @@ typedef struct {
     float *value;    /* 0 for a term that every text holds */
 } ps_tfidf;
 
-/* Rows 0..rows-1, rows >= t->rows; those never put have no entries. */
-PS_MUST_USE int ps_tfidf_make(ps_tfidf *m, const ps_texts *t, uint64_t rows, const ps_term_options *o, ps_pool *pool);
+/* Rows 0..rows-1, rows >= t->rows; those never put have no entries.  An idf that begins as zeros becomes that of these texts,
+ * to be freed; any other is used as it is, and a term that it does not know counts as one of a single text. */
+PS_MUST_USE int ps_tfidf_make(ps_tfidf *m, const ps_texts *t, uint64_t rows, const ps_term_options *o, ps_idf *idf,
+                              ps_pool *pool);
 void ps_tfidf_free(ps_tfidf *m);
 
 /* out[0..d-1] = the row times a matrix of random signs, L2-normalised, times sqrt(d) / 4, so that the root

@@ -7,8 +7,7 @@
 #include "feat_names.h"
 #include "feat_rows.h"
 #include "feat_sketch.h"
-#include "feat_text.h"
-#include "lsa.h"
+#include "feat_state.h"
 #include "mem.h"
 #include "tool.h"
 
@@ -16,13 +15,13 @@ enum { BATCH = 1024 }; /* rows between two writes */
 
 typedef struct {
     ps_common common;
-    const char *graph, *npy, *names, *ngrams;
+    const char *graph, *npy, *names, *ngrams, *save, *load, *boards;
     ps_list joins;
     int text, skip_unknown, sparse, text_only, no_degree, lsa, normalise, elem;
     int64_t dim, sketch;
     double scale;
     ps_term_options terms;
-    uint64_t skipped;
+    uint64_t skipped, no_board;
 } options;
 
 /* What the blocks are made of. */
@@ -30,8 +29,10 @@ typedef struct {
     const options *o;
     ps_pool *pool;
     ps_graph *graph; /* NULL: none was given */
+    ps_feat_state state; /* what the blocks of text and structure are made with */
+    int loaded;          /* it was read, not made */
+    ps_board_lists lists; /* with --boards: where the items are, which the graph does not hold */
     ps_tfidf tfidf;
-    ps_lsa lsa;
     ps_feat_npy npy;
     ps_feat_join *joins;
     int n_joins;
@@ -53,13 +54,17 @@ static int text_line(void *ctx, uint64_t item, uint64_t line, ps_str text)
 static int read_texts(options *o, sources *s)
 {
     ps_texts texts = {0};
-    int rc = ps_feat_lines(NULL, s->graph, o->skip_unknown ? &o->skipped : NULL, text_line, &texts);
+    ps_feat_state *k = &s->state;
+    int rc = ps_feat_lines(NULL, o->boards ? NULL : s->graph, o->skip_unknown ? &o->skipped : NULL, text_line, &texts);
+    if (rc == 0 && o->boards && texts.rows != s->n)
+        rc = ps_fail(PS_EMATCH, "%s: boards of %llu items, texts of %llu", o->boards, (unsigned long long)s->n,
+                     (unsigned long long)texts.rows);
     s->n = s->graph ? s->n : texts.rows;
     if (rc == 0)
-        rc = ps_tfidf_make(&s->tfidf, &texts, s->n, &o->terms, s->pool);
+        rc = ps_tfidf_make(&s->tfidf, &texts, s->n, &k->terms, &k->idf, s->pool);
     ps_texts_free(&texts);
-    if (rc == 0 && o->lsa && !o->sparse)
-        rc = ps_lsa_make(&s->lsa, &s->tfidf, (uint32_t)o->dim, (uint64_t)o->common.seed, s->pool);
+    if (rc == 0 && k->use_lsa && !o->sparse && !s->loaded)
+        rc = ps_lsa_make(&k->lsa, &s->tfidf, k->text, k->seed, s->pool);
     return rc;
 }
 
@@ -110,9 +115,14 @@ static int read_joins(const options *o, sources *s)
 
 static int make_sketch(const options *o, sources *s)
 {
-    uint32_t d = (uint32_t)o->sketch;
-    s->sketch = ps_aligned(s->n * d, sizeof *s->sketch);
-    return s->sketch ? ps_sketch(s->graph, (uint64_t)o->common.seed, d, s->sketch, s->pool) : PS_EMEM;
+    ps_feat_state *k = &s->state;
+    s->sketch = ps_aligned(s->n * k->sketch, sizeof *s->sketch);
+    if (s->sketch && !s->loaded)
+        k->mean = ps_alloc(k->sketch, sizeof *k->mean);
+    if (!s->sketch || !k->mean)
+        return PS_EMEM;
+    return o->boards ? ps_sketch_new(s->graph, k->seed, k->sketch, k->mean, &s->lists, s->sketch, s->pool)
+                     : ps_sketch(s->graph, k->seed, k->sketch, k->mean, s->loaded, s->sketch, s->pool);
 }
 
 /* ---- blocks, in the order of the columns ---- */
@@ -120,26 +130,27 @@ static int make_sketch(const options *o, sources *s)
 static void fill_text(const void *ctx, uint64_t row, float *out)
 {
     const sources *s = ctx;
-    ps_tfidf_project(&s->tfidf, row, (uint64_t)s->o->common.seed, (uint32_t)s->o->dim, out);
+    ps_tfidf_project(&s->tfidf, row, s->state.seed, s->state.text, out);
 }
 
 static void fill_lsa(const void *ctx, uint64_t row, float *out)
 {
     const sources *s = ctx;
     const ps_tfidf *m = &s->tfidf;
-    ps_lsa_fold_in(&s->lsa, m->off[row + 1] - m->off[row], m->index + m->off[row], m->value + m->off[row], out);
+    ps_lsa_fold_in(&s->state.lsa, m->off[row + 1] - m->off[row], m->index + m->off[row], m->value + m->off[row], out);
 }
 
 static void fill_sketch(const void *ctx, uint64_t row, float *out)
 {
     const sources *s = ctx;
-    size_t d = (size_t)s->o->sketch;
+    size_t d = s->state.sketch;
     memcpy(out, s->sketch + row * d, d * sizeof *out);
 }
 
-static void fill_degree(const void *graph, uint64_t row, float *out)
+static void fill_degree(const void *ctx, uint64_t row, float *out)
 {
-    *out = ps_log_degree(graph, row);
+    const sources *s = ctx;
+    *out = ps_log_degree(s->lists.off ? s->lists.off[row + 1] - s->lists.off[row] : ps_degree(&s->graph->items, row));
 }
 
 static int add_blocks(const options *o, sources *s)
@@ -148,7 +159,7 @@ static int add_blocks(const options *o, sources *s)
     ps_feat_rows *r = &s->rows;
     int rc = 0;
     if (o->text)
-        rc = ps_feat_add(r, (ps_feat_block){.fill = o->lsa ? fill_lsa : fill_text, .ctx = s, .scale = scale}, (uint64_t)o->dim);
+        rc = ps_feat_add(r, (ps_feat_block){.fill = s->state.use_lsa ? fill_lsa : fill_text, .ctx = s, .scale = scale}, s->state.text);
     if (rc == 0 && o->npy) {
         ps_feat_block b = {.fill = ps_feat_npy_fill, .ctx = &s->npy, .scale = scale, .normalise = o->normalise};
         rc = ps_feat_add(r, b, s->npy.npy.cols);
@@ -158,9 +169,9 @@ static int add_blocks(const options *o, sources *s)
         rc = ps_feat_add(r, b, s->joins[i].v.d);
     }
     if (rc == 0 && s->sketch)
-        rc = ps_feat_add(r, (ps_feat_block){.fill = fill_sketch, .ctx = s, .scale = 1}, (uint64_t)o->sketch);
-    if (rc == 0 && s->graph && !o->no_degree)
-        rc = ps_feat_add(r, (ps_feat_block){.fill = fill_degree, .ctx = s->graph, .scale = 1}, 1);
+        rc = ps_feat_add(r, (ps_feat_block){.fill = fill_sketch, .ctx = s, .scale = 1}, s->state.sketch);
+    if (rc == 0 && s->graph && s->state.degree)
+        rc = ps_feat_add(r, (ps_feat_block){.fill = fill_degree, .ctx = s, .scale = 1}, 1);
     if (rc == 0 && r->d == 0)
         rc = ps_usage_error("no features are left to write");
     return rc;
@@ -171,26 +182,28 @@ static int add_blocks(const options *o, sources *s)
 /* One line, the same for the same features. */
 static int note(const options *o, const sources *s, ps_head *h)
 {
+    const ps_feat_state *k = &s->state;
     char ngrams[32] = "", scale[48] = "", joined[96] = "", structure[48] = "";
-    if (o->text && o->terms.ngram_max)
-        snprintf(ngrams, sizeof ngrams, " ngrams=%d-%d", o->terms.ngram_min, o->terms.ngram_max);
+    if (o->text && k->terms.ngram_max)
+        snprintf(ngrams, sizeof ngrams, " ngrams=%d-%d", k->terms.ngram_min, k->terms.ngram_max);
     if (o->sparse)
-        return ps_head_note(h, "psfeat %s tf-idf%s", PS_VERSION, ngrams);
+        return ps_head_note(h, "psfeat %s tf-idf%s%s", PS_VERSION, ngrams, s->loaded ? " loaded" : "");
     if (o->npy || s->n_joins)
         snprintf(joined, sizeof joined, " npy=%llu joined=%d%s", (unsigned long long)s->npy.npy.cols, s->n_joins,
                  o->normalise ? " normalised" : "");
     if (o->scale != 1)
         snprintf(scale, sizeof scale, " scale=%.9g", o->scale);
     if (s->graph)
-        snprintf(structure, sizeof structure, " sketch=%lld degree=%d", (long long)o->sketch, !o->no_degree);
-    return ps_head_note(h, "psfeat %s text=%lld%s%s%s%s seed=%lld", PS_VERSION, (long long)(o->text ? o->dim : 0),
-                        ngrams, joined, scale, structure, (long long)o->common.seed);
+        snprintf(structure, sizeof structure, " sketch=%u degree=%d", k->sketch, k->degree);
+    return ps_head_note(h, "psfeat %s text=%u%s%s%s%s%s seed=%llu%s", PS_VERSION, o->text ? k->text : 0,
+                        k->use_lsa ? " lsa" : "", ngrams, joined, scale, structure, (unsigned long long)k->seed,
+                        s->loaded ? " loaded" : "");
 }
 
 static int make_head(const options *o, const sources *s, ps_head *h)
 {
     *h = o->sparse ? ps_head_make(PS_SPARSE, PS_TERM_BUCKETS) : ps_head_make(PS_VECTORS, s->rows.d);
-    h->qspace = PS_ITEMS;
+    h->qspace = o->boards ? PS_PLAIN : PS_ITEMS;
     h->graph = s->fingerprint;
     if (!o->sparse)
         h->elem = (ps_elem)(PS_F32 + o->elem);
@@ -274,17 +287,23 @@ static int is_stdin(const char *path)
 
 static int check_options(options *o)
 {
-    int readers = o->text + is_stdin(o->graph) + is_stdin(o->npy) + is_stdin(o->names);
+    int readers = o->text + is_stdin(o->graph) + is_stdin(o->npy) + is_stdin(o->names) + is_stdin(o->load) + is_stdin(o->boards);
     for (int i = 0; i < o->joins.n; i++)
         readers += is_stdin(o->joins.at[i]);
     if (readers > 1)
         return ps_usage_error("standard input can be read only once: -t reads it, and so does a FILE named -");
-    if (!o->text && !o->npy && !o->joins.n && (o->sparse || o->dim > 0))
+    if (!o->text && !o->npy && !o->joins.n && (o->sparse || (o->dim > 0 && !o->load)))
         return ps_usage_error("nothing to make features of: give -t, --npy or -x (or -g and -d 0: structure only)");
     if (o->sparse && (o->npy || o->joins.n || !o->text))
         return ps_usage_error("--sparse writes the tf-idf of texts: it goes with -t, not with --npy or -x");
     if (o->names && (!o->npy || !o->graph))
         return ps_usage_error("-I says which items the rows of --npy are: it needs --npy and -g");
+    if (o->boards && (!o->graph || !o->load || o->names))
+        return ps_usage_error("--boards is of new items: it needs -g and --load, and knows no -I");
+    if (o->load && (o->dim != 256 || o->sketch != 512 || o->lsa || o->no_degree || o->text_only || o->common.seed != 1 ||
+                    strcmp(o->ngrams, "0") != 0))
+        return ps_usage_error("--load FILE says what text and structure are like: no -d, --lsa, --ngrams, --sketch, "
+                              "--no-degree, --text-only or -s beside it");
     if (o->text_only) {
         o->sketch = 0;
         o->no_degree = 1;
@@ -294,13 +313,39 @@ static int check_options(options *o)
     return parse_ngrams(o);
 }
 
+/* What text and structure are made with, by the options or as it was saved. */
+static int settle_state(options *o, sources *s)
+{
+    ps_feat_state *k = &s->state;
+    if (!o->load) {
+        *k = (ps_feat_state){.seed = (uint64_t)o->common.seed, .terms = o->terms, .text = o->text ? (uint32_t)o->dim : 0,
+                             .use_lsa = o->lsa, .sketch = s->graph ? (uint32_t)o->sketch : 0,
+                             .degree = s->graph && !o->no_degree};
+        return 0;
+    }
+    int rc = ps_feat_state_read(k, o->load);
+    s->loaded = 1;
+    if (rc == 0 && (k->sketch || k->degree) && !s->graph && !o->sparse)
+        rc = ps_usage_error("%s was saved with structure: it needs -g GRAPH", o->load);
+    if (rc == 0 && k->text && !o->text)
+        rc = ps_usage_error("%s was saved with texts: it needs -t", o->load);
+    if (rc == 0 && o->text && !k->idf.texts)
+        rc = ps_fail(PS_EMATCH, "%s: saved without texts", o->load);
+    o->text = o->text && (k->text || o->sparse);
+    return rc;
+}
+
 static int read_all(options *o, sources *s)
 {
-    int rc = 0;
-    if (s->graph) {
+    int rc = settle_state(o, s);
+    if (rc == 0 && s->graph) {
         s->n = s->graph->items.nodes;
         s->fingerprint = s->graph->fingerprint;
         rc = ps_sketch_check(s->graph);
+    }
+    if (rc == 0 && o->boards) {
+        rc = ps_board_lists_read(&s->lists, o->boards, s->graph, o->skip_unknown ? &o->no_board : NULL);
+        s->n = s->lists.n;
     }
     if (rc == 0 && o->text)
         rc = read_texts(o, s);
@@ -308,9 +353,20 @@ static int read_all(options *o, sources *s)
         rc = read_npy(o, s);
     if (rc == 0)
         rc = read_joins(o, s);
-    if (rc == 0 && s->graph && o->sketch && !o->sparse)
+    if (rc == 0 && s->graph && s->state.sketch && !o->sparse)
         rc = make_sketch(o, s);
     return rc == 0 && !o->sparse ? add_blocks(o, s) : rc;
+}
+
+static int save_state(const char *path, const ps_feat_state *state)
+{
+    ps_out *out = ps_out_open(path, 0);
+    int rc = out ? ps_feat_state_write(state, out) : PS_ESYS;
+    if (rc == 0)
+        return ps_out_close(out);
+    if (out)
+        ps_out_abort(out);
+    return rc;
 }
 
 static int run(options *o)
@@ -330,6 +386,10 @@ static int run(options *o)
         rc = read_all(o, &s);
     if (rc == 0)
         rc = write_output(o, &s);
+    if (rc == 0 && o->save)
+        rc = save_state(o->save, &s.state);
+    if (rc == 0 && o->no_board)
+        ps_warn("%llu boards skipped: %s does not know them", (unsigned long long)o->no_board, o->graph);
     if (rc == 0 && o->skipped)
         ps_warn("%llu lines skipped: %s does not know their items", (unsigned long long)o->skipped, o->graph);
     for (int i = 0; s.joins && i < o->joins.n; i++)
@@ -337,7 +397,8 @@ static int run(options *o)
     free(s.joins);
     free(s.sketch);
     ps_tfidf_free(&s.tfidf);
-    ps_lsa_free(&s.lsa);
+    ps_feat_state_free(&s.state);
+    ps_board_lists_free(&s.lists);
     ps_feat_npy_close(&s.npy);
     ps_pool_free(s.pool);
     if (s.graph)
@@ -363,6 +424,9 @@ int main(int argc, char **argv)
         {'x', "vectors", "FILE", PS_OPT_LIST, &o.joins, 0, 0, "add the elements of these vectors (may be repeated)", NULL},
         {0, "normalize", NULL, PS_OPT_FLAG, &o.normalise, 0, 0, "bring each row of --npy and -x to length 1", NULL},
         {0, "scale", "S", PS_OPT_REAL, &o.scale, -1e6, 1e6, "multiply text, --npy and -x by this", NULL},
+        {0, "save", "FILE", PS_OPT_STR, &o.save, 0, 0, "write what features of later items need", NULL},
+        {0, "load", "FILE", PS_OPT_STR, &o.load, 0, 0, "make text and structure as it was saved", NULL},
+        {0, "boards", "FILE", PS_OPT_STR, &o.boards, 0, 0, "items not in the graph: their boards on a line (with --load)", NULL},
         {'E', "element", "TYPE", PS_OPT_CHOICE, &o.elem, 0, 0, "element type", "f32|f16|bf16"},
         {'u', "skip-unknown", NULL, PS_OPT_FLAG, &o.skip_unknown, 0, 0, "skip lines of items the graph does not know", NULL},
         {0},

@@ -83,10 +83,11 @@ static void against_reference(const ps_graph *g, int d)
     ps_pool *pool = ps_pool_new(3);
     float *a = ps_aligned(ITEMS * (size_t)d, sizeof *a), *b = ps_aligned(ITEMS * (size_t)d, sizeof *b);
     double *want = reference(g, 11, d), worst = 0;
+    float mean[256];
     for (size_t i = 0; i < ITEMS * (size_t)d; i++)
         b[i] = NAN; /* what the matrix held before does not matter */
-    CHECK_OK(ps_sketch(g, 11, (uint32_t)d, a, NULL));
-    CHECK_OK(ps_sketch(g, 11, (uint32_t)d, b, pool));
+    CHECK_OK(ps_sketch(g, 11, (uint32_t)d, mean, 0, a, NULL));
+    CHECK_OK(ps_sketch(g, 11, (uint32_t)d, mean, 0, b, pool));
     CHECK(memcmp(a, b, ITEMS * (size_t)d * sizeof *a) == 0);
     for (size_t i = 0; i < ITEMS * (size_t)d; i++) {
         CHECK(isfinite(a[i]));
@@ -107,7 +108,7 @@ static void no_direction(void)
 {
     ps_builder *b = ps_builder_new();
     ps_graph g;
-    float x[30 * 48];
+    float x[30 * 48], mean[48];
     for (uint64_t i = 0; i < 30; i++)
         for (uint64_t e = 0; e < 5 * (1 + i % 7); e++)
             CHECK_OK(ps_builder_edge(b, i, e % 5, 1));
@@ -116,11 +117,65 @@ static void no_direction(void)
     CHECK_OK(ps_out_close(out));
     ps_builder_free(b);
     CHECK_OK(ps_graph_open(&g, path));
-    CHECK_OK(ps_sketch(&g, 1, 48, x, NULL));
+    CHECK_OK(ps_sketch(&g, 1, 48, mean, 0, x, NULL));
     for (int i = 0; i < 30 * 48; i++)
         CHECK(x[i] == 0);
-    CHECK(fabsf(ps_log_degree(&g, 3) - logf(21) / 4) < 1e-6f);
+    CHECK(fabsf(ps_log_degree(ps_degree(&g.items, 3)) - logf(21) / 4) < 1e-6f);
     ps_graph_close(&g);
+}
+
+/* ---- items that are not in the graph ---- */
+
+enum { OLD = 200, PLACES = 20, FRESH = 3, WIDTH = 70 };
+static const uint32_t boards_of[FRESH][5] = {{2, 5, 5, 9, 19}, {0}, {7, 8}};
+static const uint64_t degree_of[FRESH] = {5, 0, 2};
+
+/* Old items, each on one board, so that their e does not depend on how large boards are; then one fresh item or none. */
+static void build_old(ps_graph *g, int fresh)
+{
+    ps_builder *b = ps_builder_new();
+    CHECK_OK(ps_builder_reserve(b, OLD + (fresh >= 0), PLACES));
+    for (uint64_t i = 0; i < OLD; i++)
+        CHECK_OK(ps_builder_edge(b, i, i * i % PLACES, 1));
+    for (uint64_t e = 0; fresh >= 0 && e < degree_of[fresh]; e++)
+        CHECK_OK(ps_builder_edge(b, OLD, boards_of[fresh][e], 1));
+    ps_out *out = ps_out_open(path, 0);
+    CHECK_OK(ps_builder_write(b, out, "test\n"));
+    CHECK_OK(ps_out_close(out));
+    ps_builder_free(b);
+    CHECK_OK(ps_graph_open(g, path));
+}
+
+/* With the mean kept, every fresh item has the sketch that it would have in a graph built again with it. */
+static void fresh_items(void)
+{
+    ps_graph g, again;
+    ps_pool *pool = ps_pool_new(3);
+    float mean[WIDTH], *old = ps_aligned((OLD + 1) * WIDTH, sizeof *old), fresh[FRESH * WIDTH], threads[FRESH * WIDTH];
+    uint64_t off[FRESH + 1] = {0};
+    uint32_t board[16];
+    for (int i = 0; i < FRESH; i++) {
+        memcpy(board + off[i], boards_of[i], degree_of[i] * sizeof *board);
+        off[i + 1] = off[i] + degree_of[i];
+    }
+    const ps_board_lists lists = {.n = FRESH, .off = off, .board = board};
+    build_old(&g, -1);
+    CHECK_OK(ps_sketch(&g, 4, WIDTH, mean, 0, old, NULL));
+    CHECK_OK(ps_sketch_new(&g, 4, WIDTH, mean, &lists, fresh, NULL));
+    CHECK_OK(ps_sketch_new(&g, 4, WIDTH, mean, &lists, threads, pool));
+    CHECK(memcmp(fresh, threads, sizeof fresh) == 0);
+    ps_graph_close(&g);
+    for (int i = 0; i < FRESH; i++) {
+        build_old(&again, i);
+        CHECK_OK(ps_sketch(&again, 4, WIDTH, mean, 1, old, NULL));
+        for (int j = 0; j < WIDTH; j++) {
+            CHECK(fabsf(old[OLD * WIDTH + j] - fresh[i * WIDTH + j]) < 2e-6f);
+            CHECK(degree_of[i] > 0 || fresh[i * WIDTH + j] == 0);
+        }
+        ps_graph_close(&again);
+    }
+    free(old);
+    ps_pool_free(pool);
 }
 
 /* A graph that was mapped without being read may hold anything. */
@@ -154,6 +209,7 @@ int main(void)
     damaged(&g);
     ps_graph_close(&g);
     no_direction();
+    fresh_items();
     unlink(path);
     CHECK_END();
 }

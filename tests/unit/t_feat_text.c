@@ -36,6 +36,8 @@ static int has(const ps_tfidf *m, uint64_t row, uint32_t bucket)
 }
 
 /* Rows 0, 1 and 3 have text, 2 and 4 none: N = 3. */
+static ps_idf idf; /* made anew by every ps_tfidf_make here, and freed behind it */
+
 static void weights(void)
 {
     ps_texts t = {0};
@@ -44,7 +46,8 @@ static void weights(void)
     CHECK_OK(ps_texts_put(&t, 3, str("cat")));
     CHECK_OK(ps_texts_put(&t, 0, str("Cat dog, CAT!")));
     CHECK_OK(ps_texts_put(&t, 1, str("--dog\x7f- mouse")));
-    CHECK_OK(ps_tfidf_make(&m, &t, 5, &words, NULL));
+    CHECK_OK(ps_tfidf_make(&m, &t, 5, &words, &idf, NULL));
+    ps_idf_free(&idf);
     double cat = (1 + log(2)) * log(3.0 / 2), dog = log(3.0 / 2), mouse = log(3);
     double norm0 = hypot(cat, dog), norm1 = hypot(dog, mouse);
     CHECK(m.rows == 5 && m.off[5] == 5);
@@ -69,7 +72,8 @@ static void common_terms(void)
     float x[64];
     CHECK_OK(ps_texts_put(&t, 0, str("the")));
     CHECK_OK(ps_texts_put(&t, 1, str("the end")));
-    CHECK_OK(ps_tfidf_make(&m, &t, 2, &words, NULL));
+    CHECK_OK(ps_tfidf_make(&m, &t, 2, &words, &idf, NULL));
+    ps_idf_free(&idf);
     CHECK(m.off[1] == 1 && m.value[0] == 0);
     CHECK(near(value(&m, 1, ps_term_word(str("end"))), 1));
     ps_tfidf_project(&m, 0, 1, 64, x);
@@ -87,7 +91,8 @@ static void ngrams(void)
     ps_tfidf m;
     CHECK_OK(ps_texts_put(&t, 0, str("ab")));
     CHECK_OK(ps_texts_put(&t, 1, str("\xc3\xa9z")));
-    CHECK_OK(ps_tfidf_make(&m, &t, 2, &o, NULL));
+    CHECK_OK(ps_tfidf_make(&m, &t, 2, &o, &idf, NULL));
+    ps_idf_free(&idf);
     static const char *const first[] = {"<a", "ab", "b>", "<ab", "ab>"};
     static const char *const second[] = {"<\xc3\xa9", "\xc3\xa9z", "z>", "<\xc3\xa9z", "\xc3\xa9z>"};
     CHECK(m.off[1] == 6 && m.off[2] == 12);
@@ -109,7 +114,8 @@ static void projection(void)
     float x[D + 1];
     CHECK_OK(ps_texts_put(&t, 0, str("lonely")));
     CHECK_OK(ps_texts_put(&t, 1, str("other")));
-    CHECK_OK(ps_tfidf_make(&m, &t, 2, &words, NULL));
+    CHECK_OK(ps_tfidf_make(&m, &t, 2, &words, &idf, NULL));
+    ps_idf_free(&idf);
     x[D] = 77;
     ps_tfidf_project(&m, 0, 5, D, x);
     uint64_t key = ps_signs_key(5, PS_SIGNS_TERM, ps_term_word(str("lonely")));
@@ -169,8 +175,10 @@ static void threads(void)
         CHECK_OK(ps_texts_put(&t, i, str(text)));
     }
     ps_pool *pool = ps_pool_new(3);
-    CHECK_OK(ps_tfidf_make(&a, &t, N, &o, NULL));
-    CHECK_OK(ps_tfidf_make(&b, &t, N, &o, pool));
+    CHECK_OK(ps_tfidf_make(&a, &t, N, &o, &idf, NULL));
+    ps_idf_free(&idf);
+    CHECK_OK(ps_tfidf_make(&b, &t, N, &o, &idf, pool));
+    ps_idf_free(&idf);
     CHECK(memcmp(a.off, b.off, (N + 1) * sizeof *a.off) == 0);
     CHECK(memcmp(a.index, b.index, a.off[N] * sizeof *a.index) == 0);
     CHECK(memcmp(a.value, b.value, a.off[N] * sizeof *a.value) == 0);

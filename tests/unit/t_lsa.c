@@ -10,6 +10,8 @@
 #include "mem.h"
 #include "rng.h"
 
+static ps_idf idf; /* made anew by every ps_tfidf_make here, and freed behind it */
+
 /* ---- eigen.h ---- */
 
 /* a = sum over r < rank of g_r g_r', with g_r of falling size. */
@@ -141,7 +143,8 @@ static void test_lsa(void)
     ps_lsa six, all, threads;
     ps_pool *pool = ps_pool_new(3);
     make_texts(&texts);
-    CHECK_OK(ps_tfidf_make(&m, &texts, TEXTS, &(ps_term_options){0}, NULL));
+    CHECK_OK(ps_tfidf_make(&m, &texts, TEXTS, &(ps_term_options){0}, &idf, NULL));
+    ps_idf_free(&idf);
     CHECK_OK(ps_lsa_make(&six, &m, TOPICS, 1, NULL));
     CHECK_OK(ps_lsa_make(&all, &m, 100, 1, NULL));
     CHECK(all.terms == TOPICS * 9 && six.terms == all.terms);
@@ -169,7 +172,8 @@ static void test_lsa(void)
     ps_tfidf_free(&m);
 
     /* Nothing to analyse: no text, or none with a term. */
-    CHECK_OK(ps_tfidf_make(&m, &(ps_texts){0}, 3, &(ps_term_options){0}, NULL));
+    CHECK_OK(ps_tfidf_make(&m, &(ps_texts){0}, 3, &(ps_term_options){0}, &idf, NULL));
+    ps_idf_free(&idf);
     CHECK_OK(ps_lsa_make(&six, &m, TOPICS, 1, NULL));
     CHECK(six.terms == 0);
     ps_lsa_free(&six);
