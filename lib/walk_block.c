@@ -31,6 +31,11 @@ void ps_block_free(ps_block *b)
     *b = (ps_block){0};
 }
 
+static int restarts(const ps_block_rules *r)
+{
+    return r->threshold > 0 || r->length > 0;
+}
+
 /* ends[s] for every step of the leg: bit 0 a restart, bit 1 the leg's last step. */
 static void mark_ends(const ps_block_rules *r, const ps_leg *leg, uint8_t *ends)
 {
@@ -54,7 +59,7 @@ static size_t queue_leg(ps_block *b, size_t n, const ps_block_rules *r, const ps
         ps_ring_dead_end(b->ends, b->out, (uint32_t)place);
     else if (leg->done > 0 || !(leg->skip_first & ends[0]))
         b->queue[n++] = (uint32_t)place;
-    if (r->threshold == 0 && r->length == 0)
+    if (!restarts(r))
         return n;
     return n + ps_mix()->starts(leg->steps, ends, leg->skip_first != 0, (uint32_t)place, b->queue + n);
 }
@@ -122,23 +127,23 @@ static int walk_queue(const ps_block *b, const ps_block_rules *r, const ps_leg *
     return run(b, r, r->start ? r->start : items, &q);
 }
 
-static void move_on(const ps_block *b, ps_leg *leg, size_t place)
+static void move_on(const ps_block *b, const ps_block_rules *r, ps_leg *leg, size_t place)
 {
     const uint8_t *ends = b->ends + place;
     const uint32_t last = leg->steps - 1;
-    const uint8_t *end = ends[last] & 1 ? ends + last : memrchr(ends, 1, last);
+    const uint8_t *end = !restarts(r) ? NULL : ends[last] & 1 ? ends + last : memrchr(ends, 1, last);
     const uint32_t done = end ? (uint32_t)(ends + last - end) : leg->steps;
     leg->first += leg->steps;
     leg->done = done == leg->steps ? leg->done + done : done;
     leg->at = done ? b->out[place + leg->steps - 1] : leg->start;
 }
 
-static void move_all(const ps_block *b, ps_leg *leg, size_t n)
+static void move_all(const ps_block *b, const ps_block_rules *r, ps_leg *leg, size_t n)
 {
     size_t place = 0;
     for (size_t i = 0; i < n; i++) {
         const uint32_t steps = leg[i].steps;
-        move_on(b, &leg[i], place);
+        move_on(b, r, &leg[i], place);
         place += steps;
     }
 }
@@ -156,6 +161,6 @@ int ps_block_walk(ps_block *b, const ps_block_rules *r, ps_leg *leg, size_t n)
     }
     const int rc = queued > 0 ? walk_queue(b, r, leg, queued) : 0;
     if (rc == 0)
-        move_all(b, leg, n);
+        move_all(b, r, leg, n);
     return rc;
 }

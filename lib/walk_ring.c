@@ -19,34 +19,27 @@ static int damaged(const ps_graph *g, uint32_t at)
     return ps_fail(PS_EDATA, "%s: damaged: an edge on the way from item %u leads nowhere", g->name, at);
 }
 
-/* A large graph is not read when it is opened, so every hop checks what it follows; off32 has been checked. */
-static inline __attribute__((always_inline)) int edges_of(const ps_graph *g, const ps_side *side, uint32_t u,
-                                                          offsets width, uint64_t *begin, uint64_t *degree)
-{
-    if (__builtin_expect(u >= side->nodes, 0))
-        return 0;
-    const uint64_t end = width == NARROW ? side->off32[u + 1] : side->off[u + 1];
-    *begin = width == NARROW ? side->off32[u] : side->off[u];
-    *degree = end - *begin;
-    return width == NARROW ? *degree > 0 : (end <= g->edges) & (*begin < end);
-}
-
-/* From the nodes u to the edges that lead on: how many got one, fewer than n only in a damaged graph.  The integer part
- * of random x degree / 2^64 is the neighbour's index, the next 32 bits of the product decide between it and its alias.
- */
-static inline __attribute__((always_inline)) size_t leave(const ps_graph *g, const ps_side *side, const uint32_t *u,
+/* From the nodes u to the edges that lead on: how many got one, fewer than n only in a damaged graph.  A large graph is
+ * not read when it is opened, so every hop checks what it follows; off32 has been checked.  The integer part of random
+ * x degree / 2^64 is the neighbour's index, the next 32 bits of the product decide between it and its alias. */
+static inline __attribute__((always_inline)) size_t leave(const ps_side *side, uint64_t edges, const uint32_t *u,
                                                           size_t n, choices *c, offsets width, manner how)
 {
-    uint64_t begin, degree;
+    const uint64_t nodes = side->nodes, *off = side->off;
+    const uint32_t *off32 = side->off32, *adj = side->adj;
     for (size_t i = 0; i < n; i++) {
-        if (__builtin_expect(!edges_of(g, side, u[i], width, &begin, &degree), 0))
+        const uint64_t v = u[i];
+        if (__builtin_expect(v >= nodes, 0))
             return i;
-        const unsigned __int128 product = (unsigned __int128)c->random[i] * degree;
+        const uint64_t begin = width == NARROW ? off32[v] : off[v], end = width == NARROW ? off32[v + 1] : off[v + 1];
+        if (__builtin_expect(width == NARROW ? begin == end : (end > edges) | (begin >= end), 0))
+            return i;
+        const unsigned __int128 product = (unsigned __int128)c->random[i] * (end - begin);
         const uint64_t e = begin + (uint64_t)(product >> 64);
-        __builtin_prefetch(&side->adj[e]);
+        ps_ring_ask(&adj[e]);
         if (how == WEIGHTED) {
-            __builtin_prefetch(&side->accept[e]);
-            __builtin_prefetch(&side->alias[e]);
+            ps_ring_ask(&side->accept[e]);
+            ps_ring_ask(&side->alias[e]);
             c->rest[i] = (uint32_t)((uint64_t)product >> 32);
         }
         c->edge[i] = e;
@@ -54,17 +47,22 @@ static inline __attribute__((always_inline)) size_t leave(const ps_graph *g, con
     return n;
 }
 
-/* Along the edges to nodes of `next`. */
+/* Along the edges to nodes of `next`, whose offsets may lie in two lines of the cache. */
 static inline __attribute__((always_inline)) void follow(const ps_side *side, const ps_side *next, size_t n, choices *c,
                                                          offsets width, manner how)
 {
+    const uint64_t *off = next->off;
+    const uint32_t *off32 = next->off32, *adj = side->adj;
     for (size_t i = 0; i < n; i++) {
         const uint64_t e = c->edge[i];
-        const uint32_t u = how == WEIGHTED && c->rest[i] > side->accept[e] ? side->alias[e] : side->adj[e];
-        if (width == NARROW)
-            __builtin_prefetch(&next->off32[u]);
-        else
-            __builtin_prefetch(&next->off[u]);
+        const uint32_t u = how == WEIGHTED && c->rest[i] > side->accept[e] ? side->alias[e] : adj[e];
+        if (width == NARROW) {
+            ps_ring_ask(&off32[u]);
+            ps_ring_ask(&off32[(uint64_t)u + 1]);
+        } else {
+            ps_ring_ask(&off[u]);
+            ps_ring_ask(&off[(uint64_t)u + 1]);
+        }
         c->to[i] = u;
     }
 }
@@ -100,12 +98,12 @@ static inline __attribute__((always_inline)) int step_all(ps_ring *r, const ps_g
     const size_t n = r->n;
     choices c;
     r->ops->mix(n, r->number, 0, c.random);
-    size_t ok = leave(g, from, r->at, n, &c, width, away);
+    size_t ok = leave(from, g->edges, r->at, n, &c, width, away);
     if (__builtin_expect(ok < n, 0))
         return damaged(g, r->at[ok]);
     r->ops->mix(n, r->number, PS_WALK_STRIDE, c.random);
     follow(from, &g->boards, n, &c, width, away);
-    ok = leave(g, &g->boards, c.to, n, &c, width, back);
+    ok = leave(&g->boards, g->edges, c.to, n, &c, width, back);
     if (__builtin_expect(ok < n, 0))
         return damaged(g, r->at[ok]);
     follow(&g->boards, &g->items, n, &c, width, back);
@@ -119,6 +117,15 @@ void ps_ring_dead_end(const uint8_t *ends, uint32_t *out, uint32_t s)
     while (ends[s++] == 0);
 }
 
+static int edges_of(const ps_graph *g, const ps_side *side, uint32_t u, uint64_t *begin, uint64_t *degree)
+{
+    if (u >= side->nodes)
+        return 0;
+    *begin = side->off[u];
+    *degree = side->off[u + 1] - *begin;
+    return side->off[u + 1] <= g->edges && *begin < side->off[u + 1];
+}
+
 /* The same with factors on the nodes. */
 static int step_biased(ps_ring *r, const ps_graph *g, const ps_side *from, const ps_bias *bias, const uint8_t *ends,
                        uint32_t *out)
@@ -129,10 +136,10 @@ static int step_biased(ps_ring *r, const ps_graph *g, const ps_side *from, const
         const uint64_t number = r->number[i];
         const uint32_t s = r->step[i], at = r->at[i];
         uint32_t board, item;
-        if (!edges_of(g, from, at, WIDE, &begin, &degree))
+        if (!edges_of(g, from, at, &begin, &degree))
             return damaged(g, at);
         int found = ps_bias_pick(from, bias->board, g->boards.nodes, begin, degree, number, &board);
-        if (found > 0 && !edges_of(g, &g->boards, board, WIDE, &begin, &degree))
+        if (found > 0 && !edges_of(g, &g->boards, board, &begin, &degree))
             return damaged(g, at);
         if (found > 0)
             found = ps_bias_pick(&g->boards, bias->item, g->items.nodes, begin, degree, number + PS_WALK_STRIDE, &item);

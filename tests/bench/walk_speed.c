@@ -1,60 +1,61 @@
 /* walk_speed - what walks cost on a graph, beside what the machine's memory and a bare loop of walkers do in the same
  * run on the same edges.
  *
- *   walk_speed GRAPH [ROUNDS]
+ *   walk_speed GRAPH [ROUNDS [PEERS]]
  *
- * The bare loop: 64 walkers, prefetching, 32-bit offsets, its own copy of the edges in huge pages, xorshift; it
+ * The bare loop (bare.h): 64 walkers, prefetching, 32-bit offsets, its own copy of the edges, xorshift; it
  * counts nothing.  Every round measures all rows once, so that a busy machine disturbs all alike; printed are the
- * best round, the median, and the best's ratio to the bare loop's best of the same shape.
+ * best round, the median, and the best's ratio to the bare loop's best of the same shape.  PEERS: a file of lines of a
+ * peer's name for a row, a tab and its rate, as walk_dgl.py writes it.  Graphs of more than 100 million edges are not
+ * copied into small pages and have no weights: memory.
  */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
-#include <time.h>
 
+#include "bare.h"
 #include "mem.h"
 #include "pixie.h"
 #include "rng.h"
 #include "walk.h"
 #include "walk_block.h"
 
-enum { RING = 64, ROUNDS_MAX = 25, ROWS = 32, SETS = 400 };
-
-static double now(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
-}
+enum { ROUNDS_MAX = 25, ROWS = 32, SETS = 400, COPIED_MOST = 100000000 };
 
 /* ---- rows of the table ---- */
 
 typedef struct {
-    char name[80];
-    const char *unit;
+    const char *name, *unit;
     double scale, value[ROUNDS_MAX];
     int rounds, beside; /* the row it is compared with, -1: none */
 } row;
 static row rows[ROWS];
-static int row_count;
 
-static row *row_at(int i, const char *name, const char *unit, double scale, int beside)
-{
-    row *r = &rows[i];
-    if (i >= row_count) {
-        row_count = i + 1;
-        snprintf(r->name, sizeof r->name, "%s", name);
-        r->unit = unit;
-        r->scale = scale;
-        r->beside = beside;
-    }
-    return r;
-}
+enum {
+    LOADS,
+    LOADS_SECOND,
+    LOADS_SMALL,
+    BARE,
+    BARE_SECOND,
+    ENGINE,
+    BARE_SMALL,
+    ENGINE_SMALL,
+    WEIGHTED,
+    BARE_ONE,
+    NEIGH_ONE,
+    NEIGH_EXACT,
+    BARE_TWO,
+    NEIGH_TWO,
+    NEIGH_USUAL
+};
 
 static void add(int i, const char *name, const char *unit, double scale, int beside, double value)
 {
-    row *r = row_at(i, name, unit, scale, beside);
+    row *r = &rows[i];
+    r->name = name;
+    r->unit = unit;
+    r->scale = scale;
+    r->beside = beside;
     r->value[r->rounds++] = value;
 }
 
@@ -74,112 +75,69 @@ static double best(const row *r)
 
 static void print_rows(void)
 {
-    printf("%-58s %10s %10s  %-14s %s\n", "", "best", "median", "", "of the bare loop");
-    for (int i = 0; i < row_count; i++) {
+    printf("%-62s %8s %8s  %-16s %s\n", "", "best", "median", "", "of the bare loop");
+    for (int i = 0; i < ROWS; i++) {
         row *r = &rows[i];
-        const double most = best(r);
+        if (r->rounds == 0)
+            continue;
         qsort(r->value, (size_t)r->rounds, sizeof *r->value, compare);
-        printf("%-58s %10.1f %10.1f  %-14s", r->name, most * r->scale, r->value[r->rounds / 2] * r->scale, r->unit);
+        printf("%-62s %8.1f %8.1f  %-16s", r->name, best(r) * r->scale, r->value[r->rounds / 2] * r->scale, r->unit);
         if (r->beside >= 0)
-            printf(" %.2f", most / best(&rows[r->beside]));
+            printf(" %.2f", best(r) / best(&rows[r->beside]));
         printf("\n");
     }
+    printf("an edge-step of unrelated walks: %.1f ns; an independent random load: %.1f ns\n", 1e9 / best(&rows[ENGINE]),
+           1e9 / best(&rows[LOADS]));
+    printf("neighbourhoods a second: %.0f thousand of 1 step, %.0f thousand of 1.5 steps\n",
+           1e-3 * best(&rows[NEIGH_ONE]) / 400, 1e-3 * best(&rows[NEIGH_TWO]) / 600);
+}
+
+/* Ratios to a peer's rates, best to best. */
+static void print_peers(const char *path)
+{
+    static const struct {
+        const char *name;
+        int row;
+        double share; /* of the row's unit */
+    } match[] = {{"DGL random_walk", ENGINE, 1},
+                 {"DGL PinSAGESampler 1", NEIGH_ONE, 1. / 400},
+                 {"DGL PinSAGESampler 2", NEIGH_TWO, 1. / 600}};
+    char line[256];
+    FILE *f = fopen(path, "r");
+    while (f && fgets(line, sizeof line, f)) {
+        char *tab = strchr(line, '\t');
+        const double theirs = tab ? strtod(tab + 1, NULL) : 0;
+        for (size_t i = 0; i < sizeof match / sizeof *match && theirs > 0; i++) {
+            const double ours = best(&rows[match[i].row]) * match[i].share;
+            if ((size_t)(tab - line) == strlen(match[i].name) &&
+                strncmp(line, match[i].name, strlen(match[i].name)) == 0)
+                printf("%-62s %8.1f %8.1f  thousand/s       %.1f times\n", match[i].name, 1e-3 * theirs, 1e-3 * ours,
+                       ours / theirs);
+        }
+    }
+    if (f)
+        fclose(f);
 }
 
 /* ---- the machine ---- */
 
-static uint64_t state = UINT64_C(0x9e3779b97f4a7c15);
-static inline uint32_t xorshift(void)
+/* Independent loads of 4 bytes from a GiB, asked for 128 ahead into the first cache or the second. */
+static inline __attribute__((always_inline)) double random_loads(const uint32_t *a, size_t n, const int cache)
 {
-    state ^= state << 13;
-    state ^= state >> 7;
-    state ^= state << 17;
-    return (uint32_t)(state >> 16);
-}
-
-/* Independent loads of 4 bytes from a GiB, asked for 32 ahead. */
-static double random_loads(const uint32_t *a, size_t n)
-{
-    enum { LOADS = 10000000, AHEAD = 32 };
+    enum { COUNT = 10000000, AHEAD = 128 };
     uint64_t x = 1, y = 1;
     volatile uint32_t sink;
     uint32_t sum = 0;
     for (int i = 0; i < AHEAD; i++)
-        __builtin_prefetch(&a[ps_below(y = y * UINT64_C(6364136223846793005) + 1442695040888963407u, n)]);
+        ask(&a[ps_below(y = y * UINT64_C(6364136223846793005) + 1442695040888963407u, n)], cache);
     const double t = now();
-    for (int i = 0; i < LOADS; i++) {
-        __builtin_prefetch(&a[ps_below(y = y * UINT64_C(6364136223846793005) + 1442695040888963407u, n)]);
+    for (int i = 0; i < COUNT; i++) {
+        ask(&a[ps_below(y = y * UINT64_C(6364136223846793005) + 1442695040888963407u, n)], cache);
         sum += a[ps_below(x = x * UINT64_C(6364136223846793005) + 1442695040888963407u, n)];
     }
     sink = sum;
     (void)sink;
-    return LOADS / (now() - t);
-}
-
-/* ---- the bare loop ---- */
-
-static uint32_t *off[2];
-static const uint32_t *adj[2];
-
-static void *pages(size_t bytes, int huge)
-{
-    bytes = (bytes + (2 << 20) - 1) >> 21 << 21;
-    void *p = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-    if (p == MAP_FAILED)
-        exit(1);
-    madvise(p, bytes, huge ? MADV_HUGEPAGE : MADV_NOHUGEPAGE);
-    memset(p, 1, bytes);
-    return p;
-}
-
-static void copy_edges(const ps_graph *g)
-{
-    const ps_side *side[2] = {&g->items, &g->boards};
-    for (int k = 0; k < 2; k++) {
-        uint32_t *a = pages(4 * g->edges, 1);
-        off[k] = pages(4 * (side[k]->nodes + 1), 1);
-        for (uint64_t u = 0; u <= side[k]->nodes; u++)
-            off[k][u] = (uint32_t)side[k]->off[u];
-        memcpy(a, side[k]->adj, 4 * g->edges);
-        adj[k] = a;
-    }
-}
-
-/* Edge steps a second: `per` walks of `steps` steps from each of n random items. */
-static double bare(uint32_t items, uint32_t n, uint32_t per, int steps)
-{
-    uint32_t *seed = malloc(4 * (size_t)n), v[RING], e[RING];
-    volatile uint64_t sink;
-    uint64_t sum = 0;
-    for (uint32_t i = 0; i < n; i++)
-        seed[i] = (uint32_t)(((uint64_t)xorshift() * items) >> 32);
-    const uint64_t walks = (uint64_t)n * per;
-    const double t = now();
-    for (uint64_t w = 0; w < walks; w += RING) {
-        for (uint64_t i = 0; i < RING; i++) {
-            const uint64_t q = w + i < walks ? w + i : walks - 1;
-            v[i] = seed[q / per];
-            __builtin_prefetch(&off[0][v[i]]);
-        }
-        for (int h = 0; h < 2 * steps; h++) {
-            const uint32_t *o = off[h & 1], *a = adj[h & 1], *next = off[!(h & 1)];
-            for (int i = 0; i < RING; i++) {
-                const uint32_t lo = o[v[i]], d = o[v[i] + 1] - lo;
-                e[i] = lo + (uint32_t)(((uint64_t)xorshift() * d) >> 32);
-                __builtin_prefetch(&a[e[i]]);
-            }
-            for (int i = 0; i < RING; i++) {
-                v[i] = a[e[i]];
-                __builtin_prefetch(&next[v[i]]);
-            }
-        }
-        for (int i = 0; i < RING; i++)
-            sum += v[i];
-    }
-    sink = sum;
-    (void)sink;
-    free(seed);
-    return 2.0 * (double)walks * steps / (now() - t);
+    return COUNT / (now() - t);
 }
 
 /* ---- ours ---- */
@@ -263,70 +221,128 @@ static void pixie(const ps_graph *g, uint64_t most, int round)
     free(item);
 }
 
-static void measure(const ps_graph *g, const ps_graph *huge, const uint32_t *memory, size_t words, int round)
+/* What is measured on. */
+typedef struct {
+    ps_graph g, small, weighted; /* as it is mapped; in pages of 4 KiB; with alias tables */
+    bare_edges bare, bare_small;
+    uint32_t *memory, *memory_small;
+    size_t words;
+    int copied;
+    uint64_t most;
+} machine;
+
+static void measure(const machine *m, int round)
 {
-    static uint64_t most;
+    const ps_graph *g = &m->g;
     const uint32_t items = (uint32_t)g->items.nodes;
     ps_walk_options one = {.steps = 200, .restart = 1, .seed = 1}, two = {.steps = 300, .restart = 2. / 3, .seed = 1},
                     usual = PS_WALK_DEFAULT, exact = one;
+    const char *edges = "M edge-steps/s";
     exact.exact = 1000;
-    add(0, "random loads, 1 GiB, huge pages", "M loads/s", 1e-6, -1, random_loads(memory, words));
-    add(1, "bare loop, unrelated walks of 10 steps", "M edges/s", 1e-6, -1, bare(items, 300000, 1, 10));
-    add(2, "engine, the same", "M edges/s", 1e-6, 1, engine(g, 300000, 10));
-    add(3, "engine, the same, graph copied into huge pages", "M edges/s", 1e-6, 1, engine(huge, 300000, 10));
-    add(4, "bare loop, 200 walks of 1 step from each item", "M edges/s", 1e-6, -1, bare(items, 20000, 200, 1));
-    add(5, "neighbourhoods, T = 50, the same (-w 200 -r 1)", "M edges/s", 1e-6, 4,
+    add(LOADS, "random loads, 1 GiB, huge pages", "M loads/s", 1e-6, -1, random_loads(m->memory, m->words, 1));
+    add(LOADS_SECOND, "  the same, asked for into the second cache", "M loads/s", 1e-6, -1,
+        random_loads(m->memory, m->words, 2));
+    add(LOADS_SMALL, "random loads, 1 GiB, 4 KiB pages", "M loads/s", 1e-6, -1,
+        random_loads(m->memory_small, m->words, 1));
+    add(BARE, "bare loop, unrelated walks of 10 steps, huge pages", edges, 1e-6, -1,
+        bare(&m->bare, items, 300000, 1, 10));
+    add(BARE_SECOND, "  the same, asking into the second cache", edges, 1e-6, BARE,
+        bare_second(&m->bare, items, 300000, 1, 10));
+    add(ENGINE, "engine, the same, the graph as it is mapped", edges, 1e-6, BARE, engine(g, 300000, 10));
+    if (m->copied) {
+        add(BARE_SMALL, "bare loop, the same, 4 KiB pages", edges, 1e-6, -1,
+            bare(&m->bare_small, items, 300000, 1, 10));
+        add(ENGINE_SMALL, "engine, the same, 4 KiB pages", edges, 1e-6, BARE_SMALL, engine(&m->small, 300000, 10));
+        add(WEIGHTED, "engine, the same, weighted by alias tables", edges, 1e-6, BARE,
+            engine(&m->weighted, 300000, 10));
+    }
+    add(BARE_ONE, "bare loop, 200 walks of 1 step from each item", edges, 1e-6, -1,
+        bare(&m->bare, items, 20000, 200, 1));
+    add(NEIGH_ONE, "neighbourhoods, T = 50, the same (-w 200 -r 1)", edges, 1e-6, BARE_ONE,
         400 * neighbourhoods(g, &one, 20000, 50));
-    add(6, "  the same as a rate", "thousand/s", 1e-3, -1, rows[5].value[round] / 400);
-    add(7, "  first steps exact up to 1000 ways", "thousand/s", 1e-3, -1, neighbourhoods(g, &exact, 20000, 50));
-    add(8, "bare loop, 200 walks of 2 steps from each item", "M edges/s", 1e-6, -1, bare(items, 20000, 200, 2));
-    add(9, "neighbourhoods, T = 50, 1.5 steps (-w 300 -r .667)", "M edges/s", 1e-6, 8,
+    add(NEIGH_EXACT, "  first steps exact up to 1000 ways, neighbourhoods", "thousand/s", 1e-3, -1,
+        neighbourhoods(g, &exact, 20000, 50));
+    add(BARE_TWO, "bare loop, 200 walks of 2 steps from each item", edges, 1e-6, -1,
+        bare(&m->bare, items, 20000, 200, 2));
+    add(NEIGH_TWO, "neighbourhoods, T = 50, 1.5 steps (-w 300 -r .667)", edges, 1e-6, BARE_TWO,
         600 * neighbourhoods(g, &two, 20000, 50));
-    add(10, "  the same as a rate", "thousand/s", 1e-3, -1, rows[9].value[round] / 600);
-    add(11, "neighbourhoods, T = 50, -w 1000 -r .5", "M edges/s", 1e-6, 8, 2000 * neighbourhoods(g, &usual, 5000, 50));
-    add(12, "  the same, graph copied into huge pages", "M edges/s", 1e-6, 8,
-        2000 * neighbourhoods(huge, &usual, 5000, 50));
-    if (!most)
-        most = ps_pixie_most(g);
-    pixie(g, most, round);
+    add(NEIGH_USUAL, "neighbourhoods, T = 50, -w 1000 -r .5", edges, 1e-6, BARE_TWO,
+        2000 * neighbourhoods(g, &usual, 5000, 50));
+    pixie(g, m->most, round);
 }
 
-/* The graph with its edges in huge pages of its own. */
-static ps_graph copy_graph(const ps_graph *g)
+/* The graph with edges of its own: without weights the bare loop's, or with alias tables that decide by a random
+ * number. */
+static ps_graph own_edges(const ps_graph *g, const bare_edges *e, int weighted)
 {
     ps_graph c = *g;
     ps_side *side[2] = {&c.items, &c.boards};
     for (int k = 0; k < 2; k++) {
-        uint64_t *o = pages(8 * (side[k]->nodes + 1), 1);
-        memcpy(o, side[k]->off, 8 * (side[k]->nodes + 1));
-        side[k]->off = o;
-        side[k]->adj = adj[k];
+        side[k]->adj = e->adj[k];
+        side[k]->off32 = e->off[k];
+        if (!weighted)
+            continue;
+        uint32_t *alias = pages(4 * g->edges, 1), *accept = pages(4 * g->edges, 1);
+        memcpy(alias, e->adj[k], 4 * g->edges);
+        for (uint64_t i = 0; i < g->edges; i++)
+            accept[i] = (uint32_t)ps_mix64(i);
+        side[k]->alias = alias;
+        side[k]->accept = accept;
     }
     return c;
 }
 
+/* How the kernel maps the graph's file, in MiB of huge pages. */
+static double mapped_huge(const ps_graph *g)
+{
+    char line[512];
+    unsigned long from, to, kib;
+    double sum = 0;
+    int inside = 0;
+    FILE *f = fopen("/proc/self/smaps", "r");
+    while (f && fgets(line, sizeof line, f)) {
+        if (sscanf(line, "%lx-%lx ", &from, &to) == 2)
+            inside = (uintptr_t)g->blob.data >= from && (uintptr_t)g->blob.data < to;
+        if (inside && (sscanf(line, "FilePmdMapped: %lu", &kib) == 1 || sscanf(line, "ShmemPmdMapped: %lu", &kib) == 1))
+            sum += (double)kib / 1024;
+    }
+    if (f)
+        fclose(f);
+    return sum;
+}
+
 int main(int argc, char **argv)
 {
+    static machine m;
     const int rounds = argc > 2 ? atoi(argv[2]) : 3;
-    ps_graph g;
-    if (argc < 2 || rounds < 1 || rounds > ROUNDS_MAX || ps_graph_open(&g, argv[1]) < 0) {
-        fprintf(stderr, "walk_speed: %s\n", argc < 2 ? "usage: walk_speed GRAPH [ROUNDS]" : ps_errmsg());
+    if (argc < 2 || rounds < 1 || rounds > ROUNDS_MAX || ps_graph_open(&m.g, argv[1]) < 0) {
+        fprintf(stderr, "walk_speed: %s\n", argc < 2 ? "usage: walk_speed GRAPH [ROUNDS [PEERS]]" : ps_errmsg());
         return 2;
     }
-    ps_walk_pages(&g);
-    ps_walk_ready(&g);
-    copy_edges(&g);
-    const ps_graph huge = copy_graph(&g);
-    const size_t words = (size_t)1 << 28;
-    const uint32_t *memory = pages(4 * words, 1);
+    ps_walk_pages(&m.g);
+    ps_walk_ready(&m.g);
+    m.copied = m.g.edges <= COPIED_MOST;
+    m.bare = copy_edges(&m.g, 1);
+    if (m.copied) {
+        m.bare_small = copy_edges(&m.g, 0);
+        m.small = own_edges(&m.g, &m.bare_small, 0);
+        m.weighted = own_edges(&m.g, &m.bare, 1);
+    }
+    m.words = (size_t)1 << 28;
+    m.memory = pages(4 * m.words, 1);
+    m.memory_small = pages(4 * m.words, 0);
+    m.most = ps_pixie_most(&m.g);
     for (int r = 0; r < rounds; r++)
-        measure(&g, &huge, memory, words, r);
-    printf("%llu items, %llu boards, %llu edges; one thread\n", (unsigned long long)g.items.nodes,
-           (unsigned long long)g.boards.nodes, (unsigned long long)g.edges);
+        measure(&m, r);
+    printf("%llu items, %llu boards, %llu edges; %.0f of the file's %.0f MiB are mapped by huge pages; one thread\n",
+           (unsigned long long)m.g.items.nodes, (unsigned long long)m.g.boards.nodes, (unsigned long long)m.g.edges,
+           mapped_huge(&m.g), (double)m.g.blob.size / (1 << 20));
     print_rows();
     qsort(latency[0], (size_t)rounds, sizeof(double), compare);
     qsort(latency[1], (size_t)rounds, sizeof(double), compare);
     printf("set of 3 items, 100 thousand steps: p50 %.2f ms, p99 %.2f ms (best of the rounds; worst p99 %.2f ms)\n",
            latency[0][0], latency[1][0], latency[1][rounds - 1]);
+    if (argc > 3)
+        print_peers(argv[3]);
     return 0;
 }
