@@ -61,6 +61,14 @@ int ps_minibatch_begin(ps_minibatch *mb, const ps_shape *shape, size_t expect)
     return 0;
 }
 
+uint32_t ps_minibatch_find(const ps_minibatch *mb, uint32_t item)
+{
+    for (size_t at = ps_mix64(item) & (mb->slots - 1); mb->hash[at]; at = (at + 1) & (mb->slots - 1))
+        if (mb->item[mb->hash[at] - 1] == item)
+            return mb->hash[at] - 1;
+    return UINT32_MAX;
+}
+
 /* While the batch grows, n[0] counts the items so far. */
 int ps_minibatch_add(ps_minibatch *mb, uint32_t item, uint32_t *local)
 {
@@ -100,7 +108,7 @@ static int ready_for_neighbours(ps_minibatch *mb, const ps_sources *from)
         if (!mb->cap_neighbours)
             return PS_EMEM;
     }
-    if (from->neighbours || (mb->walker && mb->walker_seed == from->walk.seed))
+    if (from->batch || from->neighbours || (mb->walker && mb->walker_seed == from->walk.seed))
         return 0;
     ps_walker_free(mb->walker);
     mb->walker = ps_walker_new(from->graph, &from->walk);
@@ -163,10 +171,26 @@ static int walk_neighbours(ps_minibatch *mb, const ps_sources *from, uint32_t fi
     return rc;
 }
 
+/* Local u gets the neighbours that its item has in a larger batch. */
+static int copy_neighbourhood(ps_minibatch *mb, const ps_sources *from, uint32_t u)
+{
+    const ps_minibatch *all = from->batch;
+    uint32_t there = ps_minibatch_find(all, mb->item[u]), begin = all->off[there], count = all->off[there + 1] - begin;
+    for (uint32_t t = 0; t < count; t++) {
+        mb->neighbour[t] = all->item[all->index[begin + t]];
+        mb->alpha[t] = (float)all->weight[begin + t];
+    }
+    return add_neighbourhood(mb, from, u, count);
+}
+
 /* Neighbours of locals first .. last - 1 become part of the batch. */
 static int add_neighbours(ps_minibatch *mb, const ps_sources *from, uint32_t first, uint32_t last)
 {
     int rc = 0;
+    for (uint32_t u = first; from->batch && u < last && rc == 0; u++)
+        rc = copy_neighbourhood(mb, from, u);
+    if (from->batch)
+        return rc;
     if (!from->neighbours)
         return walk_neighbours(mb, from, first, last);
     for (uint32_t u = first; u < last && rc == 0; u++)
@@ -268,18 +292,28 @@ static int list_tokens(ps_minibatch *mb, const ps_sources *from, size_t n, int g
     return rc == 0 && gradients ? ps_token_lists_turn(l) : rc;
 }
 
-int ps_minibatch_finish(ps_minibatch *mb, const ps_sources *from, int gradients, ps_pool *pool)
+size_t ps_minibatch_bytes(size_t items, size_t edges, size_t dx, int complete)
+{
+    /* Number and hash; a neighbour and its weight.  Features; for the way back, an offset, a user, its slot and weight. */
+    size_t bytes = items * (4 + 4 * 4) + edges * (4 + sizeof(ps_real));
+    return complete ? bytes + items * (dx * sizeof(ps_real) + 4) + edges * (4 + 4 + sizeof(ps_real)) : bytes;
+}
+
+int ps_minibatch_finish(ps_minibatch *mb, const ps_sources *from, int gradients, size_t most, ps_pool *pool)
 {
     if (from->x->d != mb->dx)
         return ps_fail(PS_EMATCH, "%s: vectors of %u elements, the model reads %u", from->x->table.name, from->x->d,
                        mb->dx);
     size_t outputs = mb->n[0]; /* S_K, so far */
     int rc = mb->layers ? add_layers(mb, from) : 0;
-    if (rc == 0 && gradients && mb->layers)
-        rc = turn_round(mb);
     mb->tokens.items = 0;
     if (rc == 0 && from->texts)
         rc = list_tokens(mb, from, outputs, gradients);
+    mb->complete = rc == 0 && ps_minibatch_bytes(mb->n[0], ps_minibatch_edges(mb), mb->dx, 1) <= most;
+    if (!mb->complete)
+        return rc;
+    if (gradients && mb->layers)
+        rc = turn_round(mb);
     if (rc == 0)
         rc = ps_room(&mb->x, &mb->cap_x, (size_t)mb->n[0] * mb->dx, sizeof *mb->x);
     gathering g = {mb, from->x, from};

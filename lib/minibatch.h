@@ -32,6 +32,8 @@ typedef struct {
     uint32_t *back_off, *user, *slot;
     ps_real *back_weight;
 
+    int complete; /* has features and, with gradients, back lists: not so a large batch that is still to be cut into parts (parts.h) */
+
     ps_token_lists tokens; /* of S_K's items; no items without token embeddings */
 
     uint32_t *neighbour; /* room for one neighbourhood */
@@ -51,6 +53,7 @@ typedef struct {
 typedef struct {
     const ps_shape *shape;
     const ps_vectors *x;
+    const ps_minibatch *batch; /* not NULL: neighbours as this larger batch has them */
     const ps_neighbours *neighbours; /* not used when shape->layers == 0; NULL: walked on the fly */
     const ps_graph *graph;           /* to walk on; an item's neighbourhood is then what psneigh would make */
     ps_walk_options walk;
@@ -70,8 +73,19 @@ PS_MUST_USE int ps_minibatch_begin(ps_minibatch *mb, const ps_shape *shape, size
 /* Local number of an item of S_K, new if it is not there yet. */
 PS_MUST_USE int ps_minibatch_add(ps_minibatch *mb, uint32_t item, uint32_t *local);
 
-/* Takes in the neighbours, layer by layer, and gathers the features.  PS_EMATCH naming the item if one has no
- * feature vector.  With `gradients`, the lists that the backward pass needs are made too. */
-PS_MUST_USE int ps_minibatch_finish(ps_minibatch *mb, const ps_sources *from, int gradients, ps_pool *pool);
+/* Local number of an item; UINT32_MAX if the batch does not have it. */
+uint32_t ps_minibatch_find(const ps_minibatch *mb, uint32_t item);
+
+/* Takes in the neighbours, layer by layer.  With `gradients`, the lists that the backward pass needs are made too.
+ * Gathers the features, unless that makes the batch larger than `most` bytes: then neither features nor those lists are made.
+ * PS_EMATCH naming the item if one has no feature vector. */
+PS_MUST_USE int ps_minibatch_finish(ps_minibatch *mb, const ps_sources *from, int gradients, size_t most, ps_pool *pool);
+
+/* Memory of a batch of that many items and edges, complete or not. */
+size_t ps_minibatch_bytes(size_t items, size_t edges, size_t dx, int complete);
+static inline size_t ps_minibatch_edges(const ps_minibatch *mb)
+{
+    return mb->layers ? mb->off[mb->n[1]] : 0;
+}
 
 #endif

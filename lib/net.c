@@ -202,6 +202,19 @@ static size_t tile_columns(const ps_net *net, size_t rows)
     return cols < net->shape.m ? cols : net->shape.m;
 }
 
+size_t ps_net_bytes(const ps_net *net, const uint32_t *n)
+{
+    size_t m = net->shape.m, K = net->shape.layers, bytes = n[K] * (m + net->shape.d + 2) * sizeof *net->r, work = 0;
+    for (size_t k = 0; k < K; k++) {
+        size_t rows = n[k] < net->block ? n[k] : net->block, forward = n[k] * tile_columns(net, n[k]), back = 2 * rows * m;
+        work = forward > work ? forward : work;
+        work = back > work ? back : work;
+        bytes += n[k] * ps_net_words(m) * sizeof *net->layer[k].live + n[k + 1] * (2 * m + 1) * sizeof *net->work;
+        bytes += net->shape.pooling == PS_POOL_MAX ? n[k + 1] * m * sizeof *net->layer[k].arg : 0;
+    }
+    return bytes + work * sizeof *net->work;
+}
+
 static int layer_room(ps_net *net, ps_layer_state *l, size_t below, size_t n)
 {
     size_t m = net->shape.m;

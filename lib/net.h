@@ -43,6 +43,9 @@ typedef struct {
 void ps_net_init(ps_net *net, const ps_model *model, ps_pool *pool);
 void ps_net_free(ps_net *net);
 
+/* Memory of the activations of a batch with n[k] = |S_k|. */
+size_t ps_net_bytes(const ps_net *net, const uint32_t *n);
+
 /* Leaves z (n[K] x d) and, with an item bias, beta (n[K]) in the net. */
 PS_MUST_USE int ps_net_forward(ps_net *net, const ps_real *param, const ps_minibatch *mb);
 

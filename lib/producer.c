@@ -7,6 +7,9 @@
 #include "mem.h"
 #include "rng.h"
 
+/* Bytes of a batch with features; tests set another. */
+enum { COMPLETE = 128 << 20 };
+
 /* What a stream of random numbers is for. */
 enum { FOR_ORDER = 0x4f52, FOR_NEGATIVES = 0x4e45, FOR_HARD = 0x4841, FOR_WALKS = 0x5741, FOR_DROPOUT = 0x444f };
 
@@ -122,7 +125,8 @@ int ps_producer_batch(const ps_producer *p, uint32_t epoch, const uint32_t *orde
     from.dropout = r->dropout;
     from.dropout_key = key_for(p, FOR_DROPOUT, epoch, b);
     if (rc == 0)
-        rc = ps_minibatch_finish(&batch->mb, &from, 1, pool);
+        rc = ps_minibatch_finish(&batch->mb, &from, 1, p->most, pool);
+    batch->from = from;
     uint32_t *items = batch->items, *rows = batch->rows;
     batch->loss = (ps_loss_batch){
         .pairs = B, .negatives = N, .hard = H,

@@ -13,6 +13,7 @@
 /* One batch, ready for the consumer; its arrays are reused from batch to batch. */
 typedef struct {
     ps_minibatch mb;
+    ps_sources from; /* what it was made from */
     ps_loss_batch loss;
     uint32_t *items; /* query, positive, negatives, hard: as loss points into it */
     uint32_t *rows;  /* their local numbers */
@@ -27,6 +28,7 @@ typedef struct {
     const ps_recipe *recipe;
     ps_draw draw;      /* of random negatives, out of the rows of from.x */
     ps_hard hard;      /* empty unless the recipe has hard negatives */
+    size_t most;       /* bytes of a batch with its features; of a larger one they are gathered part by part (parts.h) */
 } ps_producer;
 
 /* The pairs must not be empty.  Walks for hard negatives, if the recipe has any, over g. */

@@ -7,8 +7,12 @@
 
 #include "mem.h"
 
+/* Bytes of the batches that are made ahead.  One with its features is always made ahead; of one without, which is large, all that
+ * it costs to make it late is some of its walks. */
+enum { COMPLETE_AHEAD = 128 << 20, LARGE_AHEAD = 32 << 20 };
+
 typedef struct {
-    ps_batch batch;
+    ps_batch *batch; /* made, being made or in use */
     int ready, rc;
     char message[512];
 } slot;
@@ -19,7 +23,9 @@ struct ps_ring {
     pthread_mutex_t lock;
     pthread_cond_t changed;
     slot *slot; /* batch b is in slot b % slots */
-    uint64_t slots;
+    uint64_t slots, ahead;       /* ahead: how many may be made beside the one in use, slots - 1 or what memory allows */
+    ps_batch *batch, **spare;    /* slots each; the spares that were used last come first, so that few are ever large */
+    uint64_t spares;
     uint64_t next, current, end; /* batches: the next to be made, the one in use or to be taken next */
     uint64_t batches;            /* of an epoch */
     uint32_t **order;            /* of epoch e in order[e % orders] */
@@ -49,7 +55,7 @@ static void book(ps_ring *r)
 /* A batch to make, or -1.  The lock is held. */
 static int64_t claim(ps_ring *r)
 {
-    if (r->next >= r->end || r->next >= r->current + r->slots)
+    if (r->next >= r->end || r->next > r->current + r->ahead)
         return -1;
     uint64_t epoch = r->next / r->batches + 1;
     if (epoch != r->known) {
@@ -59,7 +65,18 @@ static int64_t claim(ps_ring *r)
     if (r->makers == 0)
         book(r);
     r->makers++;
+    r->slot[r->next % r->slots].batch = r->spare[--r->spares];
     return (int64_t)r->next++;
+}
+
+/* How many batches like this one are to be made ahead. */
+static uint64_t ahead_of(const ps_ring *r, const ps_minibatch *mb)
+{
+    size_t bytes = ps_minibatch_bytes(mb->n[0], ps_minibatch_edges(mb), mb->dx, mb->complete) + 1;
+    uint64_t n = (mb->complete ? COMPLETE_AHEAD : LARGE_AHEAD) / bytes;
+    if (n == 0 && mb->complete)
+        n = 1;
+    return n < r->slots - 1 ? n : r->slots - 1;
 }
 
 /* The lock is held on entry and on return. */
@@ -68,7 +85,7 @@ static void make(ps_ring *r, uint64_t b, ps_pool *helpers)
     slot *s = &r->slot[b % r->slots];
     uint64_t epoch = b / r->batches + 1;
     pthread_mutex_unlock(&r->lock);
-    s->rc = ps_producer_batch(r->producer, (uint32_t)epoch, r->order[epoch % r->orders], b % r->batches, &s->batch,
+    s->rc = ps_producer_batch(r->producer, (uint32_t)epoch, r->order[epoch % r->orders], b % r->batches, s->batch,
                               helpers);
     if (s->rc < 0)
         snprintf(s->message, sizeof s->message, "%s", ps_errmsg());
@@ -76,6 +93,8 @@ static void make(ps_ring *r, uint64_t b, ps_pool *helpers)
     if (r->makers == 1)
         book(r);
     r->makers--;
+    if (s->rc == 0)
+        r->ahead = ahead_of(r, &s->batch->mb);
     s->ready = 1;
     pthread_cond_broadcast(&r->changed);
 }
@@ -107,14 +126,16 @@ int ps_ring_take(ps_ring *r, const ps_batch **batch)
     }
     r->times.starved += now() - start;
     pthread_mutex_unlock(&r->lock);
-    *batch = &s->batch;
+    *batch = s->batch;
     return s->rc < 0 ? ps_fail(s->rc == PS_ESYS ? PS_EDATA : s->rc, "%s", s->message) : 0;
 }
 
 void ps_ring_give_back(ps_ring *r)
 {
     pthread_mutex_lock(&r->lock);
-    r->slot[r->current++ % r->slots].ready = 0;
+    slot *s = &r->slot[r->current++ % r->slots];
+    s->ready = 0;
+    r->spare[r->spares++] = s->batch;
     pthread_mutex_unlock(&r->lock);
     if (r->slots > 1)
         ps_pool_wake(r->pool);
@@ -138,8 +159,14 @@ static int make_room(ps_ring *r, size_t pairs)
 {
     r->slot = ps_zalloc(r->slots, sizeof *r->slot);
     r->order = ps_zalloc(r->orders, sizeof *r->order);
-    if (!r->slot || !r->order)
+    r->batch = ps_zalloc(r->slots, sizeof *r->batch);
+    r->spare = ps_zalloc(r->slots, sizeof *r->spare);
+    if (!r->slot || !r->order || !r->batch || !r->spare)
         return PS_EMEM;
+    while (r->spares < r->slots) {
+        r->spare[r->spares] = &r->batch[r->spares];
+        r->spares++;
+    }
     for (uint64_t e = 0; e < r->orders; e++)
         if (!(r->order[e] = ps_alloc(pairs, sizeof **r->order)))
             return PS_EMEM;
@@ -157,6 +184,7 @@ ps_ring *ps_ring_new(const ps_producer *p, ps_pool *pool, uint32_t ahead, uint64
     r->batches = ps_producer_batches(p);
     r->next = r->current = first;
     r->end = end;
+    r->ahead = r->slots - 1;
     /* The batches in the ring belong to that many epochs at most. */
     r->orders = (r->slots + r->batches - 2) / r->batches + 1;
     r->since = r->took = now();
@@ -177,11 +205,13 @@ void ps_ring_free(ps_ring *r)
         return;
     if (r->slots > 1)
         ps_pool_idle(r->pool, NULL, NULL);
-    for (uint64_t i = 0; r->slot && i < r->slots; i++)
-        ps_batch_free(&r->slot[i].batch);
+    for (uint64_t i = 0; r->batch && i < r->slots; i++)
+        ps_batch_free(&r->batch[i]);
     for (uint64_t e = 0; r->order && e < r->orders; e++)
         free(r->order[e]);
     free(r->slot);
+    free(r->batch);
+    free(r->spare);
     free(r->order);
     pthread_mutex_destroy(&r->lock);
     pthread_cond_destroy(&r->changed);

@@ -21,7 +21,7 @@ typedef struct {
 } ps_ring_times;
 
 /* Batches number first .. end - 1, counted through all epochs; at most `ahead` are ready or being made beside the one
- * in use.  With ahead 0, or one thread, they are made one by one as they are taken.  NULL on failure. */
+ * in use, fewer where they are large (128 MiB in all; a large batch without its features: 32).  With ahead 0, or one thread, they are made one by one as they are taken.  NULL on failure. */
 PS_MUST_USE ps_ring *ps_ring_new(const ps_producer *p, ps_pool *pool, uint32_t ahead, uint64_t first, uint64_t end);
 void ps_ring_free(ps_ring *ring); /* NULL is allowed */
 

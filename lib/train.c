@@ -9,8 +9,8 @@
 #include "checkpoint.h"
 #include "gemm.h"
 #include "mem.h"
-#include "net.h"
 #include "optim.h"
+#include "parts.h"
 
 typedef struct {
     const ps_training *t;
@@ -18,6 +18,7 @@ typedef struct {
     ps_producer producer;
     ps_ring *ring;
     ps_net net;
+    ps_parts parts;
     ps_loss loss;
     ps_optim optim;
     ps_real *grad, *dz, *dbeta;
@@ -51,15 +52,15 @@ static int consume(work *w, const ps_batch *batch, ps_step *s)
     if (ps_grow(&w->dz, &w->dz_cap, (size_t)rows * r->shape.d, sizeof *w->dz) < 0 ||
         ps_grow(&w->dbeta, &w->dbeta_cap, rows, sizeof *w->dbeta) < 0)
         return PS_EMEM;
-    int rc = ps_net_forward(&w->net, w->model->param, &batch->mb);
+    int rc = ps_parts_forward(&w->parts, w->model->param, &batch->mb, &batch->from);
     if (rc == 0)
-        rc = ps_loss_run(&w->loss, &batch->loss, rows, w->net.z, r->shape.bias ? w->net.beta : NULL, w->dz, w->dbeta,
+        rc = ps_loss_run(&w->loss, &batch->loss, rows, w->parts.z, r->shape.bias ? w->parts.beta : NULL, w->dz, w->dbeta,
                          &s->loss);
     if (rc == 0 && !isfinite(s->loss))
         rc = diverged(s, "loss", s->loss);
     memset(w->grad, 0, w->model->dense * sizeof *w->grad);
     if (rc == 0)
-        rc = ps_net_backward(&w->net, w->model->param, &batch->mb, w->dz, w->dbeta, w->grad);
+        rc = ps_parts_backward(&w->parts, w->model->param, &batch->mb, &batch->from, w->dz, w->dbeta, w->grad);
     if (rc < 0)
         return rc;
     s->gradient = ps_optim_norm(&w->optim, w->grad);
@@ -210,6 +211,7 @@ static int set_up(work *w)
     const ps_training *t = w->t;
     const ps_recipe *r = t->recipe;
     ps_net_init(&w->net, w->model, t->pool);
+    ps_parts_init(&w->parts, &w->net);
     if (r->bf16)
         w->net.gemm = ps_gemm_bf16;
     ps_loss_init(&w->loss, r->loss, ps_recipe_in_batch(r), r->margin, r->shape.tau, r->shape.d, t->known, t->pool);
@@ -243,6 +245,7 @@ int ps_train(const ps_training *t, ps_model *model)
         rc = run(&w);
     ps_ring_free(w.ring);
     ps_producer_free(&w.producer);
+    ps_parts_free(&w.parts);
     ps_net_free(&w.net);
     ps_loss_free(&w.loss);
     ps_optim_free(&w.optim);

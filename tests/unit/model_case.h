@@ -199,7 +199,7 @@ static inline void case_fill(model_case *c)
     for (int i = 0; i < CASE_LISTS; i++)
         for (uint32_t j = 0; j < c->length[i]; j++)
             case_need(ps_minibatch_add(&c->mb, c->list[i][j], &c->row[i][j]), "minibatch");
-    case_need(ps_minibatch_finish(&c->mb, &c->sources, 1, c->pool), "minibatch");
+    case_need(ps_minibatch_finish(&c->mb, &c->sources, 1, SIZE_MAX, c->pool), "minibatch");
 }
 
 static inline void case_set_up(model_case *c, const ps_shape *shape, ps_loss_kind kind, double margin, ps_pool *pool)

@@ -97,7 +97,7 @@ static void one_batch(ps_minibatch *mb, const ps_sources *from, uint64_t seed, s
         CHECK_OK(ps_minibatch_add(mb, item, &again));
         CHECK(local == again && mb->item[local] == item);
     }
-    CHECK_OK(ps_minibatch_finish(mb, from, 1, pool));
+    CHECK_OK(ps_minibatch_finish(mb, from, 1, SIZE_MAX, pool));
     CHECK(mb->n[mb->layers] <= outputs);
     for (uint32_t i = 0; i < mb->n[0]; i++) {
         CHECK(local_of(mb, mb->item[i]) == (int)i);
@@ -122,7 +122,7 @@ static void test_dropout(ps_minibatch *mb, ps_sources from, ps_pool *pool)
         CHECK_OK(ps_minibatch_begin(mb, &shape, ITEMS));
         for (uint32_t item = 0; item < ITEMS; item++)
             CHECK_OK(ps_minibatch_add(mb, item, &local));
-        CHECK_OK(ps_minibatch_finish(mb, &from, 1, pool));
+        CHECK_OK(ps_minibatch_finish(mb, &from, 1, SIZE_MAX, pool));
         for (uint32_t i = DX; i < ITEMS * DX; i++) { /* item 0 has a feature that is 0 */
             double kept = (double)feature(i / DX, i % DX) / .75, got = (double)mb->x[i];
             CHECK(got == 0 || (got > .99999 * kept && got < 1.00001 * kept));
@@ -163,7 +163,7 @@ int main(void)
     /* A dimension that does not fit */
     ps_shape wrong = {.dx = DX + 1};
     CHECK_OK(ps_minibatch_begin(&mb, &wrong, 1));
-    CHECK(ps_minibatch_finish(&mb, &(ps_sources){.shape = &wrong, .neighbours = &neighbours, .x = &x}, 0, pool) == PS_EMATCH);
+    CHECK(ps_minibatch_finish(&mb, &(ps_sources){.shape = &wrong, .neighbours = &neighbours, .x = &x}, 0, SIZE_MAX, pool) == PS_EMATCH);
     ps_minibatch_free(&mb);
     ps_pool_free(pool);
     ps_vectors_close(&x);

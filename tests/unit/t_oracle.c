@@ -4,6 +4,7 @@
 
 #include "embed.h"
 #include "model_case.h"
+#include "parts.h"
 
 /* How far a value may be from PyTorch's float64, as a share of the largest magnitude in its array (for outputs, of 1 if
  * that is less).  Measured: 5e-6, 2e-6 after training; in double 2e-14. */
@@ -67,7 +68,7 @@ static void test_outputs(model_case *c)
     case_need(ps_minibatch_begin(&c->mb, &c->model.shape, c->items), "minibatch");
     for (uint32_t u = 0; u < c->items; u++)
         case_need(ps_minibatch_add(&c->mb, u, &local), "minibatch");
-    case_need(ps_minibatch_finish(&c->mb, &c->sources, 0, c->pool), "minibatch");
+    case_need(ps_minibatch_finish(&c->mb, &c->sources, 0, SIZE_MAX, c->pool), "minibatch");
     CHECK(c->mb.n[0] == c->items && c->mb.n[K] == c->items);
     CHECK_OK(ps_net_forward(&c->net, c->model.param, &c->mb));
     for (uint32_t k = 1; k <= K; k++) {
@@ -117,9 +118,8 @@ static void test_inference(model_case *c)
 
 /* ---- loss, gradients, training ---- */
 
-static void test_gradient(model_case *c)
+static void compare_gradient(const model_case *c, ps_real value)
 {
-    ps_real value = (ps_real)case_gradient(c);
     compare_output(c->from, "out.loss", &value, 1, 1);
     for (int t = 0; t < c->model.tensors; t++) {
         const ps_tensor *x = &c->model.tensor[t];
@@ -130,8 +130,13 @@ static void test_gradient(model_case *c)
     }
 }
 
+static void test_gradient(model_case *c)
+{
+    compare_gradient(c, (ps_real)case_gradient(c));
+}
+
 /* A few columns of p, a few rows of gradients at a time, as with large batches. */
-static void test_in_parts(model_case *c)
+static void test_blocks(model_case *c)
 {
     ps_net usual = c->net;
     c->net.columns = 16;
@@ -139,6 +144,34 @@ static void test_in_parts(model_case *c)
     test_gradient(c);
     c->net.columns = usual.columns;
     c->net.block = usual.block;
+}
+
+/* The batch without its features, in parts of one output, of some, of all: the same loss and gradient. */
+static void test_parts(model_case *c)
+{
+    ps_minibatch mb = {0};
+    ps_parts parts;
+    uint32_t local, outputs = c->mb.n[c->shape.layers];
+    double value;
+    case_need(ps_minibatch_begin(&mb, &c->model.shape, 8), "minibatch");
+    for (uint32_t u = 0; u < outputs; u++)
+        case_need(ps_minibatch_add(&mb, c->mb.item[u], &local), "minibatch");
+    case_need(ps_minibatch_finish(&mb, &c->sources, 1, 0, c->pool), "minibatch");
+    CHECK(!mb.complete && mb.n[0] == c->mb.n[0]);
+    ps_parts_init(&parts, &c->net);
+    size_t edges = ps_minibatch_edges(&mb), all = ps_net_bytes(&c->net, mb.n) + ps_minibatch_bytes(mb.n[0], edges, mb.dx, 1) +
+                                                  ps_minibatch_bytes(mb.n[0], edges, mb.dx, 0);
+    for (int cut = 0; cut < 3; cut++) {
+        parts.most = cut == 0 ? 0 : cut == 1 ? all - 1 : all;
+        CHECK_OK(ps_parts_forward(&parts, c->model.param, &mb, &c->sources));
+        CHECK(cut == 0 ? parts.first == outputs - 1 : (parts.first > 0) == (cut == 1));
+        CHECK_OK(ps_loss_run(&c->loss, &c->batch, outputs, parts.z, c->shape.bias ? parts.beta : NULL, c->dz, c->dbeta, &value));
+        memset(c->grad, 0, c->model.size * sizeof *c->grad);
+        CHECK_OK(ps_parts_backward(&parts, c->model.param, &mb, &c->sources, c->dz, c->shape.bias ? c->dbeta : NULL, c->grad));
+        compare_gradient(c, (ps_real)value);
+    }
+    ps_parts_free(&parts);
+    ps_minibatch_free(&mb);
 }
 
 static void test_training(model_case *c)
@@ -178,7 +211,8 @@ static void test_case(const char *path, ps_pool *pool)
     test_outputs(&c);
     test_inference(&c);
     test_gradient(&c);
-    test_in_parts(&c);
+    test_blocks(&c);
+    test_parts(&c);
     test_training(&c);
     case_tear_down(&c);
     case_unload(&c);
