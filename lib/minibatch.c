@@ -216,12 +216,12 @@ static int add_layers(ps_minibatch *mb, const ps_sources *from)
 }
 
 /* Counting sort of the edges by their neighbour end: users come out ascending. */
-static int turn_round(ps_minibatch *mb)
+static int turn_round(ps_minibatch *mb, int slots)
 {
     uint32_t n = mb->n[0], edges = mb->off[mb->n[1]];
     if (ps_grow(&mb->back_off, &mb->cap_back[0], (size_t)n + 2, sizeof *mb->back_off) < 0 ||
         ps_grow(&mb->user, &mb->cap_back[1], edges, sizeof *mb->user) < 0 ||
-        ps_grow(&mb->slot, &mb->cap_back[2], edges, sizeof *mb->slot) < 0 ||
+        ps_grow(&mb->slot, &mb->cap_back[2], slots ? edges : 0, sizeof *mb->slot) < 0 ||
         ps_grow(&mb->back_weight, &mb->cap_back[3], edges, sizeof *mb->back_weight) < 0)
         return PS_EMEM;
     uint32_t *next = mb->back_off + 1; /* next[v]: where the next user of v goes; in the end, where v's users end */
@@ -234,7 +234,8 @@ static int turn_round(ps_minibatch *mb)
         for (uint32_t e = mb->off[u]; e < mb->off[u + 1]; e++) {
             uint32_t to = next[mb->index[e]]++;
             mb->user[to] = u;
-            mb->slot[to] = e - mb->off[u];
+            if (slots)
+                mb->slot[to] = e - mb->off[u];
             mb->back_weight[to] = mb->weight[e];
         }
     return 0;
@@ -294,9 +295,9 @@ static int list_tokens(ps_minibatch *mb, const ps_sources *from, size_t n, int g
 
 size_t ps_minibatch_bytes(size_t items, size_t edges, size_t dx, int complete)
 {
-    /* Number and hash; a neighbour and its weight.  Features; for the way back, an offset, a user, its slot and weight. */
+    /* Number and hash; a neighbour and its weight.  Features; for the way back, an offset, a user and its weight. */
     size_t bytes = items * (4 + 4 * 4) + edges * (4 + sizeof(ps_real));
-    return complete ? bytes + items * (dx * sizeof(ps_real) + 4) + edges * (4 + 4 + sizeof(ps_real)) : bytes;
+    return complete ? bytes + items * (dx * sizeof(ps_real) + 4) + edges * (4 + sizeof(ps_real)) : bytes;
 }
 
 int ps_minibatch_finish(ps_minibatch *mb, const ps_sources *from, int gradients, size_t most, ps_pool *pool)
@@ -313,7 +314,7 @@ int ps_minibatch_finish(ps_minibatch *mb, const ps_sources *from, int gradients,
     if (!mb->complete)
         return rc;
     if (gradients && mb->layers)
-        rc = turn_round(mb);
+        rc = turn_round(mb, from->shape->pooling == PS_POOL_MAX);
     if (rc == 0)
         rc = ps_room(&mb->x, &mb->cap_x, (size_t)mb->n[0] * mb->dx, sizeof *mb->x);
     gathering g = {mb, from->x, from};

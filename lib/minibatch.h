@@ -28,7 +28,8 @@ typedef struct {
     uint32_t *off, *index;
     ps_real *weight;
 
-    /* The other way round, for the gradients: v is the slot[]-th neighbour of user[], users ascending. */
+    /* The other way round, for the gradients: v is the slot[]-th (max pooling only) neighbour of user[], users
+     * ascending. */
     uint32_t *back_off, *user, *slot;
     ps_real *back_weight;
 

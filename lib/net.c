@@ -9,7 +9,7 @@
 #include "vec.h"
 
 /* Columns of p at a time: so many that they are at most TILE elements; fewer than COLUMNS_MIN make poor products. */
-enum { COLUMNS = 256, COLUMNS_MIN = 64, TILE = 16 << 20, BLOCK = 8192 };
+enum { COLUMNS = 256, COLUMNS_MIN = 64, TILE = 12 << 20, BLOCK = 6144 };
 
 void ps_net_init(ps_net *net, const ps_model *model, ps_pool *pool)
 {

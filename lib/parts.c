@@ -7,7 +7,7 @@
 
 /* With the parameters, their moments and gradients, and the loss, all that takes memory in training is then below
  * 1 GiB for batches of 2048 pairs and hidden layers of 1024. */
-enum { MOST = 728 << 20 };
+enum { MOST = 736 << 20 };
 
 void ps_parts_init(ps_parts *p, ps_net *net)
 {
