@@ -102,8 +102,15 @@ typedef struct {
     ps_duplicates duplicates;
 } ps_build_options;
 
+/* What went through temporary files, both directions together. */
+typedef struct {
+    uint64_t runs;          /* sorted sequences of edges */
+    uint64_t written, read; /* edges */
+} ps_spilled;
+
 typedef struct {
     uint64_t items, boards, edges;
+    ps_spilled spilled;
     uint64_t removed; /* edges taken out */
     uint64_t unmet;   /* edges to be taken out that were not there */
 } ps_built;

@@ -14,7 +14,7 @@ enum { MAX_ANCESTORS = 1000, PART = 1 << 13 };
 struct ps_builder {
     ps_build_options o;
     ps_pool *pool;
-    ps_dict names[2]; /* items, boards: those that the old graph does not have */
+    ps_dict names[2];           /* items, boards: those that the old graph does not have */
     uint64_t nodes[2], base[2]; /* all, the old graph's */
     int items_closed, deletes;
     ps_edges *edges;
@@ -280,8 +280,8 @@ static int append_names(ps_builder *b, ps_layout *l, int s)
     if (!named(b, s))
         return 0;
     if (b->base[s] + b->names[s].n != b->nodes[s])
-        return ps_fail(PS_EDATA, "%s number %llu has no name: the nodes of this graph have names",
-                       s ? "board" : "item", (unsigned long long)b->nodes[s] - 1);
+        return ps_fail(PS_EDATA, "%s number %llu has no name: the nodes of this graph have names", s ? "board" : "item",
+                       (unsigned long long)b->nodes[s] - 1);
     return ps_names_append(l, s ? PS_SEC_BOARD_NAMEOFF : PS_SEC_ITEM_NAMEOFF,
                            old ? s ? &old->board_names : &old->item_names : NULL, &b->names[s]);
 }
@@ -292,9 +292,15 @@ static int write_side(ps_builder *b, writing *w, int s, ps_edges *edges, ps_edge
     const ps_graph *old = b->o.nodes_only ? NULL : b->o.old;
     ps_layout *l = &w->layout;
     ps_side_job *j = &w->side[s];
-    *j = (ps_side_job){.layout = l, .pool = b->pool, .edges = edges, .turned = turned, .nodes = b->nodes[s],
-                       .old = old ? s ? &old->boards : &old->items : NULL, .duplicates = b->o.duplicates,
-                       .resolve = b->deletes || b->o.duplicates != PS_KEEP, .weighted = w->weighted};
+    *j = (ps_side_job){.layout = l,
+                       .pool = b->pool,
+                       .edges = edges,
+                       .turned = turned,
+                       .nodes = b->nodes[s],
+                       .old = old ? s ? &old->boards : &old->items : NULL,
+                       .duplicates = b->o.duplicates,
+                       .resolve = b->deletes || b->o.duplicates != PS_KEEP,
+                       .weighted = w->weighted};
     j->off = ps_layout_add(l, id, 8, b->nodes[s] + 1);
     j->adj = ps_layout_add(l, id + 1, 4, most);
     if (w->weighted) {
@@ -328,6 +334,8 @@ static int write_sides(ps_builder *b, writing *w, uint64_t most)
         rc = write_side(b, w, 1, turned, NULL, most);
     if (rc == 0)
         rc = append_names(b, &w->layout, 1);
+    ps_edges_spilled(b->edges, &b->result.spilled);
+    ps_edges_spilled(turned, &b->result.spilled);
     ps_edges_free(turned);
     if (rc == 0 && w->side[0].n != w->side[1].n)
         rc = ps_fail(PS_EDATA, "%s: the two directions of its edges are not the same", old ? old->name : "the graph");
@@ -355,7 +363,8 @@ int ps_builder_write(ps_builder *b, ps_out *out, const char *history)
         rc = append_ancestors(b, &w.layout);
     if (rc == 0)
         rc = ps_layout_finish(&w.layout, b->nodes[0], b->nodes[1], w.side[0].n);
-    b->result = (ps_built){b->nodes[0], b->nodes[1], w.side[0].n, w.side[0].removed, w.side[0].unmet};
+    b->result = (ps_built){b->nodes[0],       b->nodes[1],       w.side[0].n,
+                           b->result.spilled, w.side[0].removed, w.side[0].unmet};
     ps_layout_free(&w.layout);
     return rc;
 }

@@ -221,6 +221,16 @@ int ps_edges_finish(ps_edges *s, ps_pool *pool, uint64_t nodes)
     return rc < 0 ? rc : 1;
 }
 
+void ps_edges_spilled(const ps_edges *s, ps_spilled *sum)
+{
+    if (!s->runs)
+        return;
+    const ps_spilled *t = ps_runs_spilled(s->runs);
+    sum->runs += t->runs;
+    sum->written += t->written;
+    sum->read += t->read;
+}
+
 uint64_t ps_edges_reading(const ps_edges *s)
 {
     return s->runs ? ps_runs_bytes(s->runs) : 0;

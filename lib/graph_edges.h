@@ -13,6 +13,7 @@
 #include <stdint.h>
 
 #include "err.h"
+#include "graph.h"
 #include "par.h"
 
 enum { PS_BATCH = 1024 };
@@ -50,6 +51,9 @@ uint64_t ps_edges_count(const ps_edges *s);
 /* No more pushes: 1 if the edges come from merged runs (ps_edges_merge), 0 from buckets.  Buckets then span
  * `nodes` nodes at least. */
 PS_MUST_USE int ps_edges_finish(ps_edges *s, ps_pool *pool, uint64_t nodes);
+
+/* Adds what it wrote to temporary files to `sum`. */
+void ps_edges_spilled(const ps_edges *s, ps_spilled *sum);
 
 /* Bytes of the buffers through which runs are read. */
 uint64_t ps_edges_reading(const ps_edges *s);

@@ -75,6 +75,13 @@ static int give_nodes(const ps_graph *g, ps_space space, const uint32_t *number,
     return rc;
 }
 
+uint64_t ps_graph_reorder_memory(const ps_graph *g)
+{
+    const uint64_t most = g->items.nodes > g->boards.nodes ? g->items.nodes : g->boards.nodes;
+    /* qsort takes as much again as what it sorts. */
+    return (g->items.nodes + g->boards.nodes) * sizeof(uint32_t) + 2 * most * sizeof(ranked);
+}
+
 int ps_graph_reorder(const ps_graph *g, ps_order order, uint64_t seed, ps_builder *b)
 {
     const uint64_t most = g->items.nodes > g->boards.nodes ? g->items.nodes : g->boards.nodes;

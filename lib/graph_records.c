@@ -6,7 +6,7 @@
 #include "graph_input.h"
 #include "mem.h"
 
-enum { BLOCK = 1 << 16 };
+enum { BLOCK = 1 << 17 };
 
 /* Two blocks by turns: while the threads deal one out, the next is read. */
 typedef struct {

@@ -26,4 +26,7 @@ typedef enum { PS_ORDER_GIVEN, PS_ORDER_DEGREE, PS_ORDER_COMMUNITY } ps_order;
  * Names stay; nodes without names get their old numbers as names. */
 PS_MUST_USE int ps_graph_reorder(const ps_graph *g, ps_order order, uint64_t seed, ps_builder *b);
 
+/* Bytes of memory that it takes, apart from what b does. */
+uint64_t ps_graph_reorder_memory(const ps_graph *g);
+
 #endif

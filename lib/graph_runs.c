@@ -21,6 +21,7 @@ struct ps_runs {
     const char *dir;
     ps_temp keys, weights;
     uint64_t n, n_weights; /* written so far */
+    ps_spilled spilled;
     run *run;
     size_t runs, cap;
     uint32_t *heap; /* runs by their next key, then by number */
@@ -66,6 +67,7 @@ int ps_runs_begin(ps_runs *r)
 {
     if (ps_grow(&r->run, &r->cap, r->runs + 1, sizeof *r->run) < 0)
         return PS_EMEM;
+    r->spilled.runs++;
     r->run[r->runs++] = (run){.at = r->n, .end = r->n, .weight_at = r->n_weights};
     return 0;
 }
@@ -84,6 +86,7 @@ int ps_runs_write(ps_runs *r, const ps_edge_list *b)
         last->weighted = 1;
     }
     r->n += b->n;
+    r->spilled.written += b->n;
     last->end += b->n;
     return rc;
 }
@@ -97,9 +100,15 @@ static int fill(ps_runs *r, run *x)
     int rc = ps_temp_read(&r->keys, x->at * sizeof *x->key, x->key, x->have * sizeof *x->key);
     if (rc == 0 && x->weighted)
         rc = ps_temp_read(&r->weights, x->weight_at * sizeof(float), x->weight, x->have * sizeof(float));
+    r->spilled.read += x->have;
     x->at += x->have;
     x->weight_at += x->have;
     return rc;
+}
+
+const ps_spilled *ps_runs_spilled(const ps_runs *r)
+{
+    return &r->spilled;
 }
 
 uint64_t ps_runs_bytes(const ps_runs *r)

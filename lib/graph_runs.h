@@ -16,6 +16,8 @@ PS_MUST_USE int ps_runs_write(ps_runs *r, const ps_edge_list *b);
 /* All runs are written: merges them until few enough are left to be read at the same time in `memory` bytes. */
 PS_MUST_USE int ps_runs_start(ps_runs *r, uint64_t memory);
 
+const ps_spilled *ps_runs_spilled(const ps_runs *r);
+
 /* Bytes of the buffers that they are read through. */
 uint64_t ps_runs_bytes(const ps_runs *r);
 

@@ -69,6 +69,11 @@ static int write_builder(job *j, ps_builder *b, ps_out *out, const char *history
 {
     int rc = ps_builder_write(b, out, history);
     j->built = *ps_builder_result(b);
+    const ps_spilled *t = &j->built.spilled;
+    if (rc == 0 && t->runs > 0 && j->built.edges > 0)
+        ps_info("temporary files: %llu sorted runs, each edge written %.2f times and read %.2f times",
+                (unsigned long long)t->runs, (double)t->written / (double)j->built.edges,
+                (double)t->read / (double)j->built.edges);
     if (rc == 0)
         return ps_out_close(out);
     ps_out_abort(out);
@@ -158,6 +163,15 @@ static int reorder(job *j, const ps_graph *from)
     if (asprintf(&history, "%.*spsgraph-build " PS_VERSION " order=%s seed=%lld\n", (int)from->history_len,
                  from->history, orders[j->o->order], (long long)j->o->common.seed) < 0)
         return ps_fail(PS_EMEM, "out of memory");
+    const uint64_t arrays = ps_graph_reorder_memory(from);
+    if (arrays > build.memory / 2) {
+        free(history);
+        return ps_fail(
+            PS_EMEM, "--order of %llu items and %llu boards takes %llu MiB of memory: more than half of what -M allows",
+            (unsigned long long)from->items.nodes, (unsigned long long)from->boards.nodes,
+            (unsigned long long)(arrays >> 20));
+    }
+    build.memory -= arrays;
     ps_builder *b = ps_builder_open(&build);
     int rc = b ? ps_graph_reorder(from, (ps_order)j->o->order, (uint64_t)j->o->common.seed, b) : PS_EMEM;
     if (rc == 0)

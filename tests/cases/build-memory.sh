@@ -19,6 +19,28 @@ for j in 1 3; do
     cmp small.psg whole.psg
     build -t -i -j $j -M 16M <edges.tsv | cmp - whole.psg
 done
+build -t -i -v -j 1 -M 20M -o small.psg <edges.tsv 2>err # one direction in runs
+grep -q '^psgraph-build: temporary files: .* runs, each edge written 1.00 times and read 1.00 times$' err ||
+    fail "passes: $(cat err)"
+
+# The same as records: in blocks that are read ahead, in runs, and through a pipe that gives little at a time.
+sed 's/$/\t1/' edges.tsv | "$PS_BIN/psview" -t -K edges >edges.psr
+for j in 1 3; do
+    build -j $j <edges.psr | cmp - whole.psg
+    build -j $j -M 16M <edges.psr | cmp - whole.psg
+    dd if=edges.psr bs=5000 2>/dev/null | build -j $j | cmp - whole.psg
+done
+# Weights from the millionth edge on; what is cut off is noticed behind all blocks.
+sed '1000000,$s/$/\t2/' edges.tsv | build -t -i >weights.psg
+sed '1,999999s/$/\t1/; 1000000,$s/$/\t2/' edges.tsv | "$PS_BIN/psview" -t -K edges >weights.psr
+for j in 1 3; do
+    build -j $j <weights.psr | cmp - weights.psg
+    status=0
+    head -c 12000000 edges.psr | build -j $j -o out.psg 2>err || status=$?
+    [ $status -eq 1 ] && grep -q 'truncated' err && [ ! -e out.psg ] || fail "cut off: status $status: $(cat err)"
+done
+rm edges.psr weights.psr weights.psg
+
 build -t -j 1 -M 16M --sum <edges.tsv >sum16.psg
 build -t -j 2 --sum <edges.tsv | cmp - sum16.psg
 "$PS_BIN/psview" -c sum16.psg
@@ -33,6 +55,20 @@ cat names.tsv names.tsv | build -t >both.psg
 [ "$("$PS_BIN/psview" --edges twice.psg | cksum)" = "$("$PS_BIN/psview" --edges both.psg | cksum)" ] ||
     fail "grown in little memory"
 [ -z "$(ls tmp)" ] || fail "left in the temporary folder: $(ls -l tmp)"
+
+# ---- a node with 10 million edges, more than fit ----
+seq 0 999999 | sed 's/^/7\t/' >million.tsv
+for i in 1 2 3 4 5 6 7 8 9 10; do cat million.tsv; done | build -t -i -M 64M -o hub.psg
+"$PS_BIN/psview" -c hub.psg
+"$PS_BIN/psview" hub.psg | grep -q '^item with most edges, 1	7 (10000000)$' || fail "a node with 10 million edges: $("$PS_BIN/psview" hub.psg)"
+rm hub.psg million.tsv
+
+# ---- another order needs memory for each node: -M bounds that, too ----
+status=0
+echo '9000000	1' | build -t -i --order degree -M 64M -o out.psg 2>err || status=$?
+[ $status -eq 1 ] && [ ! -e out.psg ] || fail "--order in little memory: status $status"
+grep -q '^psgraph-build: --order of 9000001 items and 2 boards takes 308 MiB of memory: more than half of what -M allows$' err ||
+    fail "--order in little memory: $(cat err)"
 
 # ---- killed at any moment: nothing under the output's name, nothing in the temporary folder; a rerun succeeds ----
 for delay in 0.01 0.03 0.06 0.1 0.15 0.2 0.3 0.4; do

@@ -4,7 +4,8 @@ set -eu
 . "$PS_ROOT/tests/need-python"
 
 cat >graph.py <<'END'
-"""graph.py show FILE: the graph as text.  graph.py edges: an edge stream from lines "item board weight"."""
+"""graph.py show FILE: the graph as text.  graph.py edges [8]: an edge stream, with numbers of 4 or 8 bytes, from lines
+"item board weight"."""
 import struct
 import sys
 import zlib
@@ -35,21 +36,21 @@ def show(data):
             print(side, u, name, *("%d*%g" % (adj[i], weight[i]) if weight else adj[i] for i in row))
 
 
-def edges(lines, out):
+def edges(lines, out, width):
     head = bytearray(64)
     head[:8] = b"\x89PSR\r\n\x1a\n"
-    struct.pack_into("<HBBBBBBII", head, 8, 1, 1, 0, 4, 1, 2, 0, 12, 0)
+    struct.pack_into("<HBBBBBBII", head, 8, 1, 1, 0, width, 1, 2, 0, 2 * width + 4, 0)
     struct.pack_into("<QQfI", head, 24, 0, 2**64 - 1, 1, 64)
     struct.pack_into("<I", head, 60, zlib.crc32(head))
-    body = b"".join(struct.pack("<IIf", int(i), int(b), float(w)) for i, b, w in (x.split() for x in lines))
-    end = b"\xff" * 8 + b"PSREND\r\n" + struct.pack("<QI", len(body) // 12, zlib.crc32(body))
+    body = b"".join(struct.pack("<IIf" if width == 4 else "<QQf", int(i), int(b), float(w)) for i, b, w in (x.split() for x in lines))
+    end = b"\xff" * 8 + b"PSREND\r\n" + struct.pack("<QI", len(body) // (2 * width + 4), zlib.crc32(body))
     out.write(head + body + end + struct.pack("<I", zlib.crc32(end)))
 
 
 if sys.argv[1] == "show":
     show(open(sys.argv[2], "rb").read())
 else:
-    edges(sys.stdin, sys.stdout.buffer)
+    edges(sys.stdin, sys.stdout.buffer, int((sys.argv + [4])[2]))
 END
 build=$PS_BIN/psgraph-build
 show() {
@@ -136,6 +137,14 @@ board 0 0 0
 board 1 1 2 2
 END
 gzip -c edges.psr | "$build" | cmp - numbers.psg
+printf '2 1 1\n0 0 1\n2 1 1\n' | python3 graph.py edges 8 >wide.psr
+"$build" <wide.psr | cmp - numbers.psg
+for j in 1 2; do
+    for big in 4294967294 4294967296 9223372036854775808; do
+        printf '2 1 1\n0 0 1\n2 %s 1\n0 0 nan\n' $big | python3 graph.py edges 8 >input
+        refused 1 "<stdin>: record 2: node number $big: the largest is 4294967293" -j $j
+    done
+done
 cat edges.psr edges.psr | "$build" >twice.psg
 show twice.psg | grep '^item 2 2 1 1 1 1$' >/dev/null || fail "two streams in a row are not one"
 
