@@ -147,7 +147,7 @@ int ps_knn_code(ps_knn *knn, ps_pool *pool)
                            knn_stride(knn), knn->inverse, pool);
     for (uint64_t i = 0; i < knn->n && rc == 0 && knn->denied; i++)
         if (knn->denied[i])
-            ((float *)knn->quant.own[2])[i] = -INFINITY;
+            ps_quant_offsets(&knn->quant)[i] = -INFINITY;
     return rc;
 }
 
@@ -155,9 +155,10 @@ int ps_knn_deny(ps_knn *knn, uint64_t row)
 {
     if (!knn->denied && !(knn->denied = ps_zalloc(knn->n, 1)))
         return PS_EMEM;
+    knn->n_denied += !knn->denied[row];
     knn->denied[row] = 1;
     if (knn->quant.codes)
-        ((float *)knn->quant.own[2])[row] = -INFINITY;
+        ps_quant_offsets(&knn->quant)[row] = -INFINITY;
     return 0;
 }
 

@@ -16,6 +16,11 @@ void ps_quant_free(ps_quant *c)
     *c = (ps_quant){0};
 }
 
+float *ps_quant_offsets(ps_quant *c)
+{
+    return c->own[2];
+}
+
 static float largest(uint32_t d, const float *x)
 {
     float most = 0;
@@ -49,12 +54,6 @@ float ps_quant_row(uint32_t d, const float *x, uint8_t *group, unsigned lane, do
     if (coded)
         *coded = sqrt((double)kept * more) * (double)scale;
     return scale;
-}
-
-void ps_quant_decode(uint32_t d, const uint8_t *group, unsigned lane, float *x)
-{
-    for (uint32_t i = 0; i < d; i++)
-        x[i] = (float)(group[i / 4 * PS_CODES_WORD + 4 * lane + i % 4] - 128);
 }
 
 typedef struct {

@@ -28,6 +28,9 @@ PS_MUST_USE int ps_quant_make(ps_quant *c, size_t n, uint32_t d, int has_bias, c
                               const float *times, ps_pool *pool);
 void ps_quant_free(ps_quant *c);
 
+/* The offsets of codes that ps_quant_make made, to be changed. */
+float *ps_quant_offsets(ps_quant *c);
+
 /* Codes one row of d elements into lane `lane` of a group.  Returns its scale; *error and *coded as above if they are
  * not NULL. */
 float ps_quant_row(uint32_t d, const float *x, uint8_t *group, unsigned lane, double *error, double *coded);
@@ -36,8 +39,5 @@ float ps_quant_row(uint32_t d, const float *x, uint8_t *group, unsigned lane, do
  * numbers, which must live as long as `q`; floor, row and score are not touched.  Returns the bound: no row's score
  * differs by more from the product that ps_dots finds. */
 double ps_quant_query(const ps_quant *c, const float *x, float times, int8_t *code, ps_codes_query *q);
-
-/* The numbers of lane `lane` of a group, as floats without their scale: element j at x[j]. */
-void ps_quant_decode(uint32_t d, const uint8_t *group, unsigned lane, float *x);
 
 #endif

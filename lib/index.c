@@ -1,0 +1,92 @@
+/* index.c - what the indexes have in common: building, efforts. */
+#include "index.h"
+
+#include <stdlib.h>
+
+#include "index_inner.h"
+#include "mem.h"
+
+enum { HELD_OUT_MIN_STEP = 8 };
+
+size_t index_held_out(const ps_knn *knn, uint64_t *row, size_t max)
+{
+    const uint64_t step = knn->n / max > HELD_OUT_MIN_STEP ? knn->n / max : HELD_OUT_MIN_STEP;
+    size_t n = 0;
+    for (uint64_t i = step / 2; i < knn->n && n < max; i += step)
+        row[n++] = i;
+    return n;
+}
+
+void index_efforts(uint32_t *effort, uint32_t most)
+{
+    uint32_t at = 1;
+    for (size_t i = 0; i < PS_INDEX_EFFORTS; i++) {
+        effort[i] = at < most ? at : most;
+        at = at < 4 ? at + 1 : at + at / 4;
+    }
+}
+
+uint32_t ps_index_effort(const ps_index *x, double recall, size_t k)
+{
+    const float *curve = x->recall[k > 10];
+    for (size_t i = 0; i < PS_INDEX_EFFORTS; i++)
+        if (curve[i] >= recall)
+            return x->effort[i];
+    return x->effort[PS_INDEX_EFFORTS - 1];
+}
+
+/* The same kind of vectors as `old` was made of, though not the same vectors. */
+static int suits(const ps_knn *knn, const ps_index *old, ps_index_type type)
+{
+    const int has_bias = !knn->cosine && knn->dense.has_bias;
+    if (old->type != type)
+        return ps_fail(PS_EMATCH, "%s: an index of another type", old->name);
+    if (old->d != knn->d || old->has_bias != has_bias || old->cosine != knn->cosine)
+        return ps_fail(PS_EMATCH, "%s: an index of other vectors: of %u elements%s%s, not %u%s%s", old->name, old->d,
+                       old->has_bias ? " with bias" : "", old->cosine ? ", by cosine" : "", knn->d,
+                       has_bias ? " with bias" : "", knn->cosine ? ", by cosine" : "");
+    return 0;
+}
+
+static int build(ps_knn *knn, const ps_index_options *o, const ps_index *old, ps_index *x, ps_pool *pool, ps_out *out)
+{
+    uint32_t *hash = ps_alloc(knn->n, sizeof *hash);
+    uint64_t *item = ps_alloc(knn->n, sizeof *item);
+    int rc = hash && item ? 0 : PS_EMEM;
+    if (rc == 0) {
+        index_hash(knn, hash, &x->vectors);
+        for (uint64_t i = 0; i < knn->n; i++)
+            item[i] = ps_knn_item(knn, i);
+        x->hash = hash;
+        x->item = item;
+        rc = o->type == PS_INDEX_IVF ? ivf_build(knn, o, old, x, pool, out) : lsh_build(knn, o, x, pool, out);
+    }
+    free(hash);
+    free(item);
+    return rc;
+}
+
+int ps_index_build(ps_knn *knn, const ps_index_options *o, ps_pool *pool, ps_out *out)
+{
+    ps_index x = {.type = o->type, .n = knn->n, .d = knn->d, .cosine = knn->cosine, .seed = o->seed}, old = {0};
+    x.has_bias = !knn->is_sparse && !knn->cosine && knn->dense.has_bias;
+    if (knn->is_sparse)
+        return ps_fail(PS_EKIND, "%s: holds sparse vectors: their posting lists are index enough", knn->name);
+    if (knn->n == 0 || knn->n >= UINT32_MAX - PS_CODES_LANES)
+        return ps_fail(PS_EDATA, "%s: an index is of 1 to 4294967278 vectors", knn->name);
+    int rc = o->update ? ps_index_open(&old, o->update, NULL) : 0;
+    if (rc == 0 && o->update)
+        rc = suits(knn, &old, o->type);
+    if (rc == 0)
+        rc = build(knn, o, o->update ? &old : NULL, &x, pool, out);
+    if (o->update)
+        ps_index_close(&old);
+    return rc;
+}
+
+int ps_index_search(const ps_index *x, const ps_knn *knn, const ps_knn_queries *q, ps_pool *pool, uint32_t effort,
+                    size_t k, ps_hit *hits, size_t *found)
+{
+    return x->type == PS_INDEX_IVF ? ivf_search(x, knn, q, pool, effort, k, hits, found)
+                                   : lsh_search(x, knn, q, pool, effort, k, hits, found);
+}

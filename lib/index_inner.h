@@ -1,0 +1,71 @@
+/* index_inner.h - what the files of index.h share: sections, rows as they are indexed. */
+#ifndef PS_INDEX_INNER_H
+#define PS_INDEX_INNER_H
+
+#include "index.h"
+#include "knn_inner.h"
+
+enum { INDEX_ALIGN = 64, INDEX_ENTRY = 32, INDEX_SECTIONS = 16 };
+
+enum {
+    SEC_ITEM = 1, /* u64 x n */
+    SEC_HASH,     /* u32 x n */
+    SEC_EFFORT,   /* u32 x PS_INDEX_EFFORTS */
+    SEC_RECALL,   /* f32 x PS_INDEX_CURVES x PS_INDEX_EFFORTS */
+    SEC_CENTROID, /* f32 x cells x d */
+    SEC_CELL_OFF, /* u32 x (cells + 1) */
+    SEC_CODES,    /* u8 x groups x words x 64 */
+    SEC_SCALE,    /* f32 x groups x 16 */
+    SEC_OFFSET,   /* f32 x groups x 16 */
+    SEC_ROW,      /* u32 x groups x 16 */
+    SEC_SIGNATURE, /* u8 x n x bands */
+    SEC_TOKEN_OFF, /* u32 x (windows x bands x 256 + 1) */
+    SEC_POSTING,   /* u16 */
+    SEC_END
+};
+
+enum { INDEX_BIAS = 1, INDEX_COSINE = 2 }; /* flags */
+
+/* Rows of a window of posting lists. */
+enum { LSH_WINDOW = 32768, LSH_VALUES = 256 };
+
+/* A section to be written. */
+typedef struct {
+    uint32_t id;
+    const void *data;
+    uint64_t bytes;
+} index_part;
+
+/* Header fields are x's. */
+PS_MUST_USE int index_write(const ps_index *x, const index_part *parts, size_t n, ps_out *out);
+
+/* Row i as it is indexed: of x->d elements, of length 1 for cosines. */
+void index_row(const void *knn, size_t i, float *x);
+
+/* The hash of each row's elements, and of all with their items. */
+void index_hash(const ps_knn *knn, uint32_t *hash, uint64_t *all);
+
+/* ---- ivf ---- */
+
+PS_MUST_USE int ivf_build(ps_knn *knn, const ps_index_options *o, const ps_index *old, ps_index *x, ps_pool *pool,
+                          ps_out *out);
+PS_MUST_USE int ivf_open(ps_index *x);
+PS_MUST_USE int ivf_search(const ps_index *x, const ps_knn *knn, const ps_knn_queries *q, ps_pool *pool, uint32_t cells,
+                           size_t k, ps_hit *hits, size_t *found);
+
+/* ---- lsh ---- */
+
+PS_MUST_USE int lsh_build(ps_knn *knn, const ps_index_options *o, ps_index *x, ps_pool *pool, ps_out *out);
+PS_MUST_USE int lsh_open(ps_index *x);
+PS_MUST_USE int lsh_search(const ps_index *x, const ps_knn *knn, const ps_knn_queries *q, ps_pool *pool, uint32_t effort,
+                           size_t k, ps_hit *hits, size_t *found);
+
+/* ---- curves ---- */
+
+/* Queries that no k-means was trained on: every so-many-th row. */
+size_t index_held_out(const ps_knn *knn, uint64_t *row, size_t max);
+
+/* The efforts 1, 2, 3, 4, 6, 8, ... up to `most`, at most PS_INDEX_EFFORTS; the rest repeats the last. */
+void index_efforts(uint32_t *effort, uint32_t most);
+
+#endif
