@@ -17,6 +17,54 @@ size_t index_held_out(const ps_knn *knn, uint64_t *row, size_t max)
     return n;
 }
 
+static int ask(const ps_knn *knn, index_sample *s, const uint64_t *row)
+{
+    int rc = 0;
+    for (size_t i = 0; i < s->n && rc == 0; i++) {
+        rc = ps_knn_begin(&s->q, knn);
+        if (rc == 0)
+            rc = ps_knn_add(&s->q, knn, knn, row[i], 1);
+        if (rc == 0)
+            rc = ps_knn_leave_out(&s->q, row[i]);
+        if (rc == 0)
+            rc = ps_knn_end(&s->q, knn);
+    }
+    return rc;
+}
+
+int index_sample_make(index_sample *s, ps_knn *knn, size_t max, size_t k, ps_pool *pool)
+{
+    *s = (index_sample){.k = k};
+    uint64_t *row = ps_alloc(max, sizeof *row);
+    s->n = row ? index_held_out(knn, row, max) : 0;
+    s->hits = ps_alloc(s->n * k, sizeof *s->hits);
+    s->found = ps_zalloc(s->n + 1, sizeof *s->found);
+    int rc = row && s->hits && s->found ? ask(knn, s, row) : PS_EMEM;
+    if (rc == 0)
+        rc = ps_knn_code(knn, pool);
+    if (rc == 0)
+        rc = ps_knn_search(knn, &s->q, pool, k, s->hits, s->found);
+    free(row);
+    return rc;
+}
+
+void index_sample_free(index_sample *s)
+{
+    ps_knn_queries_free(&s->q);
+    free(s->hits);
+    free(s->found);
+}
+
+double index_sample_recall(const index_sample *s, const ps_hit *hits, const size_t *found, size_t depth)
+{
+    uint64_t all = 0, have = 0;
+    for (size_t i = 0; i < s->n; i++)
+        for (size_t a = 0; a < depth && a < s->found[i]; a++, all++)
+            for (size_t b = 0; b < found[i]; b++)
+                have += hits[i * depth + b].item == s->hits[i * s->k + a].item;
+    return all > 0 ? (double)have / (double)all : 1;
+}
+
 void index_efforts(uint32_t *effort, uint32_t most)
 {
     uint32_t at = 1;

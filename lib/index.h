@@ -47,9 +47,10 @@ typedef struct {
     const uint32_t *row; /* of each lane of the groups; UINT32_MAX: none */
     /* lsh */
     uint32_t bands, windows;
+    float length, bias_mean, bias_times; /* of all rows; of the bias elements (lsh.c) */
     const uint8_t *signature;  /* n x bands bytes */
-    const uint32_t *token_off; /* list of window w, band b, byte v: token_off[(w x bands + b) x 256 + v] .. */
-    const uint16_t *posting;   /* row - w x PS_LSH_WINDOW */
+    const uint32_t *token_off; /* list of window w, band b, byte v: token_off[(w x bands + b) x 256 + v] on */
+    const uint16_t *posting;   /* row - w x 32768 */
     /* made when it is opened */
     ps_quant coarse;           /* ivf: centroids */
     float *planes;             /* lsh */

@@ -143,6 +143,12 @@ static int attach_lsh(ps_index *x, const sections *s)
     x->token_off = s->at[SEC_TOKEN_OFF];
     x->posting = s->at[SEC_POSTING];
     const uint64_t lists = (uint64_t)x->windows * x->bands * LSH_VALUES;
+    const float *form = s->at[SEC_FORM];
+    if (!has(s, SEC_FORM, 4, 4))
+        return 0;
+    x->length = form[0];
+    x->bias_mean = form[1];
+    x->bias_times = form[2];
     return x->bands > 0 && x->bands <= 1024 && has(s, SEC_SIGNATURE, x->n, x->bands) &&
            has(s, SEC_TOKEN_OFF, lists + 1, 4) && has(s, SEC_POSTING, x->n * x->bands, 2);
 }

@@ -21,6 +21,7 @@ enum {
     SEC_SIGNATURE, /* u8 x n x bands */
     SEC_TOKEN_OFF, /* u32 x (windows x bands x 256 + 1) */
     SEC_POSTING,   /* u16 */
+    SEC_FORM,      /* f32 x 4: length, mean and factor of the bias, 0 */
     SEC_END
 };
 
@@ -60,12 +61,35 @@ PS_MUST_USE int lsh_open(ps_index *x);
 PS_MUST_USE int lsh_search(const ps_index *x, const ps_knn *knn, const ps_knn_queries *q, ps_pool *pool, uint32_t effort,
                            size_t k, ps_hit *hits, size_t *found);
 
+/* x->planes of x->seed: of each bit, d + 1 elements. */
+PS_MUST_USE int lsh_planes(ps_index *x);
+
+/* A query's d + 1 elements, as long as it says. */
+double lsh_query(const ps_index *x, const float *query, float times, float *out);
+
+/* A bit for each product above 0. */
+void lsh_signs(const float *product, uint32_t bands, uint8_t *signature);
+
 /* ---- curves ---- */
 
 /* Queries that no k-means was trained on: every so-many-th row. */
 size_t index_held_out(const ps_knn *knn, uint64_t *row, size_t max);
 
-/* The efforts 1, 2, 3, 4, 6, 8, ... up to `most`, at most PS_INDEX_EFFORTS; the rest repeats the last. */
+/* They as queries, and their true neighbours: hits + i x k, found[i]. */
+typedef struct {
+    ps_knn_queries q;
+    size_t n, k;
+    ps_hit *hits;
+    size_t *found;
+} index_sample;
+
+PS_MUST_USE int index_sample_make(index_sample *s, ps_knn *knn, size_t max, size_t k, ps_pool *pool);
+void index_sample_free(index_sample *s);
+
+/* The share of the true `depth` best that are among `depth` hits of each. */
+double index_sample_recall(const index_sample *s, const ps_hit *hits, const size_t *found, size_t depth);
+
+/* The efforts 1, 2, 3, 4, 5, 6, 7, 8, 10, 12, 15, ... up to `most`; then that again. */
 void index_efforts(uint32_t *effort, uint32_t most);
 
 #endif

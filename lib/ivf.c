@@ -165,8 +165,8 @@ static int place(ivf *w)
 
 /* ---- what a number of cells finds ---- */
 
-/* The place of each cell for a query, from 0: how many have a higher score, or the same and a lower number. */
-static int cell_places(const ps_index *x, const ps_knn *knn, const ps_knn_queries *q, size_t query, float *score,
+/* The product of each cell's centroid with a query. */
+static void cell_scores(const ps_index *x, const ps_knn *knn, const ps_knn_queries *q, size_t query, float *score,
                        uint32_t *taken, int8_t *code, float *room)
 {
     ps_codes_query cq = {.row = taken, .score = room, .floor = -3e38f}, *at = &cq;
@@ -176,9 +176,9 @@ static int cell_places(const ps_index *x, const ps_knn *knn, const ps_knn_querie
         score[c] = -INFINITY;
     for (size_t i = 0; i < cq.n; i++)
         score[taken[i]] = room[i];
-    return 0;
 }
 
+/* From 0: how many have a higher score, or the same and a lower number. */
 static uint32_t cell_place(const float *score, uint32_t cells, uint32_t cell)
 {
     uint32_t place = 0;
@@ -191,10 +191,7 @@ static uint32_t cell_place(const float *score, uint32_t cells, uint32_t cell)
 
 typedef struct {
     ivf *w;
-    const ps_knn_queries *q;
-    const ps_hit *hits;
-    const size_t *found;
-    size_t k;
+    const index_sample *s;
     uint64_t (*at)[PS_INDEX_EFFORTS]; /* of each thread: neighbours that this effort is the first to find, x curves */
 } counting;
 
@@ -208,9 +205,9 @@ static int count_places(void *ctx, size_t query, int thread)
     int8_t *code = ps_alloc(ps_codes_words(w->x->coarse.d), 4);
     int rc = score && taken && code ? 0 : PS_EMEM;
     if (rc == 0)
-        rc = cell_places(w->x, w->knn, j->q, query, score, taken, code, score + room);
-    for (size_t i = 0; i < j->found[query] && rc == 0; i++) {
-        const uint64_t row = ps_knn_find(w->knn, j->hits[query * j->k + i].item);
+        cell_scores(w->x, w->knn, &j->s->q, query, score, taken, code, score + room);
+    for (size_t i = 0; i < j->s->found[query] && rc == 0; i++) {
+        const uint64_t row = ps_knn_find(w->knn, j->s->hits[query * DEEP + i].item);
         const uint32_t place = cell_place(score, w->x->cells, w->cell[row]);
         size_t e = 0;
         while (e + 1 < PS_INDEX_EFFORTS && w->effort[e] <= place)
@@ -225,53 +222,26 @@ static int count_places(void *ctx, size_t query, int thread)
     return rc;
 }
 
-static int ask_held_out(const ps_knn *knn, ps_knn_queries *q, size_t *n)
-{
-    uint64_t row[HELD_OUT];
-    *n = index_held_out(knn, row, HELD_OUT);
-    int rc = 0;
-    for (size_t i = 0; i < *n && rc == 0; i++) {
-        rc = ps_knn_begin(q, knn);
-        if (rc == 0)
-            rc = ps_knn_add(q, knn, knn, row[i], 1);
-        if (rc == 0)
-            rc = ps_knn_leave_out(q, row[i]);
-        if (rc == 0)
-            rc = ps_knn_end(q, knn);
-    }
-    return rc;
-}
-
 static int calibrate(ivf *w, ps_knn *knn, ps_pool *pool)
 {
-    const size_t threads = (size_t)ps_pool_threads(pool), k = DEEP;
-    ps_knn_queries q = {0};
-    size_t n;
-    int rc = ask_held_out(knn, &q, &n);
-    ps_hit *hits = ps_alloc(n * k, sizeof *hits);
-    size_t *found = ps_zalloc(n + 1, sizeof *found);
-    counting j = {w, &q, hits, found, k, ps_zalloc(threads * PS_INDEX_CURVES, sizeof *j.at)};
-    if (rc == 0 && (!hits || !found || !j.at))
-        rc = PS_EMEM;
+    const size_t threads = (size_t)ps_pool_threads(pool);
+    index_sample s;
+    int rc = index_sample_make(&s, knn, HELD_OUT, DEEP, pool);
+    counting j = {w, &s, ps_zalloc(threads * PS_INDEX_CURVES, sizeof *j.at)};
     if (rc == 0)
-        rc = ps_knn_code(knn, pool);
-    if (rc == 0)
-        rc = ps_knn_search(knn, &q, pool, k, hits, found);
-    if (rc == 0)
-        rc = ps_pool_run(pool, n, count_places, &j);
+        rc = j.at ? ps_pool_run(pool, s.n, count_places, &j) : PS_EMEM;
     for (size_t c = 0; c < PS_INDEX_CURVES && rc == 0; c++) {
+        const size_t depth = c == 0 ? 10 : DEEP;
         uint64_t all = 0, so_far = 0;
-        for (size_t i = 0; i < n; i++)
-            all += found[i] < (c == 0 ? 10 : k) ? found[i] : c == 0 ? 10 : k;
+        for (size_t i = 0; i < s.n; i++)
+            all += s.found[i] < depth ? s.found[i] : depth;
         for (size_t e = 0; e < PS_INDEX_EFFORTS; e++) {
             for (size_t t = 0; t < threads; t++)
                 so_far += j.at[t * PS_INDEX_CURVES + c][e];
             w->recall[c][e] = all > 0 ? (float)((double)so_far / (double)all) : 1;
         }
     }
-    ps_knn_queries_free(&q);
-    free(hits);
-    free(found);
+    index_sample_free(&s);
     free(j.at);
     return rc;
 }

@@ -1,0 +1,73 @@
+# psknn: recommendations for sets of items against brute force: recency, merging, lists, groups, diversity; -l.
+set -eu
+. "$PS_ROOT/tests/need-python"
+check() { python3 "$PS_ROOT/tests/knn_check.py" "$@"; }
+sets() { python3 "$PS_ROOT/tests/recommend_check.py" sets "$@"; }
+fail() { echo "$1"; exit 1; }
+PATH=$PS_BIN:$PATH
+
+awk 'BEGIN { for (i = 0; i < 200; i++) { print "n" i > "items"; print "n" i "\tb" i % 7 } }' >edges.tsv
+psgraph-build -t -I items <edges.tsv >g.psg
+printf 'n3\nn1\tn2\tn9\nn7\tn11\tn19\tn23\tn4\nn100\tn101\tn102\tn103\tn104\tn105\n' >sets
+awk 'BEGIN { for (i = 0; i < 200; i += 3) print "n" i }' >third
+awk 'BEGIN { for (i = 0; i < 190; i++) print "n" i "\tg" i % 11 }' >groups
+for how in free bias; do
+    x=x-$how.psr
+    check vectors $x 200 12 4 $how
+    # Command line of psknn, then what it says to the check.
+    while IFS=: read -r options said; do
+        psknn -g g.psg -x $x -t --sets -k 20 $options <sets >h.psr || fail "$how, $options"
+        sets h.psr $x 20 sets $said || fail "$how, $options"
+        psknn -g g.psg -x $x -t --sets -k 20 -j 3 $options <sets | cmp - h.psr || fail "$how, $options, -j 3"
+        psknn -g g.psg -x $x -t --sets -k 20 -l $options <sets | cmp - h.psr || fail "$how, $options, -l"
+        psview -c h.psr || fail "$how, $options: not a well-formed stream"
+    done <<'END'
+:
+--decay 0.5:decay=0.5
+--recent 2:recent=2
+--recent 3 --decay 0.25:recent=3 decay=0.25
+--merge:merge
+--merge --decay 0.5 --recent 4:merge decay=0.5 recent=4
+--deny third:deny=third
+--allow third:allow=third
+--allow third --merge:allow=third merge
+--groups groups --only g4:groups=groups only=g4
+--groups groups --per-group 1:groups=groups per-group=1
+--groups groups --per-group 2 --allow third:groups=groups per-group=2 allow=third
+--mmr 0.5:mmr=0.5
+--mmr 0.7 --groups groups --per-group 3 --merge:mmr=0.7 groups=groups per-group=3 merge
+END
+done
+
+# Of a list as ids records: the same.
+sed 's/n//' third | xargs python3 "$PS_ROOT/tests/knn_check.py" ids third.psr
+printf '3\n' | sed 's/^/n/' >one
+psknn -g g.psg -x $x -t -k 20 --deny third <one >text.psr
+check ids one.psr 3
+psknn -g g.psg -x $x -k 20 --deny third.psr <one.psr | cmp - text.psr || fail "--deny of ids records"
+
+# A co-process: each answer is there before the next question is asked.
+mkfifo ask tell
+psknn -g g.psg -x $x -t -l -k 5 <ask >tell &
+exec 3>ask 4<tell
+head -c 64 <&4 >head
+size=$((4 + 5 * 8)) length=$(od -A n -t u4 -j 44 -N 4 head)
+head -c $((length - 64)) <&4 >/dev/null
+for n in 5 77 5; do
+    echo n$n >&3
+    [ "$(head -c $size <&4 | od -A n -t u4 -N 4)" -eq $n ] || fail "-l: no answer, or not to this question"
+done
+exec 3>&-
+cat <&4 >/dev/null
+wait $! || fail "-l: its end"
+
+# A long session: memory does not grow with the lines.
+[ "$PS_FLAVOUR" = release ] || exit 0
+check ids some.psr $(seq 0 199)
+session() { # LINES: peak memory in KiB
+    awk -v n="$1" 'BEGIN { for (i = 0; i < n; i++) print "n" i % 200 "\tn" i % 31 }' |
+        psknn -g g.psg -x $x -t --sets -l -k 3 -j 1 --merge -v 2>&1 >/dev/null |
+        sed -n 's/.* at most \([0-9]*\) MiB.*/\1/p'
+}
+short=$(session 1000) long=$(session 100000)
+[ "$long" -le $((short + 1)) ] || fail "-l: $short MiB after 1000 lines, $long after 100000"
