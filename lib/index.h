@@ -3,8 +3,8 @@
  *   ivf   cells of a balanced k-means; rows as 8-bit codes, cell by cell.  A query looks at the cells whose centroids
  *         have the highest products with it.
  *   lsh   signatures by random hyperplanes, cut into bands; a token is a band with its bits, and each token has a list
- *         of the rows that have it.  A query scores rows by the weights of the tokens that they share with it (weak AND,
- *         Broder et al., 2003; section 3.4 of the paper), and what scores best is scored exactly.
+ *         of the rows that have it.  A query scores rows by the weights of the tokens that they share with it (weak
+ * AND, Broder et al., 2003; section 3.4 of the paper), and what scores best is scored exactly.
  *
  * An index holds no vectors: it belongs to a vectors stream, whose rows it numbers, and is of no use with another.
  * Scores are exact (ps_knn_score), whatever found the rows.
@@ -25,8 +25,8 @@ enum {
 
 typedef struct {
     ps_index_type type;
-    uint64_t n;      /* rows */
-    uint32_t d;      /* elements of their products, the item bias included */
+    uint64_t n; /* rows */
+    uint32_t d; /* elements of their products, the item bias included */
     int has_bias, cosine;
     uint64_t vectors; /* hash of items and rows: which stream it belongs to */
     uint64_t seed;    /* hyperplanes */
@@ -36,8 +36,8 @@ typedef struct {
     const uint32_t *hash; /* of each row's elements */
     /* What a search of a certain effort finds, as the share of the true 10 or 100 best of queries that were not
      * trained on: ivf, cells that are looked at; lsh, rows scored exactly, as multiples of the hits. */
-    const uint32_t *effort;                  /* ascending */
-    const float *recall[PS_INDEX_CURVES];    /* at that effort */
+    const uint32_t *effort;               /* ascending */
+    const float *recall[PS_INDEX_CURVES]; /* at that effort */
     /* ivf */
     uint32_t cells;
     const float *centroid;    /* cells x d */
@@ -48,12 +48,12 @@ typedef struct {
     /* lsh */
     uint32_t bands, windows;
     float length, bias_mean, bias_times; /* of all rows; of the bias elements (lsh.c) */
-    const uint8_t *signature;  /* n x bands bytes */
-    const uint32_t *token_off; /* list of window w, band b, byte v: token_off[(w x bands + b) x 256 + v] on */
-    const uint16_t *posting;   /* row - w x 32768 */
+    const uint8_t *signature;            /* n x bands bytes */
+    const uint32_t *token_off;           /* list of window w, band b, byte v: token_off[(w x bands + b) x 256 + v] on */
+    const uint16_t *posting;             /* row - w x 32768 */
     /* made when it is opened */
-    ps_quant coarse;           /* ivf: centroids */
-    float *planes;             /* lsh */
+    ps_quant coarse; /* ivf: centroids */
+    float *planes;   /* lsh */
 } ps_index;
 
 /* ---- building ---- */
@@ -62,7 +62,8 @@ typedef struct {
     ps_index_type type;
     uint64_t seed;
     uint32_t cells; /* ivf; 0: about 4 sqrt(n) */
-    const char *update; /* an index of other vectors: its cells and curves are kept, rows it knows stay in their cells */
+    const char
+        *update; /* an index of other vectors: its cells and curves are kept, rows it knows stay in their cells */
 } ps_index_options;
 
 /* Builds an index of the candidates, which must be dense, and writes it. */

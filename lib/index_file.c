@@ -174,12 +174,12 @@ static int read_head(ps_index *x)
 {
     const uint8_t *p = x->blob.data;
     if (x->blob.size < PS_INDEX_HEAD || memcmp(p, magic, 8) != 0)
-        return bad(x, 0, PS_EDATA, x->blob.size >= 4 && memcmp(p + 1, "PSI", 3) == 0
-                                       ? "a damaged or truncated index"
-                                       : "not a psgraph index (psknn -B makes one)");
+        return bad(x, 0, PS_EDATA,
+                   x->blob.size >= 4 && memcmp(p + 1, "PSI", 3) == 0 ? "a damaged or truncated index"
+                                                                     : "not a psgraph index (psknn -B makes one)");
     if (ps_get16(p + 8) > PS_INDEX_VERSION)
-        return ps_fail(PS_EKIND, "%s: byte 8: psindex version %d; this program reads up to %d", x->name, ps_get16(p + 8),
-                       PS_INDEX_VERSION);
+        return ps_fail(PS_EKIND, "%s: byte 8: psindex version %d; this program reads up to %d", x->name,
+                       ps_get16(p + 8), PS_INDEX_VERSION);
     const uint32_t n = ps_get16(p + 10), length = ps_get32(p + 12);
     static const uint8_t zero[4];
     if (length != PS_INDEX_HEAD + n * INDEX_ENTRY || length > x->blob.size)
@@ -197,7 +197,8 @@ static int read_head(ps_index *x)
     x->seed = ps_get64(p + 40);
     if (x->type != PS_INDEX_IVF && x->type != PS_INDEX_LSH)
         return bad(x, 16, PS_EKIND, "an index of a type that this program does not know");
-    if (x->n == 0 || x->n >= UINT32_MAX - PS_CODES_LANES || x->d < 1 + (uint32_t)x->has_bias || x->d > PS_REC_SIZE_MAX / 4)
+    if (x->n == 0 || x->n >= UINT32_MAX - PS_CODES_LANES || x->d < 1 + (uint32_t)x->has_bias ||
+        x->d > PS_REC_SIZE_MAX / 4)
         return bad(x, 20, PS_EDATA, "damaged: an impossible number of rows or elements");
     return attach(x);
 }
@@ -221,8 +222,8 @@ static int match(const ps_index *x, const ps_knn *knn)
     index_hash(knn, hash, &all);
     free(hash);
     if (all != x->vectors)
-        return ps_fail(PS_EMATCH, "%s: an index of other vectors than those of %s (psknn -B --update renews it)", x->name,
-                       knn->name);
+        return ps_fail(PS_EMATCH, "%s: an index of other vectors than those of %s (psknn -B --update renews it)",
+                       x->name, knn->name);
     return 0;
 }
 

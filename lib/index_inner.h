@@ -8,16 +8,16 @@
 enum { INDEX_ALIGN = 64, INDEX_ENTRY = 32, INDEX_SECTIONS = 16 };
 
 enum {
-    SEC_ITEM = 1, /* u64 x n */
-    SEC_HASH,     /* u32 x n */
-    SEC_EFFORT,   /* u32 x PS_INDEX_EFFORTS */
-    SEC_RECALL,   /* f32 x PS_INDEX_CURVES x PS_INDEX_EFFORTS */
-    SEC_CENTROID, /* f32 x cells x d */
-    SEC_CELL_OFF, /* u32 x (cells + 1) */
-    SEC_CODES,    /* u8 x groups x words x 64 */
-    SEC_SCALE,    /* f32 x groups x 16 */
-    SEC_OFFSET,   /* f32 x groups x 16 */
-    SEC_ROW,      /* u32 x groups x 16 */
+    SEC_ITEM = 1,  /* u64 x n */
+    SEC_HASH,      /* u32 x n */
+    SEC_EFFORT,    /* u32 x PS_INDEX_EFFORTS */
+    SEC_RECALL,    /* f32 x PS_INDEX_CURVES x PS_INDEX_EFFORTS */
+    SEC_CENTROID,  /* f32 x cells x d */
+    SEC_CELL_OFF,  /* u32 x (cells + 1) */
+    SEC_CODES,     /* u8 x groups x words x 64 */
+    SEC_SCALE,     /* f32 x groups x 16 */
+    SEC_OFFSET,    /* f32 x groups x 16 */
+    SEC_ROW,       /* u32 x groups x 16 */
     SEC_SIGNATURE, /* u8 x n x bands */
     SEC_TOKEN_OFF, /* u32 x (windows x bands x 256 + 1) */
     SEC_POSTING,   /* u16 */
@@ -58,8 +58,8 @@ PS_MUST_USE int ivf_search(const ps_index *x, const ps_knn *knn, const ps_knn_qu
 
 PS_MUST_USE int lsh_build(ps_knn *knn, const ps_index_options *o, ps_index *x, ps_pool *pool, ps_out *out);
 PS_MUST_USE int lsh_open(ps_index *x);
-PS_MUST_USE int lsh_search(const ps_index *x, const ps_knn *knn, const ps_knn_queries *q, ps_pool *pool, uint32_t effort,
-                           size_t k, ps_hit *hits, size_t *found);
+PS_MUST_USE int lsh_search(const ps_index *x, const ps_knn *knn, const ps_knn_queries *q, ps_pool *pool,
+                           uint32_t effort, size_t k, ps_hit *hits, size_t *found);
 
 /* x->planes of x->seed: of each bit, d + 1 elements. */
 PS_MUST_USE int lsh_planes(ps_index *x);

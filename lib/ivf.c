@@ -17,7 +17,7 @@ typedef struct {
     uint32_t *cell_off; /* in groups */
     uint8_t *codes;
     float *scale, *offset;
-    uint32_t *row;      /* of each lane */
+    uint32_t *row; /* of each lane */
     uint32_t effort[PS_INDEX_EFFORTS];
     float recall[PS_INDEX_CURVES][PS_INDEX_EFFORTS];
     float *buffer; /* of each thread: a row */
@@ -76,7 +76,8 @@ static int old_cells(const ivf *w, const ps_index *old, uint32_t *cell_of_row)
     if (!of)
         return PS_EMEM;
     for (uint32_t c = 0; c < old->cells; c++)
-        for (size_t s = (size_t)old->cell_off[c] * PS_CODES_LANES; s < (size_t)old->cell_off[c + 1] * PS_CODES_LANES; s++)
+        for (size_t s = (size_t)old->cell_off[c] * PS_CODES_LANES; s < (size_t)old->cell_off[c + 1] * PS_CODES_LANES;
+             s++)
             if (old->row[s] != UINT32_MAX)
                 of[old->row[s]] = c;
     for (uint64_t i = 0; i < old->n; i++) {
@@ -125,8 +126,8 @@ static int encode_cells(void *ctx, size_t task, int thread)
                 continue;
             }
             index_row(w->knn, w->row[s], x);
-            w->scale[s] = ps_quant_row(d, x, w->codes + s / PS_CODES_LANES * ps_codes_group(d), s % PS_CODES_LANES, NULL,
-                                       NULL);
+            w->scale[s] = ps_quant_row(d, x, w->codes + s / PS_CODES_LANES * ps_codes_group(d), s % PS_CODES_LANES,
+                                       NULL, NULL);
             w->offset[s] = w->x->has_bias ? x[d] : 0;
         }
     return 0;
@@ -167,11 +168,12 @@ static int place(ivf *w)
 
 /* The product of each cell's centroid with a query. */
 static void cell_scores(const ps_index *x, const ps_knn *knn, const ps_knn_queries *q, size_t query, float *score,
-                       uint32_t *taken, int8_t *code, float *room)
+                        uint32_t *taken, int8_t *code, float *room)
 {
     ps_codes_query cq = {.row = taken, .score = room, .floor = -3e38f}, *at = &cq;
     ps_quant_query(&x->coarse, knn_query(knn, q, query), q->scale[query], code, &cq);
-    ps_codes()(1, &at, ps_codes_words(x->coarse.d), x->coarse.groups, x->coarse.codes, x->coarse.scale, x->coarse.offset, 0);
+    ps_codes()(1, &at, ps_codes_words(x->coarse.d), x->coarse.groups, x->coarse.codes, x->coarse.scale,
+               x->coarse.offset, 0);
     for (uint32_t c = 0; c < x->cells; c++)
         score[c] = -INFINITY;
     for (size_t i = 0; i < cq.n; i++)
@@ -365,6 +367,6 @@ int ivf_open(ps_index *x)
             return bad(x, "numbers of cells that are out of range or order");
     int rc = check_rows(x);
     return rc < 0 ? rc
-                  : ps_quant_make(&x->coarse, x->cells, x->d - (uint32_t)x->has_bias, x->has_bias, x->centroid, x->d, NULL,
-                                  NULL);
+                  : ps_quant_make(&x->coarse, x->cells, x->d - (uint32_t)x->has_bias, x->has_bias, x->centroid, x->d,
+                                  NULL, NULL);
 }

@@ -19,11 +19,11 @@ typedef struct {
 typedef struct {
     ps_sieve sieve[BLOCK];
     ps_sieve coarse[AT_ONCE];
-    int8_t *code;      /* BLOCK x 4 words */
+    int8_t *code;                /* BLOCK x 4 words */
     visit *best, *more, *sorted; /* each query's first cell, and the others */
     size_t best_n, more_n, more_cap, sorted_cap;
-    uint32_t *off;     /* cells + 2 */
-    ps_hit *order;     /* cells of a query */
+    uint32_t *off; /* cells + 2 */
+    ps_hit *order; /* cells of a query */
     size_t order_cap;
     size_t again[BLOCK]; /* queries that found too few */
 } scratch;
@@ -85,8 +85,9 @@ static int rank_cells(const job *w, scratch *s, const size_t *query, size_t begi
     for (size_t i = 0; i < n; i++) {
         int8_t *code = s->code + (begin + i) * 4 * words;
         ps_quant_query(c, knn_query(w->knn, w->q, query[i]), w->q->scale[query[i]], code, &s->coarse[i].q);
-        s->sieve[begin + i].q = (ps_codes_query){code, s->coarse[i].q.sum, s->coarse[i].q.scale, 0,
-                                                 s->sieve[begin + i].q.row, s->sieve[begin + i].q.score, 0};
+        s->sieve[begin + i].q = (ps_codes_query){code, s->coarse[i].q.sum,        s->coarse[i].q.scale,
+                                                 0,    s->sieve[begin + i].q.row, s->sieve[begin + i].q.score,
+                                                 0};
         /* Some more than asked for, should those hold too few rows. */
         ps_sieve_start(&s->coarse[i], cells + 4 + w->k / PS_CODES_LANES, 0);
         at[i] = &s->coarse[i].q;
@@ -124,8 +125,9 @@ static int scan_cell(const job *w, scratch *s, uint32_t c, const visit *v, size_
                 return PS_EMEM;
             at[i] = &sieve->q;
         }
-        w->codes(m, at, ps_codes_words(d), groups, x->codes + group * ps_codes_group(d), x->scale + group * PS_CODES_LANES,
-                 w->offset + group * PS_CODES_LANES, (uint32_t)(group * PS_CODES_LANES));
+        w->codes(m, at, ps_codes_words(d), groups, x->codes + group * ps_codes_group(d),
+                 x->scale + group * PS_CODES_LANES, w->offset + group * PS_CODES_LANES,
+                 (uint32_t)(group * PS_CODES_LANES));
     }
     return 0;
 }

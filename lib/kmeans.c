@@ -65,8 +65,8 @@ static int nearest_block(void *ctx, size_t block, int thread)
     return 0;
 }
 
-int ps_nearest(const float *centroid, size_t k, uint32_t d, size_t n, ps_row_filler fill, const void *ctx, ps_pool *pool,
-               uint32_t *cell)
+int ps_nearest(const float *centroid, size_t k, uint32_t d, size_t n, ps_row_filler fill, const void *ctx,
+               ps_pool *pool, uint32_t *cell)
 {
     const size_t threads = (size_t)ps_pool_threads(pool);
     nearest w = {.d = d, .n = n, .fill = fill, .ctx = ctx, .cell = cell, .codes = ps_codes()};
@@ -96,8 +96,8 @@ typedef struct {
     size_t n, k;
     uint32_t d;
     float *centroid;
-    uint32_t *cell;  /* of each row */
-    size_t *off;     /* rows of cell c: member[off[c]] .. member[off[c + 1] - 1], ascending */
+    uint32_t *cell; /* of each row */
+    size_t *off;    /* rows of cell c: member[off[c]] .. member[off[c + 1] - 1], ascending */
     uint32_t *member;
 } kmeans;
 

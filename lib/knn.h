@@ -27,9 +27,9 @@ typedef struct {
     ps_vectors dense;
     ps_sparse sparse;
     ps_postings postings;
-    float *inverse;   /* cosine: 1 / norm of each row; of a zero row 0 */
-    ps_quant quant;   /* codes of the rows, once ps_knn_code has made them */
-    uint8_t *denied;  /* rows that are never found: 1; NULL: there are none */
+    float *inverse;  /* cosine: 1 / norm of each row; of a zero row 0 */
+    ps_quant quant;  /* codes of the rows, once ps_knn_code has made them */
+    uint8_t *denied; /* rows that are never found: 1; NULL: there are none */
     uint64_t n_denied;
     double longest;   /* the largest norm */
     const char *name; /* of the stream, for messages */

@@ -232,7 +232,8 @@ int lsh_build(ps_knn *knn, const ps_index_options *o, ps_index *x, ps_pool *pool
     w.posting = ps_alloc(x->n * x->bands, sizeof *w.posting);
     w.rows = ps_alloc(threads * ROWS * (x->d + 1), sizeof *w.rows);
     w.products = ps_alloc(threads * ROWS * x->bands * 8, sizeof *w.products);
-    int rc = w.signature && w.token_off && w.posting && w.rows && w.products ? make(&w, knn, pool, effort, recall) : PS_EMEM;
+    int rc = w.signature && w.token_off && w.posting && w.rows && w.products ? make(&w, knn, pool, effort, recall)
+                                                                             : PS_EMEM;
     if (rc == 0)
         rc = write_lsh(&w, effort, recall, out);
     free(x->planes);

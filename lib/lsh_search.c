@@ -25,8 +25,8 @@ typedef struct {
     uint8_t sum[LSH_WINDOW];
     uint8_t *weight; /* bands x 256: of every token, 0 of those that are not asked for */
     float *vector, *product;
-    token *token;    /* 5 of each band, then the best of them */
-    uint32_t *rest;  /* what tokens i, i + 1, ... can add at most */
+    token *token;   /* 5 of each band, then the best of them */
+    uint32_t *rest; /* what tokens i, i + 1, ... can add at most */
     ps_sieve sieve;
 } scratch;
 
@@ -48,7 +48,8 @@ static int by_chance(const void *a, const void *b)
     const token *x = a, *y = b;
     if (x->chance != y->chance)
         return x->chance > y->chance ? -1 : 1;
-    return x->band != y->band ? (x->band > y->band) - (x->band < y->band) : (x->value > y->value) - (x->value < y->value);
+    return x->band != y->band ? (x->band > y->band) - (x->band < y->band)
+                              : (x->value > y->value) - (x->value < y->value);
 }
 
 /* Bits of information that a token gives, against one row of 256 by chance; scaled to WEIGHT_MAX. */

@@ -41,8 +41,8 @@ static int end(ps_asks *a, const ps_knn *knn, size_t skips, const uint64_t *skip
     return rc < 0 ? rc : ps_knn_end(&a->q, knn);
 }
 
-int ps_asks_add(ps_asks *a, const ps_ask_options *o, const ps_knn *knn, const ps_knn *from, size_t n, const uint64_t *row,
-                const float *weight, size_t skips, const uint64_t *skip)
+int ps_asks_add(ps_asks *a, const ps_ask_options *o, const ps_knn *knn, const ps_knn *from, size_t n,
+                const uint64_t *row, const float *weight, size_t skips, const uint64_t *skip)
 {
     if (ps_grow(&a->first, &a->cap[0], a->n + 2, sizeof *a->first) < 0)
         return PS_EMEM;
@@ -315,7 +315,8 @@ static int list_ids(const lines *l, ps_reader *r, const ps_graph *graph)
     return rc;
 }
 
-int ps_list_read(uint8_t *listed, const char *path, const ps_graph *graph, const ps_knn *knn, int text, uint64_t *skipped)
+int ps_list_read(uint8_t *listed, const char *path, const ps_graph *graph, const ps_knn *knn, int text,
+                 uint64_t *skipped)
 {
     lines l = {NULL, knn, listed};
     if (text)

@@ -1,5 +1,5 @@
-/* recommend.h - from nearest neighbours to recommendations: sets of recent items, what must not or may be shown, at most
- * so many of a kind, diversity. */
+/* recommend.h - from nearest neighbours to recommendations: sets of recent items, what must not or may be shown, at
+ * most so many of a kind, diversity. */
 #ifndef PS_RECOMMEND_H
 #define PS_RECOMMEND_H
 
@@ -26,8 +26,8 @@ typedef struct {
 void ps_asks_clear(ps_asks *a);
 void ps_asks_free(ps_asks *a);
 
-/* One more query: `n` rows of `from` with their weights, the oldest first; n 0 finds nothing.  The rows skip[] of knn are
- * left out of what it finds. */
+/* One more query: `n` rows of `from` with their weights, the oldest first; n 0 finds nothing.  The rows skip[] of knn
+ * are left out of what it finds. */
 PS_MUST_USE int ps_asks_add(ps_asks *a, const ps_ask_options *o, const ps_knn *knn, const ps_knn *from, size_t n,
                             const uint64_t *row, const float *weight, size_t skips, const uint64_t *skip);
 

@@ -92,7 +92,8 @@ static int deny(options *o, const uint8_t *listed, int denied)
 static int read_list(options *o, const char *path, int denied)
 {
     uint8_t *listed = ps_zalloc(o->knn.n, 1);
-    int rc = listed ? ps_list_read(listed, path, &o->g, &o->knn, o->text, o->skip_unknown ? &o->unknown : NULL) : PS_EMEM;
+    int rc = listed ? ps_list_read(listed, path, &o->g, &o->knn, o->text, o->skip_unknown ? &o->unknown : NULL)
+                    : PS_EMEM;
     if (rc == 0)
         rc = deny(o, listed, denied);
     free(listed);
@@ -183,8 +184,9 @@ static int make_head(options *o)
     return rc < 0 ? rc
                   : ps_head_note(&o->head, "psknn %s k=%lld%s%s%s", PS_VERSION, (long long)o->k,
                                  o->boards ? " boards" : "", o->cosine ? " cosine" : "",
-                                 !o->index_path ? ""
-                                 : o->index.type == PS_INDEX_IVF ? " ivf" : " lsh");
+                                 !o->index_path                  ? ""
+                                 : o->index.type == PS_INDEX_IVF ? " ivf"
+                                                                 : " lsh");
 }
 
 /* A member without a vector: an error, or skipped with -u. */
@@ -418,11 +420,13 @@ int main(int argc, char **argv)
          "skip names unknown to the graph, items without vector", NULL},
         {0, "cosine", NULL, PS_OPT_FLAG, &o.cosine, 0, 0, "score by cosine instead of the dot product", NULL},
         {'l', "line-buffered", NULL, PS_OPT_FLAG, &o.soon, 0, 0, "answer each query before the next is read", NULL},
-        {'B', "build", "TYPE", PS_OPT_CHOICE, &o.build, 0, 0, "build an index of -x instead of searching", "none|ivf|lsh"},
+        {'B', "build", "TYPE", PS_OPT_CHOICE, &o.build, 0, 0, "build an index of -x instead of searching",
+         "none|ivf|lsh"},
         {0, "update", "FILE", PS_OPT_STR, &o.update, 0, 0, "with -B ivf: from this index of older vectors", NULL},
         {0, "index", "FILE", PS_OPT_STR, &o.index_path, 0, 0, "search by this index of -x", NULL},
         {0, "recall", "R", PS_OPT_REAL, &o.recall, 0, 1, "share of the nearest that the index is to find", NULL},
-        {0, "effort", "N", PS_OPT_INT, &o.effort, 0, 1e9, "instead of --recall: what the index looks at; 0: by recall", NULL},
+        {0, "effort", "N", PS_OPT_INT, &o.effort, 0, 1e9, "instead of --recall: what the index looks at; 0: by recall",
+         NULL},
         {0, "recent", "N", PS_OPT_INT, &o.recent, 0, 1e9, "of sets: only the last N members ask; 0: all", NULL},
         {0, "decay", "F", PS_OPT_REAL, &o.decay, 1e-6, 1, "of sets: weight of a member against the next one", NULL},
         {0, "merge", NULL, PS_OPT_FLAG, &o.merge, 0, 0, "of sets: merge the members' hits, not the members", NULL},
@@ -431,10 +435,12 @@ int main(int argc, char **argv)
         {0, "groups", "FILE", PS_OPT_STR, &o.groups_path, 0, 0, "groups of items: lines of item TAB group", NULL},
         {0, "only", "GROUP", PS_OPT_STR, &o.only, 0, 0, "only items of this group are found", NULL},
         {0, "per-group", "N", PS_OPT_INT, &o.per_group, 0, 1e9, "at most N hits of a group; 0: any", NULL},
-        {0, "mmr", "L", PS_OPT_REAL, &o.mmr, 0, 1, "diversity: weight of the score against likeness to other hits", NULL},
+        {0, "mmr", "L", PS_OPT_REAL, &o.mmr, 0, 1, "diversity: weight of the score against likeness to other hits",
+         NULL},
         {0},
     };
-    const ps_tool tool = {"psknn", "Finds the nearest neighbours of items, sets or vectors, exactly or by an index.", NULL};
+    const ps_tool tool = {"psknn", "Finds the nearest neighbours of items, sets or vectors, exactly or by an index.",
+                          NULL};
     ps_tool_parse(&tool, rows, &o.common, argc, argv);
     return ps_tool_finish(run(&o));
 }

@@ -15,7 +15,7 @@ for tool in ../tools/*.c; do
     page=$(basename "$tool" .c).1
     [ -f "$page" ] || complain "man/$page: there is no such page"
 done
-for page in psrec.5 psgraph.5 psmodel.5 psgraph.7; do
+for page in psrec.5 psgraph.5 psmodel.5 psindex.5 psgraph.7; do
     [ -f "$page" ] || complain "man/$page: there is no such page"
 done
 

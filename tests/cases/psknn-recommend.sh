@@ -50,12 +50,17 @@ psknn -g g.psg -x $x -k 20 --deny third.psr <one.psr | cmp - text.psr || fail "-
 mkfifo ask tell
 psknn -g g.psg -x $x -t -l -k 5 <ask >tell &
 exec 3>ask 4<tell
-head -c 64 <&4 >head
-size=$((4 + 5 * 8)) length=$(od -A n -t u4 -j 44 -N 4 head)
-head -c $((length - 64)) <&4 >/dev/null
+size=$((4 + 5 * 8)) first=1
 for n in 5 77 5; do
     echo n$n >&3
-    [ "$(head -c $size <&4 | od -A n -t u4 -N 4)" -eq $n ] || fail "-l: no answer, or not to this question"
+    if [ $first = 1 ]; then
+        timeout 60 head -c 64 <&4 >head
+        length=$(od -A n -t u4 -j 44 -N 4 head)
+        timeout 60 head -c $((length - 64)) <&4 >/dev/null
+        first=0
+    fi
+    timeout 60 head -c $size <&4 >answer || fail "-l: no answer"
+    [ "$(od -A n -t u4 -N 4 answer | tr -d ' ')" = $n ] || fail "-l: an answer to another question"
 done
 exec 3>&-
 cat <&4 >/dev/null
