@@ -38,8 +38,9 @@ typedef enum { PS_ELEM_NONE, PS_F32, PS_F16, PS_BF16, PS_I8, PS_ELEM_END } ps_el
 /* Which numbering a node number belongs to.  PS_PLAIN: none (lines, sets, rows of a table). */
 typedef enum { PS_PLAIN, PS_ITEMS, PS_BOARDS, PS_SPACE_END } ps_space;
 
-/* Flags of vectors: the last dimension is the item bias, which is 1 in a query. */
-enum { PS_FLAG_BIAS = 1 };
+/* Flags of vectors: the last dimension is the item bias, which is 1 in a query; the vectors are partial sums of embed_flow.h,
+ * of which an item may have several. */
+enum { PS_FLAG_BIAS = 1, PS_FLAG_SUMS = 2 };
 
 /* No node: the padding, and what the first number of an end mark looks like. */
 #define PS_NONE UINT64_MAX

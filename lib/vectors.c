@@ -86,6 +86,8 @@ int ps_vectors_take(ps_vectors *v, ps_table *table, uint64_t graph)
     v->d = v->head.dim;
     v->has_bias = v->head.flags & PS_FLAG_BIAS;
     int rc = ps_head_match(&v->head, v->table.name, graph);
+    if (rc == 0 && v->head.flags & PS_FLAG_SUMS)
+        rc = ps_fail(PS_EKIND, "%s: holds partial sums (of psembed --scatter), but vectors are needed here", v->table.name);
     /* In place only where the rows are aligned floats. */
     if (rc == 0 && (v->head.elem != PS_F32 || (uintptr_t)v->table.records % 4 != 0))
         rc = convert(v);

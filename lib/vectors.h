@@ -17,7 +17,7 @@ typedef struct {
     uint64_t slots;
 } ps_vectors;
 
-/* Reads a stream of vectors of any element type.  NaN or infinity in it, or the same item twice, is
+/* Reads a stream of vectors of any element type, but not of partial sums (PS_EKIND).  NaN or infinity in it, or the same item twice, is
  * PS_EDATA naming the record.  `graph`: the fingerprint it must match, 0: any. */
 PS_MUST_USE int ps_vectors_open(ps_vectors *v, const char *path, uint64_t graph);
 

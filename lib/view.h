@@ -4,6 +4,7 @@
 
 #include "graph.h"
 #include "rec.h"
+#include "sort.h"
 
 /* ---- what a file is ---- */
 
@@ -114,6 +115,8 @@ typedef struct {
     ps_elem elem;        /* of vectors; PS_ELEM_NONE: as they are */
     uint64_t skip, take; /* take 0: all */
     const char *note;    /* line for the history of records */
+    uint64_t memory;     /* for records that must be held; beyond it they go to temporary files in `dir` */
+    const char *dir;
 } ps_flow_options;
 
 typedef struct {
@@ -123,8 +126,9 @@ typedef struct {
     ps_writer *writer;
     ps_printer printer;
     uint64_t seen, taken;
-    uint8_t *held; /* records that wait for the end: to be sorted, counted, or measured for a scale */
-    size_t held_cap, held_n;
+    ps_sort *held;    /* records that wait for the end: to be sorted, counted, or measured for a scale */
+    uint8_t *holding; /* scratch: one of them */
+    float largest;    /* element of them */
     uint8_t *line; /* one converted record */
     char *name;    /* of the first stream */
 } ps_flow;

@@ -86,41 +86,7 @@ static int emit(ps_flow *f, const uint8_t *record, const char *stream, uint64_t 
     return ps_print_record(&f->printer, f->out, record);
 }
 
-int ps_flow_put(ps_flow *f, const uint8_t *record, const char *stream, uint64_t number)
-{
-    int rc = ps_rules_record(&f->from, f->o.graph, record, stream, number);
-    if (rc < 0)
-        return rc;
-    if (f->seen++ < f->o.skip || (f->o.take && f->taken >= f->o.take))
-        return 0;
-    f->taken++;
-    if (f->o.form == PS_FORM_COUNT)
-        return 0;
-    if (!must_hold(f))
-        return emit(f, record, stream, number);
-    const size_t size = f->from.size, at = f->held_n++ * size;
-    if (ps_grow(&f->held, &f->held_cap, at + size, 1) < 0)
-        return PS_EMEM;
-    memcpy(f->held + at, record, size);
-    return 0;
-}
-
-/* ---- the records that were held back ---- */
-
-typedef struct {
-    uint64_t first, second;
-    size_t at;
-} sort_key;
-
-static int by_number(const void *a, const void *b)
-{
-    const sort_key *x = a, *y = b;
-    if (x->first != y->first)
-        return x->first < y->first ? -1 : 1;
-    if (x->second != y->second)
-        return x->second < y->second ? -1 : 1;
-    return x->at < y->at ? -1 : x->at > y->at;
-}
+/* ---- the records that are held back, in order ---- */
 
 static uint64_t second_number(const ps_head *h, const uint8_t *p)
 {
@@ -133,35 +99,49 @@ static uint64_t second_number(const ps_head *h, const uint8_t *p)
     }
 }
 
-/* Places of the held records, in order. */
-static sort_key *held_order(const ps_flow *f)
+static void sort_key(const void *ctx, const uint8_t *record, uint64_t key[2])
 {
-    sort_key *keys = ps_alloc(f->held_n, sizeof *keys);
-    for (size_t i = 0; keys && i < f->held_n; i++) {
-        const uint8_t *p = f->held + i * f->from.size;
-        keys[i] = (sort_key){ps_num(p, f->from.width), second_number(&f->from, p), i * f->from.size};
-    }
-    if (keys && f->o.sort)
-        qsort(keys, f->held_n, sizeof *keys, by_number);
-    return keys;
+    const ps_flow *f = ctx;
+    key[0] = f->o.sort ? ps_num(record, f->from.width) : 0; /* else they stay as they are */
+    key[1] = f->o.sort ? second_number(&f->from, record) : 0;
 }
 
-static void measure_scale(ps_flow *f)
+/* Behind it goes its number, for messages. */
+static int hold(ps_flow *f, const uint8_t *record, uint64_t number)
 {
     const ps_head *h = &f->from;
     const size_t w = (size_t)h->width, elem = ps_elem_size(h->elem);
-    float largest = 0;
-    for (size_t i = 0; i < f->held_n; i++)
-        for (uint32_t j = 0; j < h->dim; j++)
-            largest = fmaxf(largest, fabsf(ps_elem_get(f->held + i * h->size + w + j * elem, h->elem, h->scale)));
-    f->to.scale = ps_elem_scale(largest);
+    if (!f->held && !(f->held = ps_sort_new(h->size + sizeof number, sort_key, f, f->o.memory, f->o.dir)))
+        return PS_EMEM;
+    if (!f->holding && !(f->holding = ps_alloc(h->size + sizeof number, 1)))
+        return PS_EMEM;
+    for (uint32_t j = 0; f->to.elem == PS_I8 && h->elem != PS_I8 && j < h->dim; j++)
+        f->largest = fmaxf(f->largest, fabsf(ps_elem_get(record + w + j * elem, h->elem, h->scale)));
+    memcpy(f->holding, record, h->size);
+    memcpy(f->holding + h->size, &number, sizeof number);
+    return ps_sort_put(f->held, f->holding);
+}
+
+int ps_flow_put(ps_flow *f, const uint8_t *record, const char *stream, uint64_t number)
+{
+    int rc = ps_rules_record(&f->from, f->o.graph, record, stream, number);
+    if (rc < 0)
+        return rc;
+    if (f->seen++ < f->o.skip || (f->o.take && f->taken >= f->o.take))
+        return 0;
+    f->taken++;
+    if (f->o.form == PS_FORM_COUNT)
+        return 0;
+    if (!must_hold(f))
+        return emit(f, record, stream, number);
+    return hold(f, record, number);
 }
 
 /* The header of a .npy file, version 1.0: its length makes the data start at a multiple of 64. */
 static int npy_head(ps_flow *f)
 {
     char text[128];
-    int n = snprintf(text, sizeof text, "{'descr': '<f4', 'fortran_order': False, 'shape': (%zu, %u), }", f->held_n,
+    int n = snprintf(text, sizeof text, "{'descr': '<f4', 'fortran_order': False, 'shape': (%zu, %u), }", (size_t)f->taken,
                      f->to.dim);
     uint8_t begin[10] = {0x93, 'N', 'U', 'M', 'P', 'Y', 1, 0};
     const int len = (10 + n + 1 + 63) / 64 * 64 - 10;
@@ -172,16 +152,18 @@ static int npy_head(ps_flow *f)
 
 static int release_held(ps_flow *f)
 {
-    sort_key *keys = held_order(f);
-    if (!keys)
-        return PS_EMEM;
+    const uint8_t *record;
+    int rc = f->held ? ps_sort_end(f->held) : 0, more = f->held != NULL;
     if (f->to.elem == PS_I8 && f->from.elem != PS_I8)
-        measure_scale(f);
-    int rc = f->o.form == PS_FORM_NPY ? npy_head(f) : begin_output(f);
-    for (size_t i = 0; i < f->held_n && rc == 0; i++)
-        rc = emit(f, f->held + keys[i].at, f->name, f->o.skip + keys[i].at / f->from.size);
-    free(keys);
-    return rc;
+        f->to.scale = ps_elem_scale(f->largest);
+    if (rc == 0)
+        rc = f->o.form == PS_FORM_NPY ? npy_head(f) : begin_output(f);
+    while (rc == 0 && more && (more = ps_sort_next(f->held, &record)) > 0) {
+        uint64_t number;
+        memcpy(&number, record + f->from.size, sizeof number);
+        rc = emit(f, record, f->name, number);
+    }
+    return rc < 0 ? rc : more;
 }
 
 int ps_flow_end(ps_flow *f)
@@ -201,7 +183,8 @@ void ps_flow_free(ps_flow *f)
     ps_writer_abort(f->writer);
     ps_head_free(&f->from);
     ps_head_free(&f->to);
-    free(f->held);
+    ps_sort_free(f->held);
+    free(f->holding);
     free(f->line);
     free(f->name);
     *f = (ps_flow){0};

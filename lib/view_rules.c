@@ -167,7 +167,7 @@ int ps_rules_add(ps_rules *r, const ps_head *h, const uint8_t *p, const char *st
     case PS_NEIGHBOURS:
         rc = list_distinct(r, h, p, stream, number);
         return rc < 0 ? rc : keep(&r->id, &r->n, &r->cap, id);
-    case PS_VECTORS: return keep(&r->id, &r->n, &r->cap, id);
+    case PS_VECTORS: return h->flags & PS_FLAG_SUMS ? 0 : keep(&r->id, &r->n, &r->cap, id);
     case PS_SPARSE:
         if (r->n == 0 || id != r->last) {
             rc = indices_distinct(r, stream);

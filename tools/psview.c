@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "model.h"
+#include "paged.h"
 #include "tool.h"
 #include "view.h"
 
@@ -14,7 +15,8 @@ typedef struct {
     int elem; /* a ps_elem; PS_ELEM_NONE: as they are */
     int head, check, count, json, npy, wide, edges, raw, sort, text, skip_unknown, bias;
     int first_space, other_space; /* 0: the usual ones of the kind, else a ps_space + 1 */
-    int64_t skip, take, dim, width;
+    int64_t skip, take, dim, width, memory;
+    const char *tmp;
     ps_graph graph;
     const ps_graph *g; /* NULL: without -g */
     char note[160];
@@ -168,7 +170,9 @@ static int run(options *o, ps_out *out, char **files, int n)
     ps_flow flow = {.out = out};
     flow.o = (ps_flow_options){.graph = o->g, .wide = o->wide, .sort = o->sort, .skip = (uint64_t)o->skip,
                                .take = (uint64_t)o->take, .note = o->note,
-                               .elem = (ps_elem)o->elem};
+                               .elem = (ps_elem)o->elem,
+                               .memory = o->memory ? (uint64_t)o->memory : ps_free_memory(),
+                               .dir = ps_temp_dir(o->tmp)};
     flow.o.form = o->raw || o->text ? PS_FORM_RECORDS : o->npy ? PS_FORM_NPY : o->count ? PS_FORM_COUNT
                 : o->json ? PS_FORM_JSON : PS_FORM_TEXT;
     int rc = o->text ? load_all(o, &flow, files, n) : 0;
@@ -221,6 +225,8 @@ int main(int argc, char **argv)
         {0, "npy", NULL, PS_OPT_FLAG, &o.npy, 0, 0, "vectors as a NumPy file, row by row", NULL},
         {0, "raw", NULL, PS_OPT_FLAG, &o.raw, 0, 0, "records, not text: cat with a check", NULL},
         {'S', "sort", NULL, PS_OPT_FLAG, &o.sort, 0, 0, "in the order of the first number, then the second", NULL},
+        {'M', "memory", "SIZE", PS_OPT_SIZE, &o.memory, 1 << 20, 0x1p62, "memory for records that must be held, like 2G (default: half of what is free)", NULL},
+        {0, "tmp", "DIR", PS_OPT_STR, &o.tmp, 0, 0, "temporary files go there (default: $TMPDIR or /tmp)", NULL},
         {'E', "element", "TYPE", PS_OPT_CHOICE, &o.elem, 0, 0, "element type of vectors", "same|f32|f16|bf16|i8"},
         {0, "skip", "N", PS_OPT_INT, &o.skip, 0, 9e15, "leave out the first N records", NULL},
         {0, "take", "N", PS_OPT_INT, &o.take, 0, 9e15, "at most N records (0: all)", NULL},
