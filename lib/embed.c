@@ -300,23 +300,27 @@ static int check(const ps_embedding *e)
     return 0;
 }
 
-ps_embedder *ps_embedder_new(const ps_embedding *e)
+ps_embedder *ps_embedder_bare(const ps_embedding *e)
 {
-    int rc = check(e);
-    ps_embedder *m = rc == 0 ? ps_zalloc(1, sizeof *m) : NULL;
+    ps_embedder *m = ps_zalloc(1, sizeof *m);
     if (!m)
         return NULL;
     m->e = *e;
     m->shape = e->model->shape;
     m->block = e->bf16 ? PS_EMBED_BLOCK_BF16 : PS_EMBED_BLOCK;
     m->threads = e->pool ? ps_pool_threads(e->pool) : 1;
-    rc = ps_embed_weights(m);
+    int rc = ps_embed_weights(m);
     if (rc == 0)
         rc = ps_embed_rooms(m);
     if (rc == 0)
         return m;
     ps_embedder_free(m);
     return NULL;
+}
+
+ps_embedder *ps_embedder_new(const ps_embedding *e)
+{
+    return check(e) == 0 ? ps_embedder_bare(e) : NULL;
 }
 
 void ps_embedder_free(ps_embedder *m)

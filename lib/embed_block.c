@@ -133,13 +133,18 @@ static int inputs(const ps_embedder *m, ps_embed_room *room, uint32_t k, size_t 
     return 0;
 }
 
+void ps_embed_projected(const ps_embedder *m, ps_embed_room *room, uint32_t k, size_t n)
+{
+    product(m, n, room->in, &m->Q[k], 0, room->out);
+    ps_vec()->bias_relu(n, m->shape.m, room->out, m->shape.m, m->e.model->param + m->e.model->at.q[k]);
+}
+
 int ps_embed_project(const ps_embedder *m, ps_embed_room *room, uint32_t k, size_t n)
 {
     int rc = inputs(m, room, k, n);
     if (rc < 0)
         return rc;
-    product(m, n, room->in, &m->Q[k], 0, room->out);
-    ps_vec()->bias_relu(n, m->shape.m, room->out, m->shape.m, m->e.model->param + m->e.model->at.q[k]);
+    ps_embed_projected(m, room, k, n);
     return ps_hidden_put(&m->p, room->local, n, room->out);
 }
 
@@ -153,57 +158,48 @@ static void normalize(size_t n, size_t d, ps_real *row)
     }
 }
 
-int ps_embed_combine(const ps_embedder *m, ps_embed_room *room, uint32_t k, size_t n, const ps_real *pooled)
+void ps_embed_combined(const ps_embedder *m, ps_embed_room *room, uint32_t k, size_t n, const ps_real *pooled)
 {
     const size_t width = m->shape.m;
-    int rc = inputs(m, room, k, n);
-    if (rc < 0)
-        return rc;
     product(m, n, room->in, &m->own[k], 0, room->out);
     product(m, n, pooled, &m->pooled[k], 1, room->out);
     ps_vec()->bias_relu(n, width, room->out, width, m->e.model->param + m->e.model->at.w[k]);
     normalize(n, width, room->out);
-    return 0;
 }
 
-/* Those of the items of x, or those of new ones: all new items follow all others or are by themselves. */
-static int add_tokens(const ps_embedder *m, ps_embed_room *room, size_t n, ps_real *z)
+int ps_embed_combine(const ps_embedder *m, ps_embed_room *room, uint32_t k, size_t n, const ps_real *pooled)
 {
-    const ps_vectors *x = m->e.x;
-    for (size_t i = 0, run; i < n; i += run) {
-        const int is_new = row_of(m, room->local[i]) >= x->n;
-        const ps_sparse *texts = is_new ? m->extra->texts : m->e.texts;
-        for (run = 0; i + run < n; run++) {
-            uint32_t row = row_of(m, room->local[i + run]);
-            if ((row >= x->n) != is_new)
-                break;
-            room->items[run] = (uint32_t)(is_new ? m->extra->item[row - x->n] : ps_vectors_item(x, row));
-        }
-        if (!texts)
-            continue;
-        int rc = ps_token_lists_make(&room->tokens, &m->e.model->vocabulary, texts, m->shape.token_scale, room->items,
-                                     run);
-        if (rc < 0)
-            return rc;
-        ps_tokens_add(&room->tokens, m->e.model->param + m->e.model->at.E, m->shape.d, z + i * m->shape.d, NULL);
-    }
-    return 0;
+    int rc = inputs(m, room, k, n);
+    if (rc == 0)
+        ps_embed_combined(m, room, k, n, pooled);
+    return rc;
 }
 
-int ps_embed_head(const ps_embedder *m, ps_embed_room *room, size_t n, ps_real *z)
+static int add_tokens(const ps_embedder *m, ps_embed_room *room, const ps_sparse *texts, size_t first, size_t n)
+{
+    const uint32_t d = m->shape.d;
+    int rc = texts ? ps_token_lists_make(&room->tokens, &m->e.model->vocabulary, texts, m->shape.token_scale,
+                                         room->items + first, n)
+                   : 0;
+    if (texts && rc == 0)
+        ps_tokens_add(&room->tokens, m->e.model->param + m->e.model->at.E, d, room->y + first * d, NULL);
+    return rc;
+}
+
+int ps_embed_headed(const ps_embedder *m, ps_embed_room *room, size_t n, size_t fresh, ps_real *z)
 {
     const ps_shape *s = &m->shape;
     const ps_model *model = m->e.model;
     const size_t width = ps_embedding_dim(s);
     ps_real *y = room->y;
-    if (s->layers == 0 || s->bypass)
-        features(m, room->local, n, room->x);
     product(m, n, s->layers ? room->out : room->x, &m->G1, 0, room->r);
     ps_vec()->bias_relu(n, s->m, room->r, s->m, model->param + model->at.g);
     product(m, n, room->r, &m->G2, 0, y);
     if (s->bypass)
         product(m, n, room->x, &m->G3, 1, y);
-    int rc = s->tokens ? add_tokens(m, room, n, y) : 0;
+    int rc = s->tokens ? add_tokens(m, room, m->e.texts, 0, n - fresh) : 0;
+    if (rc == 0 && s->tokens && fresh)
+        rc = add_tokens(m, room, m->extra->texts, n - fresh, fresh);
     if (s->normalize)
         normalize(n, s->d, y);
     for (size_t i = 0; i < n; i++) {
@@ -212,6 +208,21 @@ int ps_embed_head(const ps_embedder *m, ps_embed_room *room, size_t n, ps_real *
             z[i * width + s->d] = (ps_real)s->tau * ps_vec()->dot(s->m, room->r + i * s->m, model->param + model->at.b);
     }
     return rc;
+}
+
+/* New items follow all others or are by themselves. */
+int ps_embed_head(const ps_embedder *m, ps_embed_room *room, size_t n, ps_real *z)
+{
+    const ps_vectors *x = m->e.x;
+    size_t fresh = 0;
+    if (m->shape.layers == 0 || m->shape.bypass)
+        features(m, room->local, n, room->x);
+    for (size_t i = 0; i < n && m->shape.tokens; i++) {
+        uint32_t row = row_of(m, room->local[i]);
+        fresh += row >= x->n;
+        room->items[i] = (uint32_t)(row >= x->n ? m->extra->item[row - x->n] : ps_vectors_item(x, row));
+    }
+    return ps_embed_headed(m, room, n, fresh, z);
 }
 
 /* ---- pooling ---- */

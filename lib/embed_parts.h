@@ -120,15 +120,24 @@ void ps_embed_block_free(ps_embedder *m);
 /* Locals of entries first .. of S_k, into room->local. */
 void ps_embed_locals(const ps_embedder *m, uint32_t k, size_t first, size_t n, uint32_t *local);
 
-/* p of a block of room->local, read from layer k (0: the features), to its place. */
-PS_MUST_USE int ps_embed_project(const ps_embedder *m, ps_embed_room *room, uint32_t k, size_t n);
+/* Steps on the n rows of room->in: into room->out. */
+void ps_embed_projected(const ps_embedder *m, ps_embed_room *room, uint32_t k, size_t n);
+void ps_embed_combined(const ps_embedder *m, ps_embed_room *room, uint32_t k, size_t n, const ps_real *pooled);
 
-/* Layer k + 1 of a block from the pooled vectors: into room->out. */
+/* The embeddings of the n rows of room->out (K = 0: room->x) to z; room->x: their features, for a bypass; room->items:
+ * their numbers, for tokens, the last `fresh` of them those of new items. */
+PS_MUST_USE int ps_embed_headed(const ps_embedder *m, ps_embed_room *room, size_t n, size_t fresh, ps_real *z);
+
+/* The same for a block of room->local: reads layer k (0: the features), and leaves p in its place, */
+PS_MUST_USE int ps_embed_project(const ps_embedder *m, ps_embed_room *room, uint32_t k, size_t n);
+/* layer k + 1 in room->out, */
 PS_MUST_USE int ps_embed_combine(const ps_embedder *m, ps_embed_room *room, uint32_t k, size_t n,
                                  const ps_real *pooled);
-
-/* The embeddings of a block whose last layer is in room->out (K = 0: nowhere), to z. */
+/* the embeddings in z. */
 PS_MUST_USE int ps_embed_head(const ps_embedder *m, ps_embed_room *room, size_t n, ps_real *z);
+
+/* An embedder without items, for those who bring the rows themselves: e->x may be NULL. */
+PS_MUST_USE ps_embedder *ps_embedder_bare(const ps_embedding *e);
 
 /* out [n x m] += or max= the rows of p numbered from `first` that `near` lists for its items begin .. begin + n - 1;
  * those before at[i] are done, and it moves on.  at NULL: all of them. */

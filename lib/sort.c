@@ -28,15 +28,15 @@ struct ps_sort {
     uint64_t memory;
     const char *dir;
     ps_temp file;
-    uint64_t filed;       /* records in the file */
-    uint8_t *records;     /* put, and not in the file */
+    uint64_t filed;   /* records in the file */
+    uint8_t *records; /* put, and not in the file */
     place *order;
     size_t n, limit, records_cap, order_cap, next;
     run *run;
     size_t runs, run_cap;
-    size_t *heap;         /* runs, by their next record */
+    size_t *heap; /* runs, by their next record */
     size_t heaped, buffer;
-    uint8_t *taken;       /* what ps_sort_next handed out last */
+    uint8_t *taken; /* what ps_sort_next handed out last */
 };
 
 ps_sort *ps_sort_new(size_t size, ps_sort_key key, const void *ctx, uint64_t memory, const char *dir)

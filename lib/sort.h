@@ -1,4 +1,5 @@
-/* sort.h - records of one size in the order of a key, in memory or, where they do not fit, by sorted runs in temporary files. */
+/* sort.h - records of one size in the order of a key, in memory or, where they do not fit, by sorted runs in temporary
+ * files. */
 #ifndef PS_SORT_H
 #define PS_SORT_H
 
@@ -21,8 +22,8 @@ PS_MUST_USE int ps_sort_put(ps_sort *s, const void *record);
 /* No more records: they can be taken. */
 PS_MUST_USE int ps_sort_end(ps_sort *s);
 
-/* The next record in order, valid until the next call; equal keys come in the order in which they were put.  1; 0: there
- * is none. */
+/* The next record in order, valid until the next call; equal keys come in the order in which they were put.  1; 0:
+ * there is none. */
 PS_MUST_USE int ps_sort_next(ps_sort *s, const uint8_t **record);
 
 #endif

@@ -2,6 +2,7 @@
 #include <stdlib.h>
 
 #include "bf16.h"
+#include "embed_flow.h"
 #include "embed_update.h"
 #include "paged.h"
 #include "tool.h"
@@ -10,7 +11,9 @@ typedef struct {
     ps_common common;
     const char *model, *texts, *neighbours, *vectors, *graph, *fresh, *fresh_texts, *tmp;
     const char *update, *old_x, *old_n, *old_texts;
-    int all, text, soon, skip_missing, bf16, elem;
+    const char *scatter, *features;
+    int all, text, soon, skip_missing, bf16, elem, invert;
+    uint32_t project, gather;
     int64_t memory;
 } options;
 
@@ -182,6 +185,92 @@ static int write_embeddings(const options *o, sources *s, ps_out *out)
     return rc;
 }
 
+/* ---- the filters ---- */
+
+static int gather(const options *o, const ps_embedding *e, ps_reader *in, ps_out *out)
+{
+    const ps_embed_form form = {(ps_elem)(o->elem + 1), o->bf16, o->skip_missing};
+    const int needs = e->model->shape.bypass && o->gather == e->model->shape.layers && o->gather > 1;
+    if (!o->vectors || needs != (o->features != NULL))
+        return ps_usage_error(!o->vectors ? "--gather needs -x VECTORS, those of the layer below"
+                              : needs     ? "--gather needs --features VECTORS: the model has a bypass"
+                                          : "--features is for the last of several convolutions of a model with a bypass");
+    ps_reader *own = ps_reader_open(o->vectors, PS_VECTORS), *x = o->features ? ps_reader_open(o->features, PS_VECTORS) : NULL;
+    ps_embed_out to = {.held = {.fd = -1}};
+    ps_head head = {0};
+    int rc = own && (x || !o->features) ? ps_embed_gather_head(&head, e, ps_reader_head(own), o->gather, &form) : PS_EDATA;
+    if (rc == 0)
+        rc = ps_embed_out_open(&to, out, &head, e->dir);
+    if (rc == 0)
+        rc = ps_embed_gather(e, in, own, x, o->gather, &to);
+    if (rc == 0)
+        rc = ps_embed_out_end(&to);
+    ps_embed_out_free(&to);
+    ps_head_free(&head);
+    ps_reader_close(own);
+    ps_reader_close(x);
+    return rc;
+}
+
+static int scatter(const options *o, const ps_embedding *e, ps_reader *in, ps_out *out)
+{
+    ps_reader *pairs = ps_reader_open(o->scatter, PS_PAIRS);
+    int rc = pairs ? ps_embed_scatter(e, in, pairs, out) : PS_EDATA;
+    ps_reader_close(pairs);
+    return rc;
+}
+
+static int filter_step(const options *o, sources *s, ps_reader *in, ps_out *out)
+{
+    const ps_embedding e = {.model = &s->model,
+                            .texts = o->texts ? &s->texts : NULL,
+                            .skip_missing = o->skip_missing,
+                            .bf16 = o->bf16,
+                            .memory = o->memory ? (uint64_t)o->memory : ps_free_memory(),
+                            .dir = ps_temp_dir(o->tmp)};
+    if (o->invert)
+        return ps_embed_invert(in, out);
+    if (o->project > s->model.shape.layers || o->gather > s->model.shape.layers)
+        return ps_usage_error("%s: the model has %u convolutions", o->project ? "--project" : "--gather", s->model.shape.layers);
+    return o->project   ? ps_embed_project_flow(&e, in, o->project, out)
+           : o->scatter ? scatter(o, &e, in, out)
+                        : gather(o, &e, in, out);
+}
+
+static int is_filter(const options *o)
+{
+    return o->invert || o->project || o->scatter || o->gather;
+}
+
+static int filter(const options *o)
+{
+    sources s = {0};
+    const char *why;
+    const int all = o->invert + (o->project > 0) + (o->scatter != NULL) + (o->gather > 0);
+    if (all > 1 || o->neighbours || o->all || o->text || o->graph || o->soon || o->fresh || o->update)
+        return ps_usage_error("--invert, --project, --scatter and --gather are by themselves");
+    if (!o->invert && !o->model)
+        return ps_usage_error("-m MODEL is needed");
+    if (o->bf16 && !ps_bf16_backend(&why))
+        return ps_usage_error("--bf16: %s", why);
+    int rc = o->invert ? 0 : ps_model_read(&s.model, o->model);
+    if (rc == 0 && o->gather && o->gather == s.model.shape.layers)
+        rc = open_texts(&s, o);
+    ps_reader *in = rc == 0 ? ps_reader_open(NULL, o->invert ? PS_NEIGHBOURS : PS_VECTORS) : NULL;
+    ps_out *out = in ? ps_tool_output(&o->common, 0) : NULL;
+    if (rc == 0)
+        rc = out ? filter_step(o, &s, in, out) : PS_EDATA;
+    if (rc == 0)
+        rc = ps_out_close(out);
+    else
+        ps_out_abort(out);
+    ps_reader_close(in);
+    close_all(&s, o);
+    return rc;
+}
+
+/* ---- wiring ---- */
+
 static int check_options(const options *o)
 {
     const char *why;
@@ -245,6 +334,11 @@ int main(int argc, char **argv)
         {0, "old-x", "FILE", PS_OPT_STR, &o.old_x, 0, 0, "vectors of that run", NULL},
         {0, "old-n", "FILE", PS_OPT_STR, &o.old_n, 0, 0, "neighbourhoods of that run", NULL},
         {0, "old-y", "FILE", PS_OPT_STR, &o.old_texts, 0, 0, "texts of that run", NULL},
+        {0, "invert", NULL, PS_OPT_FLAG, &o.invert, 0, 0, "neighbourhoods to pairs: neighbour, item, weight", NULL},
+        {0, "project", "K", PS_OPT_U32, &o.project, 1, PS_LAYERS_MAX, "vectors of layer K - 1 to projections", NULL},
+        {0, "scatter", "FILE", PS_OPT_STR, &o.scatter, 0, 0, "projections to sums, by these pairs", NULL},
+        {0, "gather", "K", PS_OPT_U32, &o.gather, 1, PS_LAYERS_MAX, "sums, and vectors of layer K - 1, to layer K", NULL},
+        {0, "features", "FILE", PS_OPT_STR, &o.features, 0, 0, "features, for a bypass in the last of several layers", NULL},
         {'E', "element", "TYPE", PS_OPT_CHOICE, &o.elem, 0, 0, "elements of the embeddings", "f32|f16|bf16|i8"},
         {0, "bf16", NULL, PS_OPT_FLAG, &o.bf16, 0, 0, "multiply numbers rounded to bf16", NULL},
         {'M', "memory", "SIZE", PS_OPT_SIZE, &o.memory, 1 << 20, 0x1p62, "memory to use, like 2G (default: half of what is free)", NULL},
@@ -253,5 +347,5 @@ int main(int argc, char **argv)
     };
     const ps_tool tool = {"psembed", "Embeds the feature vectors on standard input by a model.", NULL};
     ps_tool_parse(&tool, rows, &o.common, argc, argv);
-    return ps_tool_finish(embed(&o));
+    return ps_tool_finish(is_filter(&o) ? filter(&o) : embed(&o));
 }

@@ -52,7 +52,8 @@ static void write_near(ps_out *out, uint64_t items, uint32_t T, int local)
     need(w && record ? 0 : -1);
     for (uint64_t i = 0; i < items; i++) {
         uint8_t *p = record;
-        uint64_t span = local ? GROUP : items, first = local ? i / GROUP * GROUP : 0, step = 1 + ps_mix64(i) % (span / (T + 1));
+        uint64_t span = local ? GROUP : items, first = local ? i / GROUP * GROUP : 0,
+                 step = 1 + ps_mix64(i) % (span / (T + 1));
         span = items - first < span ? items - first : span;
         ps_put_num(p, 4, i);
         p += 4;
@@ -92,8 +93,12 @@ int main(int argc, char **argv)
     else if (strcmp(what, "near") == 0)
         write_near(out, n, d, argc > 4);
     else if (strcmp(what, "model") == 0 && argc > 5)
-        write_model(out, &(ps_shape){.dx = (uint32_t)n, .m = d, .d = (uint32_t)number(argc, argv, 4),
-                                     .layers = (uint32_t)number(argc, argv, 5), .normalize = 1, .tau = 1});
+        write_model(out, &(ps_shape){.dx = (uint32_t)n,
+                                     .m = d,
+                                     .d = (uint32_t)number(argc, argv, 4),
+                                     .layers = (uint32_t)number(argc, argv, 5),
+                                     .normalize = 1,
+                                     .tau = 1});
     else
         need(ps_fail(PS_EUSAGE, "see the head of embed_data.c"));
     need(ps_out_close(out));
