@@ -110,12 +110,12 @@ static inline __attribute__((always_inline)) double walk_bare(const int cache, c
     return 2.0 * (double)walks * steps / (now() - t);
 }
 
-static double bare(const bare_edges *b, uint32_t items, uint32_t n, uint32_t per, int steps)
+static inline double bare(const bare_edges *b, uint32_t items, uint32_t n, uint32_t per, int steps)
 {
     return walk_bare(1, b, items, n, per, steps);
 }
 
-static double bare_second(const bare_edges *b, uint32_t items, uint32_t n, uint32_t per, int steps)
+static inline double bare_second(const bare_edges *b, uint32_t items, uint32_t n, uint32_t per, int steps)
 {
     return walk_bare(2, b, items, n, per, steps);
 }
