@@ -34,6 +34,9 @@ EDGES := $(call input,edges)
 ITEMS := $(call input,items)
 PAIRS := $(foreach p,train valid test,$(call input,pairs-$p))
 
+# Where no item has a text there are no tokens to embed.
+has_texts := $(shell gzip -dcf $(ITEMS) 2>/dev/null | awk -F '\t' '$$2 ~ /[^ ]/ { print "yes"; exit }')
+
 # ---- which runs ----
 unique = $(if $1,$(firstword $1) $(call unique,$(filter-out $(firstword $1),$1)))
 rows := $(call unique,$(foreach t,$(TABLES),$($t.rows)))
@@ -57,11 +60,12 @@ record = $(if $(call same,$(strip $(file <$1)),$(strip $2)),,$(file >$1,$2))
 quote = '$(subst ','\'',$(strip $1))'
 kind = $(or $($1.kind),train)
 top = $(if $(filter train,$(call kind,$1)),$(filter-out 0,$(or $($1.top),$(TOP))))
+texts = $(and $(filter yes,$($1.texts)),$(if $(filter train,$(call kind,$1)),$(has_texts),yes))
 define row_definition
 kind=$(call kind,$1)
 features=$($1.features)
 features_options=$(call quote,$(if $($1.features),$(features.$($1.features))))
-texts=$(filter yes,$($1.texts))
+texts=$(call texts,$1)
 top=$(call top,$1)
 train=$(call quote,$($1.train))
 grid=$(call quote,$(if $(filter ials,$1),$(IALS)))
@@ -115,7 +119,7 @@ endef
 $(foreach t,$(used_tops),$(foreach s,$(used_seeds),$(eval $(call neighbours_rule,$t,$s))))
 
 # ---- runs: of what work/ has they depend by its own sources, so that making it again makes no run again ----
-inputs = $(if $($1.features),$(WORK)/x-$($1.features).$2.psr) $(if $(filter yes,$($1.texts)),$(WORK)/y.psr) \
+inputs = $(if $($1.features),$(WORK)/x-$($1.features).$2.psr) $(if $(call texts,$1),$(WORK)/y.psr) \
 	$(if $(call top,$1),$(WORK)/n-$(call top,$1).$2.psr)
 define run_rule
 $(call run,$1,$2): $(DEFINED)/row.$1 $(DEFINED)/data $(EDGES) $(ITEMS) $(PAIRS) | $(WORK)/g.psg $(call inputs,$1,$2)

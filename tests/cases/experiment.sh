@@ -120,6 +120,12 @@ grep -q '^pstrain: .*--epochs' err || fail "the reason is not shown: $(cat err)"
 more=
 ! make_it DATA=none tables && grep -q 'none/edges.tsv: is not there' err || fail "a folder that is not there: $(cat err)"
 
+# ---- items without texts ----
+cp -r data mute
+cut -f 1 data/items.tsv | sed 's/$/	/' >mute/items.tsv
+make_it DATA=mute SEEDS=1 tables || { cat out err; exit 1; }
+[ "$(wc -l <results/mute/experiment.tsv)" = 9 ] || fail "items without texts: not all rows: $(cat err)"
+
 # ---- plots, where there is gnuplot; else a word and success ----
 make_it SEEDS=1 all || { cat out err; exit 1; }
 if command -v gnuplot >/dev/null; then
