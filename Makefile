@@ -1,7 +1,7 @@
 # psgraph: make, make check, make demo; make help lists the rest; see README.md.
 #
 # Nothing to configure: what the machine has is found by compiling a probe, and the result is printed.
-#   CUDA=0      leave CUDA out            OPENBLAS=0  use the plain C products   ONEDNN=0  no bf16
+#   CUDA=0      leave CUDA out            OPENBLAS=0  use the own products       ONEDNN=0  no bf16
 #   CUDA_ARCHS="80 90"  architectures, with PTX of the last for later ones         NVCC=/usr/local/cuda/bin/nvcc
 #   PREFIX=/usr/local  DESTDIR=          CC=clang    any C11 compiler
 
@@ -71,7 +71,7 @@ AVX2 := $(call probe,int main(void){return 0;}\n,-mavx2 -mfma)
 AVX512 := $(call probe,int main(void){return 0;}\n,-mavx512f -mavx512bw -mavx512vl -mavx512dq)
 VNNI := $(call probe,int main(void){return 0;}\n,-mavx512f -mavx512vnni)
 ifeq ($(MAKELEVEL),0)
-$(info zlib yes, OpenBLAS $(if $(filter 1,$(OPENBLAS)),yes,no (plain C products: slow but right)), CUDA $(if $(filter 1,$(CUDA)),yes,no), AVX2 kernels $(if $(filter 1,$(AVX2)),yes,no), AVX-512 kernels $(if $(filter 1,$(AVX512)),yes,no), VNNI kernels $(if $(filter 1,$(VNNI)),yes,no), oneDNN $(if $(filter 1,$(ONEDNN)),yes,no (no bf16)))
+$(info zlib yes, OpenBLAS $(if $(filter 1,$(OPENBLAS)),yes,no (own products serve)), CUDA $(if $(filter 1,$(CUDA)),yes,no), AVX2 kernels $(if $(filter 1,$(AVX2)),yes,no), AVX-512 kernels $(if $(filter 1,$(AVX512)),yes,no), VNNI kernels $(if $(filter 1,$(VNNI)),yes,no), oneDNN $(if $(filter 1,$(ONEDNN)),yes,no (no bf16)))
 endif
 endif
 DEFS := $(if $(filter 1,$(OPENBLAS)),-DPS_OPENBLAS) $(if $(filter 1,$(AVX2)),-DPS_AVX2) $(if $(filter 1,$(AVX512)),-DPS_AVX512) \

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "bf16.h"
+#include "packed.h"
 
 #ifdef PS_OPENBLAS
 #include <cblas.h>
@@ -37,6 +38,40 @@ void ps_gemm_plain(ps_trans ta, ps_trans tb, size_t m, size_t n, size_t k, ps_re
     }
 }
 
+/* op(X) [rows x cols], multiplied by f, without gaps. */
+static void lay_out(ps_trans t, size_t rows, size_t cols, const ps_real *x, size_t ld, ps_real f, ps_real *out)
+{
+    enum { SIDE = 16 }; /* of the squares in which a transpose goes */
+    for (size_t i0 = 0; i0 < rows; i0 += SIDE)
+        for (size_t j0 = 0; j0 < cols; j0 += SIDE)
+            for (size_t i = i0; i < rows && i < i0 + SIDE; i++)
+                for (size_t j = j0; j < cols && j < j0 + SIDE; j++)
+                    out[i * cols + j] = f * (t == PS_N ? x[i * ld + j] : x[j * ld + i]);
+}
+
+void ps_gemm_packed(ps_trans ta, ps_trans tb, size_t m, size_t n, size_t k, ps_real alpha, const ps_real *a, size_t lda,
+                    const ps_real *b, size_t ldb, ps_real beta, ps_real *c, size_t ldc)
+{
+    const ps_packed_ops *ops = ps_packed_best();
+    ps_packed w = {0};
+    ps_real *rows = ta == PS_T ? malloc((m * k + 1) * sizeof *rows) : NULL, *columns = malloc((n * k + 1) * sizeof *columns);
+    if (columns)
+        lay_out(tb == PS_T ? PS_N : PS_T, n, k, b, ldb, alpha, columns);
+    if (rows)
+        lay_out(PS_T, m, k, a, lda, 1, rows);
+    if (columns && (rows || ta == PS_N) && ops->pack(&w, n, k, columns, k) == 0) {
+        for (size_t i = 0; i < m && beta != 0 && beta != 1; i++)
+            for (size_t j = 0; j < n; j++)
+                c[i * ldc + j] *= beta;
+        ops->multiply(m, rows ? rows : a, rows ? k : lda, &w, beta != 0, c, ldc);
+        ps_packed_free(&w);
+    } else {
+        ps_gemm_plain(ta, tb, m, n, k, alpha, a, lda, b, ldb, beta, c, ldc);
+    }
+    free(rows);
+    free(columns);
+}
+
 #ifdef PS_OPENBLAS
 static pthread_once_t once = PTHREAD_ONCE_INIT;
 
@@ -69,12 +104,12 @@ const char *ps_gemm_backend(void)
 void ps_gemm_one(ps_trans ta, ps_trans tb, size_t m, size_t n, size_t k, ps_real alpha, const ps_real *a, size_t lda,
                  const ps_real *b, size_t ldb, ps_real beta, ps_real *c, size_t ldc)
 {
-    ps_gemm_plain(ta, tb, m, n, k, alpha, a, lda, b, ldb, beta, c, ldc);
+    ps_gemm_packed(ta, tb, m, n, k, alpha, a, lda, b, ldb, beta, c, ldc);
 }
 
 const char *ps_gemm_backend(void)
 {
-    return "plain C";
+    return ps_packed_best()->name;
 }
 #endif
 

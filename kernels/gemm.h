@@ -1,4 +1,4 @@
-/* gemm.h - matrix products: OpenBLAS where it was built in, plain C loops otherwise. */
+/* gemm.h - matrix products: OpenBLAS where it was built in, those of packed.h otherwise. */
 #ifndef PS_GEMM_H
 #define PS_GEMM_H
 
@@ -27,14 +27,18 @@ void ps_gemm_bf16(ps_pool *pool, ps_trans ta, ps_trans tb, size_t m, size_t n, s
 /* Either of them. */
 typedef __typeof__(ps_gemm) ps_gemm_fn;
 
-/* The reference that the tests compare with, and what serves without OpenBLAS. */
+/* As ps_gemm_one, by packed.h: what serves without OpenBLAS. */
+void ps_gemm_packed(ps_trans ta, ps_trans tb, size_t m, size_t n, size_t k, ps_real alpha, const ps_real *a, size_t lda,
+                    const ps_real *b, size_t ldb, ps_real beta, ps_real *c, size_t ldc);
+
+/* The reference that the tests compare with, and what serves where memory is lacking. */
 void ps_gemm_plain(ps_trans ta, ps_trans tb, size_t m, size_t n, size_t k, ps_real alpha, const ps_real *a, size_t lda,
                    const ps_real *b, size_t ldb, ps_real beta, ps_real *c, size_t ldc);
 
 /* Operations (2 m n k) of all ps_gemm and ps_gemm_bf16 of the calling thread so far. */
 double ps_gemm_operations(void);
 
-/* "OpenBLAS ..." with the kernels it chose, or "plain C". */
+/* "OpenBLAS ..." with the kernels it chose, or the form of packed.h. */
 const char *ps_gemm_backend(void);
 
 #endif

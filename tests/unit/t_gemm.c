@@ -32,8 +32,8 @@ typedef struct {
     wide *size;         /* m x n: sums of absolute products */
 } trial;
 
-enum { PLAIN, ONE, POOLED, BF16 };
-static const char *const how_name[] = {"plain", "one thread", "pool", "bf16"};
+enum { PLAIN, PACKED, ONE, POOLED, BF16 };
+static const char *const how_name[] = {"plain", "packed", "one thread", "pool", "bf16"};
 
 static uint64_t draws;
 
@@ -105,6 +105,8 @@ static ps_real *multiply(const trial *t, int how, ps_pool *pool)
     c[t->m * t->ldc] = guard_word;
     if (how == PLAIN)
         ps_gemm_plain(t->ta, t->tb, t->m, t->n, t->k, t->alpha, t->a, t->lda, t->b, t->ldb, t->beta, c, t->ldc);
+    else if (how == PACKED)
+        ps_gemm_packed(t->ta, t->tb, t->m, t->n, t->k, t->alpha, t->a, t->lda, t->b, t->ldb, t->beta, c, t->ldc);
     else if (how == ONE)
         ps_gemm_one(t->ta, t->tb, t->m, t->n, t->k, t->alpha, t->a, t->lda, t->b, t->ldb, t->beta, c, t->ldc);
     else if (how == BF16)
