@@ -47,7 +47,7 @@ typedef struct {
     uint32_t *narrow; /* both sides' off32 */
 } ps_graph;
 
-enum { PS_GRAPH_SMALL = 16 << 20, PS_GRAPH_NARROW = 64 << 20 };
+enum { PS_GRAPH_SMALL = 16 << 20, PS_GRAPH_NARROW = 48 << 20 };
 
 /* Maps the file; checks the header, the section table and that every section lies inside the file.
  * Up to PS_GRAPH_SMALL bytes, also the sections' CRCs; a larger graph is not read (ps_graph_verify,

@@ -21,6 +21,13 @@ for g in plain weighted; do
         "$PS_BIN/pswalk" -g $g.psg -t --sets -k 9 -j $j <sets | cmp - j1.psr || fail "$g sets: -j $j is not -j 1"
     done
 done
+for isa in plain avx2; do
+    PSGRAPH_ISA=$isa "$PS_BIN/pswalk" -g weighted.psg -t --sets -k 9 <sets | cmp - j1.psr || fail "sets: $isa differs"
+    for what in "" "-r 0" "-r 1" "--paths 6"; do
+        "$PS_BIN/pswalk" -g plain.psg -a -w 200 $what >best.psr
+        PSGRAPH_ISA=$isa "$PS_BIN/pswalk" -g plain.psg -a -w 200 $what | cmp - best.psr || fail "'$what': $isa differs"
+    done
+done
 cmp -s j1.psr "$PS_ROOT/LICENSE" && fail "cmp finds no differences at all"
 "$PS_BIN/pswalk" -g plain.psg -a -s 2 >s2.psr
 "$PS_BIN/pswalk" -g plain.psg -a -s 1 >s1.psr
