@@ -83,6 +83,19 @@ for delay in 0.01 0.03 0.06 0.1 0.15 0.2 0.3 0.4; do
     fi
     [ -z "$(ls tmp)" ] || fail "kill -9 leaves files in the temporary folder: $(ls tmp)"
 done
+# As soon as the output is begun.
+for i in 1 2 3; do
+    rm -f .killed.psg.*
+    build -t -i -M 16M -o killed.psg <edges.tsv 2>/dev/null &
+    pid=$!
+    while kill -0 $pid 2>/dev/null && [ ! -e killed.psg ] && [ "$(echo .killed.psg.*)" = '.killed.psg.*' ]; do :; done
+    kill -9 $pid 2>/dev/null || :
+    wait $pid 2>/dev/null || :
+    if [ -e killed.psg ]; then
+        cmp killed.psg whole.psg
+        rm killed.psg
+    fi
+done
 # Into a shell's redirection, what is there is no graph until it is complete.
 build -t -i -M 16M <edges.tsv >cut.psg 2>/dev/null &
 pid=$!
