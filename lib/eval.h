@@ -12,15 +12,19 @@
 /* ---- ranks ---- */
 
 typedef struct {
-    double *rank;         /* of each pair, from 1; INFINITY: a miss */
-    uint64_t catalogue;   /* items that could be recommended: the graph's, or without a graph the rows of vectors */
-    int by_row;           /* there is no graph */
-    uint32_t *best;       /* of each item (by_row: row): the best place it had in any query's list, from 1; UINT32_MAX: none */
+    double *rank;       /* of each pair, from 1; INFINITY: a miss */
+    uint64_t catalogue; /* items that could be recommended: the graph's, or without a graph the rows of vectors */
+    int by_row;         /* there is no graph */
+    uint32_t
+        *best; /* of each item (by_row: row): the best place it had in any query's list, from 1; UINT32_MAX: none */
     uint64_t no_query;    /* pairs missed because their query has no vector or no hits record */
     uint64_t no_positive; /* pairs missed because their positive has no vector */
     size_t *order;        /* the pairs by query, those of one query in their order */
     size_t queries;       /* distinct queries */
     const ps_pairs *pairs;
+    uint8_t *answered; /* hits: queries that had a record */
+    uint32_t *listed;  /* hits: the last record that an item was in, from 1 */
+    uint32_t records;
 } ps_ranks;
 
 /* Room for the ranks of these pairs, which must outlive them; all are misses so far.  g NULL: the catalogue are
@@ -34,8 +38,9 @@ void ps_ranks_free(ps_ranks *r);
 PS_MUST_USE int ps_ranks_vectors(ps_ranks *r, const ps_knn *knn, size_t depth, ps_pool *pool);
 
 /* The place in a hits record; a positive that is not listed has the middle rank of the items not listed.  `n`
- * records of a stream called `name`, the first being its record `first`; a query that comes again is ignored.
- * All numbers must be below the catalogue's size. */
+ * records of a stream called `name`, the first being its record `first`.  All numbers must be below the catalogue's
+ * size (those of sets below the number of sets); a query that comes again, or an item twice among the hits of a query
+ * of the pairs, is PS_EDATA. */
 PS_MUST_USE int ps_ranks_hits(ps_ranks *r, const ps_head *head, const uint8_t *records, size_t n, const char *name,
                               uint64_t first);
 
@@ -81,8 +86,8 @@ enum { PS_QUANTILES = 7, PS_BINS = 20 };
 extern const double ps_quantiles[PS_QUANTILES]; /* .01 .05 .25 .5 .75 .95 .99 */
 
 typedef struct {
-    uint64_t pairs;  /* random pairs of different items, with replacement; zero vectors are not drawn */
-    uint64_t zero;   /* rows that are zero vectors */
+    uint64_t pairs; /* random pairs of different items, with replacement; zero vectors are not drawn */
+    uint64_t zero;  /* rows that are zero vectors */
     double mean, sd, min, max;
     double kurtosis; /* excess: 0 for a normal distribution */
     double quantile[PS_QUANTILES];
@@ -97,12 +102,12 @@ PS_MUST_USE int ps_distribution_make(ps_distribution *d, const ps_knn *knn, uint
 
 typedef struct {
     const ps_cutoffs *cutoffs;
-    const ps_metrics *all, *cold;            /* NULL: not asked for */
-    int64_t cold_boards;                     /* what cold means */
-    int versus;                              /* is there a head-to-head? */
+    const ps_metrics *all, *cold; /* NULL: not asked for */
+    int64_t cold_boards;          /* what cold means */
+    int versus;                   /* is there a head-to-head? */
     double share;
     uint64_t wins, ties;
-    const ps_distribution *distribution;     /* NULL: not asked for */
+    const ps_distribution *distribution; /* NULL: not asked for */
 } ps_report;
 
 PS_MUST_USE int ps_report_text(const ps_report *r, ps_out *out);

@@ -58,6 +58,8 @@ void ps_ranks_free(ps_ranks *r)
     free(r->rank);
     free(r->best);
     free(r->order);
+    free(r->answered);
+    free(r->listed);
     *r = (ps_ranks){0};
 }
 
@@ -114,7 +116,11 @@ static int rank_record(ps_ranks *r, const ps_head *head, const uint8_t *p, size_
             rc = ps_fail(PS_EDATA, "%s: record %llu: a score that is not finite", name, (unsigned long long)record);
         if (rc < 0)
             return rc;
-        if (item == query)
+        if (r->listed[item] == r->records)
+            return ps_fail(PS_EDATA, "%s: record %llu: item %llu twice", name, (unsigned long long)record,
+                           (unsigned long long)item);
+        r->listed[item] = r->records;
+        if (item == query && !pairs->sets)
             continue;
         list_item(r, item, ++place);
         for (size_t k = begin; k < end; k++)
@@ -128,33 +134,53 @@ static int rank_record(ps_ranks *r, const ps_head *head, const uint8_t *p, size_
     return 0;
 }
 
+/* Queries have one record each. */
+static int check_query(ps_ranks *r, uint64_t query, const char *name, uint64_t record)
+{
+    const uint64_t sets = r->pairs->sets;
+    if (sets > 0 && query >= sets)
+        return ps_fail(PS_EDATA, "%s: record %llu: set %llu, but the held-out items are of %llu sets", name,
+                       (unsigned long long)record, (unsigned long long)query, (unsigned long long)sets);
+    int rc = sets > 0 ? 0 : check_item(r, query, name, record);
+    if (rc == 0 && r->answered[query]++)
+        rc = ps_fail(PS_EDATA, "%s: record %llu: query %llu again", name, (unsigned long long)record,
+                     (unsigned long long)query);
+    return rc;
+}
+
+static int make_marks(ps_ranks *r)
+{
+    if (r->answered)
+        return 0;
+    r->answered = ps_zalloc(r->pairs->sets > 0 ? r->pairs->sets : r->catalogue, 1);
+    r->listed = ps_zalloc(r->catalogue, sizeof *r->listed);
+    return r->answered && r->listed ? 0 : PS_EMEM;
+}
+
 int ps_ranks_hits(ps_ranks *r, const ps_head *head, const uint8_t *records, size_t n, const char *name, uint64_t first)
 {
-    for (size_t i = 0; i < n; i++) {
+    int rc = make_marks(r);
+    for (size_t i = 0; i < n && rc == 0; i++) {
         const uint8_t *p = records + i * head->size;
-        uint64_t query = ps_num(p, head->width);
-        int rc = check_item(r, query, name, first + i);
+        const uint64_t query = ps_num(p, head->width);
+        rc = check_query(r, query, name, first + i);
         if (rc < 0)
-            return rc;
+            break;
         size_t begin = pairs_of(r, query), end = begin;
         while (end < r->pairs->n && r->pairs->query[r->order[end]] == query)
             end++;
-        int seen = 0;
-        for (size_t k = begin; k < end; k++)
-            seen |= !isinf(r->rank[r->order[k]]);
-        if (begin == end || seen)
-            continue;
-        rc = rank_record(r, head, p, begin, end, name, first + i);
-        if (rc < 0)
-            return rc;
+        r->records++;
+        if (begin < end)
+            rc = rank_record(r, head, p, begin, end, name, first + i);
     }
-    return 0;
+    return rc;
 }
 
 void ps_ranks_hits_end(ps_ranks *r)
 {
     for (size_t i = 0; i < r->pairs->n; i++)
-        r->no_query += isinf(r->rank[i]) && is_known(r, r->pairs->query[i]) && is_known(r, r->pairs->positive[i]);
+        r->no_query += isinf(r->rank[i]) && (r->pairs->sets > 0 || is_known(r, r->pairs->query[i])) &&
+                       is_known(r, r->pairs->positive[i]);
 }
 
 /* ---- vectors ---- */
@@ -168,14 +194,14 @@ typedef struct {
     const ps_knn *knn;
     ps_knn_queries q;
     size_t parts, depth;
-    size_t n, cap[3];      /* pairs */
-    size_t *query;         /* of each pair: its query's place in q, ascending */
-    uint64_t *row;         /* its positive's */
-    size_t *pair;          /* its number */
-    float *score;          /* of the positive */
-    tally *tallies;        /* pair x part */
-    size_t *first;         /* the first pair of each query, and one more */
-    ps_topk *top;          /* query x part, with depth > 0 */
+    size_t n, cap[3]; /* pairs */
+    size_t *query;    /* of each pair: its query's place in q, ascending */
+    uint64_t *row;    /* its positive's */
+    size_t *pair;     /* its number */
+    float *score;     /* of the positive */
+    tally *tallies;   /* pair x part */
+    size_t *first;    /* the first pair of each query, and one more */
+    ps_topk *top;     /* query x part, with depth > 0 */
     ps_hit *hits;
     size_t queries_max;
 } batch;

@@ -159,8 +159,8 @@ static int by_number(const void *a, const void *b)
 
 int ps_knn_leaves_out(const ps_knn_queries *q, size_t query, uint64_t row)
 {
-    const uint64_t *at = q->skip + q->skip_off[query];
-    return bsearch(&row, at, q->skip_off[query + 1] - q->skip_off[query], sizeof *at, by_number) != NULL;
+    const size_t n = q->skip_off[query + 1] - q->skip_off[query];
+    return n > 0 && bsearch(&row, q->skip + q->skip_off[query], n, sizeof *q->skip, by_number) != NULL;
 }
 
 int ps_knn_end(ps_knn_queries *q, const ps_knn *knn)

@@ -19,7 +19,7 @@ void ps_pairs_free(ps_pairs *p)
 
 static int append(ps_pairs *p, uint64_t query, uint64_t positive, float weight)
 {
-    if (query == positive) {
+    if (query == positive && !p->sets) {
         p->self++;
         return 0;
     }
@@ -83,7 +83,29 @@ static int text_line(ps_pairs *p, text_source *s, ps_str line)
     return known || s->unknown == PS_UNKNOWN_NUMBERED ? append(p, q, i, (float)weight) : 0;
 }
 
-static int read_text(ps_pairs *p, const char *path, const ps_graph *g, int unknown)
+/* The positives of the set that the line stands for; an empty line is a set without any. */
+static int set_line(ps_pairs *p, text_source *s, ps_str line)
+{
+    ps_str name;
+    uint64_t i;
+    if (p->sets == UINT32_MAX)
+        return ps_text_fail(&s->text, "more lines than there are numbers");
+    const uint64_t query = p->sets++;
+    while (line.len > 0 && ps_text_field(&line, &name)) {
+        if (name.len == 0)
+            return ps_text_fail(&s->text, "an empty name");
+        int rc = look_up(s, name, &i);
+        if (rc < 0)
+            return rc;
+        p->skipped += i >= s->g->items.nodes;
+        rc = i == PS_NONE ? 0 : append(p, query, i, 1);
+        if (rc < 0)
+            return rc;
+    }
+    return 0;
+}
+
+static int read_text(ps_pairs *p, const char *path, const ps_graph *g, int sets, int unknown)
 {
     if (!g)
         return ps_fail(PS_EUSAGE, "-t needs -g GRAPH to look the names up");
@@ -94,14 +116,15 @@ static int read_text(ps_pairs *p, const char *path, const ps_graph *g, int unkno
     ps_str line;
     int rc;
     while ((rc = ps_text_line(&s.text, &line)) > 0) {
-        rc = text_line(p, &s, line);
+        rc = sets ? set_line(p, &s, line) : text_line(p, &s, line);
         if (rc < 0)
             break;
     }
     ps_dict_free(&s.names);
     ps_in_close(in);
     p->head = ps_head_make(PS_PAIRS, 0);
-    p->head.qspace = p->head.nspace = PS_ITEMS;
+    p->head.qspace = sets ? PS_PLAIN : PS_ITEMS;
+    p->head.nspace = PS_ITEMS;
     p->head.graph = g->fingerprint;
     const ps_head none = {0};
     return rc < 0 ? rc : ps_head_inherit(&p->head, &none);
@@ -164,7 +187,7 @@ static int read_records(ps_pairs *p, const char *path, const ps_graph *g)
 int ps_pairs_read(ps_pairs *p, const char *path, const ps_graph *g, int text, int unknown)
 {
     *p = (ps_pairs){0};
-    int rc = text ? read_text(p, path, g, unknown) : read_records(p, path, g);
+    int rc = text ? read_text(p, path, g, text == PS_PAIRS_SETS, unknown) : read_records(p, path, g);
     if (rc < 0)
         ps_pairs_free(p);
     return rc;

@@ -13,6 +13,7 @@ typedef struct {
     float *weight;    /* positive and finite; 1 unless given */
     uint64_t skipped; /* lines left out because the graph does not know a name */
     uint64_t self;    /* pairs left out because query and positive are the same item */
+    uint64_t sets;    /* queries are sets, numbered by line: how many lines; 0: queries are items */
     ps_head head;     /* of a record stream; of text: the graph's fingerprint and an empty history */
     size_t cap[3];    /* capacities */
 } ps_pairs;
@@ -24,7 +25,14 @@ enum {
     PS_UNKNOWN_NUMBERED, /* it is kept and counted: unknown names are numbered from g->items.nodes on */
 };
 
-/* Reads all pairs from `path` (NULL or "-": stdin).  text: lines of query TAB positive [TAB weight], names
+/* What a text holds. */
+enum {
+    PS_PAIRS_RECORDS, /* it is none */
+    PS_PAIRS_TEXT,    /* lines of query TAB positive [TAB weight] */
+    PS_PAIRS_SETS,    /* a line for each query, which is a set and has the line's number, from 0: positives */
+};
+
+/* Reads all pairs from `path` (NULL or "-": stdin).  text: see above, names
  * of g.  Otherwise PS_PAIRS records, of g's fingerprint; their numbers must be items of g, or, with g NULL,
  * below 2^32 - 1.  `unknown` concerns text only: a number out of range always fails.  Free with
  * ps_pairs_free, which is not needed after a failure. */

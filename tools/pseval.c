@@ -10,7 +10,7 @@ enum { HITS_AT_ONCE = 64 };
 typedef struct {
     ps_common common;
     const char *graph, *vectors, *pairs_path, *against, *cutoffs_text;
-    int boards, text, skip_unknown, cosine, json;
+    int boards, text, sets, skip_unknown, cosine, json;
     int64_t cold, samples;
     /* what is opened */
     ps_graph graph_file;
@@ -37,6 +37,9 @@ static int check_options(options *o)
         return ps_usage_error("%s needs -g GRAPH", o->text ? "-t" : o->boards ? "--boards" : "judging hits");
     if (o->skip_unknown && !o->text)
         return ps_usage_error("-u is about names: it needs -t");
+    if (o->sets && (!o->text || vectors || o->against))
+        return ps_usage_error(
+            "--sets judges hits of sets by lines of text: it needs -t, without -x, --boards or --against");
     if (o->pairs_path && strcmp(o->pairs_path, "-") == 0 && !vectors)
         return ps_usage_error("hits and pairs cannot both come from standard input");
     return ps_cutoffs_parse(&o->cutoffs, o->cutoffs_text);
@@ -44,7 +47,8 @@ static int check_options(options *o)
 
 static int read_pairs(options *o)
 {
-    int rc = ps_pairs_read(&o->pairs, o->pairs_path, o->g, o->text, o->skip_unknown ? PS_UNKNOWN_NUMBERED : 0);
+    int rc = ps_pairs_read(&o->pairs, o->pairs_path, o->g, o->sets ? PS_PAIRS_SETS : o->text,
+                           o->skip_unknown ? PS_UNKNOWN_NUMBERED : 0);
     if (rc == 0 && o->pairs.n == 0)
         rc = ps_fail(PS_EDATA, "%s: no pairs in it", o->pairs_path);
     if (rc == 0 && o->pairs.skipped)
@@ -59,7 +63,10 @@ static int read_pairs(options *o)
 
 static int check_hits(const options *o, const ps_head *h, const char *name)
 {
-    if (h->qspace != PS_ITEMS || h->nspace != PS_ITEMS)
+    if (o->sets && (h->qspace != PS_PLAIN || h->nspace != PS_ITEMS))
+        return ps_fail(PS_EKIND, "%s: hits of %s for %s queries, but items for sets are needed here (psknn --sets)",
+                       name, ps_space_name(h->nspace), ps_space_name(h->qspace));
+    if (!o->sets && (h->qspace != PS_ITEMS || h->nspace != PS_ITEMS))
         return ps_fail(PS_EKIND, "%s: hits of %s for %s queries, but items for items are needed here", name,
                        ps_space_name(h->nspace), ps_space_name(h->qspace));
     return ps_head_match(h, name, o->g->fingerprint);
@@ -225,8 +232,11 @@ int main(int argc, char **argv)
         {'g', "graph", "FILE", PS_OPT_STR, &o.graph, 0, 0, "graph that numbers and names the items", NULL},
         {'p', "pairs", "FILE", PS_OPT_STR, &o.pairs_path, 0, 0, "held-out pairs of query and positive", NULL},
         {'t', "text", NULL, PS_OPT_FLAG, &o.text, 0, 0, "the pairs are text: query TAB positive", NULL},
-        {'u', "skip-unknown", NULL, PS_OPT_FLAG, &o.skip_unknown, 0, 0, "names unknown to the graph count as misses", NULL},
-        {'x', "vectors", "FILE", PS_OPT_STR, &o.vectors, 0, 0, "judge vectors or sparse vectors instead of hits on stdin", NULL},
+        {0, "sets", NULL, PS_OPT_FLAG, &o.sets, 0, 0, "queries are sets: line i has the positives of set i", NULL},
+        {'u', "skip-unknown", NULL, PS_OPT_FLAG, &o.skip_unknown, 0, 0, "names unknown to the graph count as misses",
+         NULL},
+        {'x', "vectors", "FILE", PS_OPT_STR, &o.vectors, 0, 0,
+         "judge vectors or sparse vectors instead of hits on stdin", NULL},
         {0, "boards", NULL, PS_OPT_FLAG, &o.boards, 0, 0, "judge the graph's boards (classical item-kNN)", NULL},
         {0, "cosine", NULL, PS_OPT_FLAG, &o.cosine, 0, 0, "score by cosine instead of the dot product", NULL},
         {'K', "cutoffs", "LIST", PS_OPT_STR, &o.cutoffs_text, 0, 0, "K of the measures that have one", NULL},

@@ -128,6 +128,24 @@ open(sys.argv[2], "wb").write(data)
 EOF
 refused 1 "a score that is not finite" pseval -g g.psg -t -p pairs.tsv
 
+# An item twice, a query twice; sets.
+python3 - "$PS_ROOT/tests" <<'END'
+import sys
+sys.path.insert(0, sys.argv[1])
+from knn_check import write
+write("item-twice.psr", "hits", 2, "IIfIf", [(0, 1, 2, 1, 1)])
+write("query-twice.psr", "hits", 1, "IIf", [(2, 1, 1), (0, 1, 1), (2, 1, 1)])
+END
+cp item-twice.psr in
+refused 1 "record 0: item 1 twice" pseval -g g.psg -t -p pairs.tsv
+cp query-twice.psr in
+refused 1 "record 2: query 2 again" pseval -g g.psg -t -p pairs.tsv
+printf 'a\nb\n' | psknn -g g.psg -x x.psr -t --sets -k 2 >in
+refused 1 "set 1, but the held-out items are of 1 sets" pseval -g g.psg -t --sets -p pairs.tsv
+refused 2 "it needs -t" pseval -g g.psg --sets -p pairs.tsv
+cp h.psr in
+refused 1 "items for sets are needed" pseval -g g.psg -t --sets -p pairs.tsv
+
 # A stream that breaks off; a full disk.
 head -c 100 h.psr >in
 refused 1 "truncated" pseval -g g.psg -t -p pairs.tsv

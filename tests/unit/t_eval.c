@@ -30,13 +30,14 @@ static void from_hits(ps_ranks *r)
     const ps_head h = ps_head_make(PS_HITS, 3);
     uint8_t records[4 * 28];
     /* 0: 2 is first; 1 is among the unlisted, which are 1 and 3, ranks 3 and 4.  3: 1 is second, since 3 itself does
-     * not count.  4: nothing listed, all of ranks 1 to 4 are left.  The second record of 3 is ignored. */
+     * not count.  4: nothing listed, all of ranks 1 to 4 are left.  A second record of 3 is refused. */
     put_hits(records, 0, (uint64_t[]){2, 4, PS_NONE});
     put_hits(records + 28, 3, (uint64_t[]){4, 3, 1});
     put_hits(records + 56, 4, (uint64_t[]){PS_NONE, PS_NONE, PS_NONE});
     put_hits(records + 84, 3, (uint64_t[]){1, 0, 2});
     CHECK_OK(ps_ranks_make(r, &pairs, &five, 0));
-    CHECK_OK(ps_ranks_hits(r, &h, records, 4, "hits", 0));
+    CHECK_OK(ps_ranks_hits(r, &h, records, 3, "hits", 0));
+    CHECK(ps_ranks_hits(r, &h, records + 84, 1, "hits", 3) == PS_EDATA && strstr(ps_errmsg(), "query 3 again"));
     ps_ranks_hits_end(r);
     CHECK(r->queries == 4 && r->catalogue == 5 && r->no_query == 0);
     CHECK(near(r->rank[0], 3.5) && near(r->rank[1], 2) && near(r->rank[2], 1) && near(r->rank[3], 2.5));
@@ -46,9 +47,13 @@ static void from_hits(ps_ranks *r)
     put_hits(records, 3, (uint64_t[]){5, PS_NONE, PS_NONE});
     ps_ranks other;
     CHECK_OK(ps_ranks_make(&other, &pairs, &five, 0));
-    CHECK(ps_ranks_hits(&other, &h, records, 1, "hits", 7) == PS_EDATA && strstr(ps_errmsg(), "hits: record 7: item 5"));
+    CHECK(ps_ranks_hits(&other, &h, records, 1, "hits", 7) == PS_EDATA &&
+          strstr(ps_errmsg(), "hits: record 7: item 5"));
     ps_ranks_hits_end(&other);
     CHECK(other.no_query == 4);
+    put_hits(records, 0, (uint64_t[]){2, 1, 2});
+    CHECK(ps_ranks_hits(&other, &h, records, 1, "hits", 8) == PS_EDATA &&
+          strstr(ps_errmsg(), "record 8: item 2 twice"));
     ps_ranks_free(&other);
 }
 
@@ -63,7 +68,8 @@ static void figures(const ps_ranks *r)
     CHECK(near(m.mrr, (1 / 3.5 + 1 / 2.0 + 1 + 1 / 2.5) / 6));
     CHECK(near(m.scaled_mrr, 4 / 6.0));
     /* Query 0 has 3 positives, the others one each. */
-    CHECK(near(m.recall[0], (1 / 3.0) / 4) && near(m.recall[1], (1 / 3.0 + 1) / 4) && near(m.recall[2], (2 / 3.0 + 2) / 4));
+    CHECK(near(m.recall[0], (1 / 3.0) / 4) && near(m.recall[1], (1 / 3.0 + 1) / 4) &&
+          near(m.recall[2], (2 / 3.0 + 2) / 4));
     double ideal3 = 1 + 1 / log2(3) + 0.5;
     CHECK(near(m.ndcg[0], 1 / 4.0));
     CHECK(near(m.ndcg[1], (1 / (1 + 1 / log2(3)) + 1 / log2(3)) / 4));
