@@ -11,7 +11,15 @@
 #endif
 
 /* Tiles of C; slabs of the sum over k. */
-enum { TILE_M = 4096, TILE_N = 1024, TILE_MIN = 128, TILE_MIN_LONG = 512, TASKS_WANTED = 8, SLAB = 4096, K_BLOCK = 256 };
+enum {
+    TILE_M = 4096,
+    TILE_N = 1024,
+    TILE_MIN = 128,
+    TILE_MIN_LONG = 512,
+    TASKS_WANTED = 8,
+    SLAB = 4096,
+    K_BLOCK = 256
+};
 
 void ps_gemm_plain(ps_trans ta, ps_trans tb, size_t m, size_t n, size_t k, ps_real alpha, const ps_real *a, size_t lda,
                    const ps_real *b, size_t ldb, ps_real beta, ps_real *c, size_t ldc)
@@ -54,7 +62,8 @@ void ps_gemm_packed(ps_trans ta, ps_trans tb, size_t m, size_t n, size_t k, ps_r
 {
     const ps_packed_ops *ops = ps_packed_best();
     ps_packed w = {0};
-    ps_real *rows = ta == PS_T ? malloc((m * k + 1) * sizeof *rows) : NULL, *columns = malloc((n * k + 1) * sizeof *columns);
+    ps_real *rows = ta == PS_T ? malloc((m * k + 1) * sizeof *rows) : NULL,
+            *columns = malloc((n * k + 1) * sizeof *columns);
     if (columns)
         lay_out(tb == PS_T ? PS_N : PS_T, n, k, b, ldb, alpha, columns);
     if (rows)
@@ -136,8 +145,8 @@ static int tile(void *ctx, size_t task, int thread)
     size_t k = g->k - p < g->slab ? g->k - p : g->slab, ldc = s ? g->n : g->ldc;
     ps_real *c = s ? g->part + (s - 1) * g->m * g->n : g->c;
     g->one(g->ta, g->tb, m, n, k, g->alpha, g->ta == PS_N ? g->a + i * g->lda + p : g->a + p * g->lda + i, g->lda,
-                g->tb == PS_N ? g->b + p * g->ldb + j : g->b + j * g->ldb + p, g->ldb, s ? 0 : g->beta,
-                c + i * ldc + j, ldc);
+           g->tb == PS_N ? g->b + p * g->ldb + j : g->b + j * g->ldb + p, g->ldb, s ? 0 : g->beta, c + i * ldc + j,
+           ldc);
     return 0;
 }
 
@@ -165,8 +174,7 @@ double ps_gemm_operations(void)
 }
 
 static void share_out(one_fn *one, ps_pool *pool, ps_trans ta, ps_trans tb, size_t m, size_t n, size_t k, ps_real alpha,
-                      const ps_real *a, size_t lda, const ps_real *b, size_t ldb, ps_real beta, ps_real *c,
-                      size_t ldc)
+                      const ps_real *a, size_t lda, const ps_real *b, size_t ldb, ps_real beta, ps_real *c, size_t ldc)
 {
     size_t tm = m < TILE_M ? m : TILE_M, tn = n < TILE_N ? n : TILE_N, least = k < 2 * SLAB ? TILE_MIN : TILE_MIN_LONG;
     if (m == 0 || n == 0)
@@ -199,8 +207,8 @@ void ps_gemm(ps_pool *pool, ps_trans ta, ps_trans tb, size_t m, size_t n, size_t
     share_out(ps_gemm_one, pool, ta, tb, m, n, k, alpha, a, lda, b, ldb, beta, c, ldc);
 }
 
-void ps_gemm_bf16(ps_pool *pool, ps_trans ta, ps_trans tb, size_t m, size_t n, size_t k, ps_real alpha, const ps_real *a,
-                  size_t lda, const ps_real *b, size_t ldb, ps_real beta, ps_real *c, size_t ldc)
+void ps_gemm_bf16(ps_pool *pool, ps_trans ta, ps_trans tb, size_t m, size_t n, size_t k, ps_real alpha,
+                  const ps_real *a, size_t lda, const ps_real *b, size_t ldb, ps_real beta, ps_real *c, size_t ldc)
 {
     share_out(ps_bf16_one, pool, ta, tb, m, n, k, alpha, a, lda, b, ldb, beta, c, ldc);
 }

@@ -136,8 +136,9 @@ enum { AHEAD = 8 }; /* rows to fetch before their turn: they stand anywhere in m
 typedef ps_real lanes __attribute__((vector_size(W * sizeof(ps_real)), aligned(sizeof(ps_real)), may_alias));
 
 /* Elements 0 .. sums * W - 1 of pool_sum. */
-static inline __attribute__((always_inline)) void pool_block(size_t sums, size_t count, const uint32_t *index, const ps_real *weight,
-                                                             const ps_real *base, size_t ld, ps_real *out)
+static inline __attribute__((always_inline)) void pool_block(size_t sums, size_t count, const uint32_t *index,
+                                                             const ps_real *weight, const ps_real *base, size_t ld,
+                                                             ps_real *out)
 {
     lanes sum[SUMS];
     for (size_t k = 0; k < sums; k++)
@@ -227,6 +228,6 @@ static void sgd(size_t n, ps_real *restrict p, const ps_real *restrict g, ps_rea
 
 extern const ps_vec_ops NAME(PS_VEC_ISA);
 const ps_vec_ops NAME(PS_VEC_ISA) = {
-    STRING(PS_VEC_ISA), dot, axpy, scale, bias_relu, relu_grad, positive, live_grad, unit_relu_grad,
-    pool_sum, pool_max, to_bf16, adam, sgd,
+    STRING(PS_VEC_ISA), dot,      axpy,     scale,   bias_relu, relu_grad, positive, live_grad,
+    unit_relu_grad,     pool_sum, pool_max, to_bf16, adam,      sgd,
 };

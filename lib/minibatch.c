@@ -125,8 +125,8 @@ static int add_neighbourhood(ps_minibatch *mb, const ps_sources *from, uint32_t 
     for (size_t t = 0; t < count; t++) {
         if (ps_minibatch_add(mb, mb->neighbour[t], &mb->index[begin + t]) < 0)
             return PS_EMEM;
-        mb->weight[begin + t] =
-            from->shape->pooling == PS_POOL_MEAN ? (ps_real)1 / (ps_real)count : (ps_real)mb->alpha[t];
+        mb->weight[begin + t] = from->shape->pooling == PS_POOL_MEAN ? (ps_real)1 / (ps_real)count
+                                                                     : (ps_real)mb->alpha[t];
     }
     mb->off[u + 1] = begin + (uint32_t)count;
     return 0;
@@ -152,8 +152,8 @@ static int take_visits(void *ctx, size_t i, const ps_visit *visits, size_t n)
     return add_neighbourhood(g->mb, g->from, g->first + (uint32_t)i, n);
 }
 
-/* Walks from locals first .. last - 1 together.  Items that only the vectors know have no neighbours, as items that a table does
- * not have. */
+/* Walks from locals first .. last - 1 together.  Items that only the vectors know have no neighbours, as items that a
+ * table does not have. */
 static int walk_neighbours(ps_minibatch *mb, const ps_sources *from, uint32_t first, uint32_t last)
 {
     int rc = ps_grow(&mb->walked, &mb->cap_walked, last - first, sizeof *mb->walked);

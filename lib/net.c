@@ -88,19 +88,14 @@ static void bias_relu_rows(const ps_rows *job, size_t first, size_t last)
         v->positive(job->m, job->out + u * job->m, job->live + u * job->words);
 }
 
-/* Columns j .. j + cols - 1 of p, side by side in out; where they are positive, unless live is NULL. */
-static void project(const ps_net *net, const ps_real *param, uint32_t k, size_t n, const ps_real *in, size_t j, size_t cols,
-                    ps_real *out, uint16_t *live)
+/* Columns j .. j + cols - 1 of p = ReLU(in Q^T + q) [n x m], side by side in out, and where they are positive. */
+static void project(const ps_net *net, const ps_real *param, uint32_t k, size_t n, const ps_real *in, size_t j,
+                    size_t cols, ps_real *out, uint16_t *live)
 {
     size_t c = ps_layer_inputs(&net->shape, k);
     net->gemm(net->pool, PS_N, PS_T, n, cols, c, 1, in, c, param + net->at.Q[k] + j * c, c, 0, out, cols);
     ps_rows_run(net->pool, &(ps_rows){bias_relu_rows, n, cols, .out = out, .b = param + net->at.q[k] + j,
-                                      .live = live ? live + j / 16 : NULL, .words = ps_net_words(net->shape.m)});
-}
-
-void ps_net_project(const ps_net *net, const ps_real *param, uint32_t k, size_t n, const ps_real *in, ps_real *out)
-{
-    project(net, param, k, n, in, 0, net->shape.m, out, NULL);
+                                      .live = live + j / 16, .words = ps_net_words(net->shape.m)});
 }
 
 static void pool_rows(const ps_rows *job, size_t first, size_t last)
@@ -122,19 +117,8 @@ static void pool_rows(const ps_rows *job, size_t first, size_t last)
 static void pool(const ps_net *net, size_t n, const uint32_t *off, const uint32_t *index, const ps_real *weight,
                  const ps_real *p, size_t cols, ps_real *pooled, uint32_t *arg)
 {
-    ps_rows_run(net->pool, &(ps_rows){pool_rows, n, cols, .a = p, .weight = weight, .out = pooled, .off = off, .index = index,
-                                      .arg = arg, .ld = net->shape.m, .pooling = net->shape.pooling});
-}
-
-int ps_net_pool(const ps_net *net, size_t n, const uint32_t *off, const uint32_t *index, const ps_real *weight,
-                const ps_real *p, ps_real *pooled, uint32_t *arg)
-{
-    uint32_t *own = NULL;
-    if (net->shape.pooling == PS_POOL_MAX && !arg && !(own = ps_alloc(n * net->shape.m, sizeof *own)))
-        return PS_EMEM;
-    pool(net, n, off, index, weight, p, net->shape.m, pooled, arg ? arg : own);
-    free(own);
-    return 0;
+    ps_rows_run(net->pool, &(ps_rows){pool_rows, n, cols, .a = p, .weight = weight, .out = pooled, .off = off,
+                                      .index = index, .arg = arg, .ld = net->shape.m, .pooling = net->shape.pooling});
 }
 
 /* out = out / |out|, row by row */
@@ -155,16 +139,16 @@ static void relu_normalize_rows(const ps_rows *job, size_t first, size_t last)
     normalize_rows(job, first, last);
 }
 
-/* [in ; pooled] is never put together: W's two halves are multiplied one after the other. */
-int ps_net_combine(const ps_net *net, const ps_real *param, uint32_t k, size_t n, const ps_real *in,
-                   const ps_real *pooled, ps_real *h, ps_real *norm)
+/* h [n x m] = a / |a| with a = ReLU(W [in ; pooled] + w); norm [n] = |a|.
+ * [in ; pooled] is never put together: W's two halves are multiplied one after the other. */
+static void combine(const ps_net *net, const ps_real *param, uint32_t k, size_t n, const ps_real *in,
+                    const ps_real *pooled, ps_real *h, ps_real *norm)
 {
     size_t c = ps_layer_inputs(&net->shape, k), m = net->shape.m;
     const ps_real *W = param + net->at.W[k];
     net->gemm(net->pool, PS_N, PS_T, n, m, c, 1, in, c, W, c + m, 0, h, m);
     net->gemm(net->pool, PS_N, PS_T, n, m, m, 1, pooled, m, W + c, c + m, 1, h, m);
     ps_rows_run(net->pool, &(ps_rows){relu_normalize_rows, n, m, .out = h, .norm = norm, .b = param + net->at.w[k]});
-    return 0;
 }
 
 static void beta_rows(const ps_rows *job, size_t first, size_t last)
@@ -173,8 +157,9 @@ static void beta_rows(const ps_rows *job, size_t first, size_t last)
         job->out[u] = ps_vec()->dot(job->m, job->a + u * job->m, job->b);
 }
 
-int ps_net_head(const ps_net *net, const ps_real *param, size_t n, const ps_real *h, const ps_real *x,
-                const ps_token_lists *tokens, ps_real *r, ps_real *z, ps_real *norm, ps_real *beta)
+/* r [n x m], z [n x d], norm [n], beta [n]. */
+static void head(const ps_net *net, const ps_real *param, size_t n, const ps_real *h, const ps_real *x,
+                 const ps_token_lists *tokens, ps_real *r, ps_real *z, ps_real *norm, ps_real *beta)
 {
     const ps_shape *s = &net->shape;
     size_t c = s->layers ? s->m : s->dx, m = s->m, d = s->d;
@@ -189,7 +174,6 @@ int ps_net_head(const ps_net *net, const ps_real *param, size_t n, const ps_real
         ps_rows_run(net->pool, &(ps_rows){normalize_rows, n, d, .out = z, .norm = norm});
     if (s->bias)
         ps_rows_run(net->pool, &(ps_rows){beta_rows, n, m, .a = r, .b = param + net->at.b, .out = beta});
-    return 0;
 }
 
 /* ---- forward ---- */
@@ -206,7 +190,8 @@ size_t ps_net_bytes(const ps_net *net, const uint32_t *n)
 {
     size_t m = net->shape.m, K = net->shape.layers, bytes = n[K] * (m + net->shape.d + 2) * sizeof *net->r, work = 0;
     for (size_t k = 0; k < K; k++) {
-        size_t rows = n[k] < net->block ? n[k] : net->block, forward = n[k] * tile_columns(net, n[k]), back = 2 * rows * m;
+        size_t rows = n[k] < net->block ? n[k] : net->block, forward = n[k] * tile_columns(net, n[k]),
+               back = 2 * rows * m;
         work = forward > work ? forward : work;
         work = back > work ? back : work;
         bytes += n[k] * ps_net_words(m) * sizeof *net->layer[k].live + n[k + 1] * (2 * m + 1) * sizeof *net->work;
@@ -247,7 +232,8 @@ static int layer_forward(ps_net *net, const ps_real *param, const ps_minibatch *
         project(net, param, k, below, in, j, cols, net->work, l->live);
         pool(net, n, mb->off, mb->index, mb->weight, net->work, cols, l->pooled + j, l->arg ? l->arg + j : NULL);
     }
-    return ps_net_combine(net, param, k, n, in, l->pooled, l->h, l->norm);
+    combine(net, param, k, n, in, l->pooled, l->h, l->norm);
+    return 0;
 }
 
 int ps_net_forward(ps_net *net, const ps_real *param, const ps_minibatch *mb)
@@ -261,5 +247,7 @@ int ps_net_forward(ps_net *net, const ps_real *param, const ps_minibatch *mb)
         h = net->layer[k].h;
     }
     int rc = head_room(net, mb->n[K]);
-    return rc < 0 ? rc : ps_net_head(net, param, mb->n[K], h, mb->x, &mb->tokens, net->r, net->z, net->norm, net->beta);
+    if (rc == 0)
+        head(net, param, mb->n[K], h, mb->x, &mb->tokens, net->r, net->z, net->norm, net->beta);
+    return rc;
 }

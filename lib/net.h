@@ -15,8 +15,8 @@
 #include "model.h"
 #include "par.h"
 
-/* Activations of one batch that the backward pass needs; rows as in the minibatch.  p itself is made and pooled some columns at a
- * time and never kept: where it was positive is enough. */
+/* Activations of one batch that the backward pass needs; rows as in the minibatch.  p itself is made and pooled some
+ * columns at a time and never kept: where it was positive is enough. */
 typedef struct {
     uint16_t *live;  /* n[k-1] x ps_net_words(m): bit j % 16 of word j / 16 of a row: p[j] > 0 */
     ps_real *pooled; /* n[k] x m: n_u */
@@ -29,7 +29,8 @@ typedef struct {
 typedef struct {
     ps_pool *pool;
     ps_gemm_fn *gemm; /* ps_gemm; may be set to another */
-    size_t columns;   /* most columns of p at a time, a multiple of 16, and rows of gradients by h and p; tests set others */
+    size_t
+        columns; /* most columns of p at a time, a multiple of 16, and rows of gradients by h and p; tests set others */
     size_t block;
     ps_shape shape;
     ps_places at;
@@ -50,27 +51,9 @@ size_t ps_net_bytes(const ps_net *net, const uint32_t *n);
 PS_MUST_USE int ps_net_forward(ps_net *net, const ps_real *param, const ps_minibatch *mb);
 
 /* After a forward pass on the same batch and parameters: from dz (n[K] x d) and dbeta (n[K]; NULL without a
- * bias), the gradients of the loss by z and beta, adds its gradient by every dense parameter to grad.  In dz it leaves the
- * gradient by y, which ps_tokens_step needs; gradients take the place of the activations. */
+ * bias), the gradients of the loss by z and beta, adds its gradient by every dense parameter to grad.  In dz it leaves
+ * the gradient by y, which ps_tokens_step needs; gradients take the place of the activations. */
 PS_MUST_USE int ps_net_backward(ps_net *net, const ps_real *param, const ps_minibatch *mb, ps_real *dz,
                                 const ps_real *dbeta, ps_real *grad);
-
-/* ---- the steps, for whole-graph inference too (lib/embed.c) ---- */
-
-/* out [n x m] = ReLU(in [n x c] Q^T + q) */
-void ps_net_project(const ps_net *net, const ps_real *param, uint32_t k, size_t n, const ps_real *in, ps_real *out);
-
-/* pooled [n x m] from p and the neighbours index[off[u]].. with their weights; arg for max pooling, else NULL. */
-PS_MUST_USE int ps_net_pool(const ps_net *net, size_t n, const uint32_t *off, const uint32_t *index,
-                            const ps_real *weight, const ps_real *p, ps_real *pooled, uint32_t *arg);
-
-/* h [n x m] = a / |a| with a = ReLU(W [in ; pooled] + w); norm [n] = |a|. */
-PS_MUST_USE int ps_net_combine(const ps_net *net, const ps_real *param, uint32_t k, size_t n, const ps_real *in,
-                               const ps_real *pooled, ps_real *h, ps_real *norm);
-
-/* The head: r [n x m], z [n x d], norm [n], beta [n] (NULL without a bias).  tokens: of these n items; without items:
- * none. */
-PS_MUST_USE int ps_net_head(const ps_net *net, const ps_real *param, size_t n, const ps_real *h, const ps_real *x,
-                            const ps_token_lists *tokens, ps_real *r, ps_real *z, ps_real *norm, ps_real *beta);
 
 #endif

@@ -1,5 +1,5 @@
-/* net_back.c - the gradients of net.c, step by step from the head down, a block of rows at a time: only what the layer below pools
- * from is kept for all rows. */
+/* net_back.c - the gradients of net.c, step by step from the head down, a block of rows at a time: only what the layer
+ * below pools from is kept for all rows. */
 #include <string.h>
 
 #include "gemm.h"
@@ -84,13 +84,15 @@ static void head_back(const descent *g, size_t first, size_t n, ps_real *dy, con
     size_t m = s->m, d = s->d, c = s->layers ? s->m : s->dx;
     const ps_real *r = net->r + first * m, *h = input(g, s->layers) + first * c;
     if (s->normalize)
-        ps_rows_run(net->pool, &(ps_rows){normalize_back_rows, n, d, .b = net->z + first * d, .out = dy, .norm = net->norm + first});
+        ps_rows_run(net->pool, &(ps_rows){normalize_back_rows, n, d, .b = net->z + first * d, .out = dy,
+                                          .norm = net->norm + first});
     weight_grad(net, n, d, dy, m, r, g->grad + at->G2, m);
     if (s->bypass)
         weight_grad(net, n, d, dy, s->dx, g->mb->x + first * s->dx, g->grad + at->G3, s->dx);
     net->gemm(net->pool, PS_N, PS_N, n, m, d, 1, dy, d, g->param + at->G2, m, 0, g->dp, m);
     if (s->bias) {
-        ps_rows_sums(net->pool, &(ps_rows){weighted_rows, n, m, .a = r, .weight = dbeta, .sums = net->sums}, g->grad + at->b);
+        ps_rows_sums(net->pool, &(ps_rows){weighted_rows, n, m, .a = r, .weight = dbeta, .sums = net->sums},
+                     g->grad + at->b);
         ps_rows_run(net->pool, &(ps_rows){outer_rows, n, m, .b = g->param + at->b, .weight = dbeta, .out = g->dp});
     }
     ps_rows_sums(net->pool, &(ps_rows){relu_back_rows, n, m, .b = r, .out = g->dp, .sums = net->sums}, g->grad + at->g);
@@ -99,8 +101,8 @@ static void head_back(const descent *g, size_t first, size_t n, ps_real *dy, con
         net->gemm(net->pool, PS_N, PS_N, n, c, m, 1, g->dp, m, g->param + at->G1, c, 0, g->dh, c);
 }
 
-/* d p of v, what its users' pooling passes back.  Gathering by v keeps the sums in a fixed order, which scattering from the
- * users would not. */
+/* d p of v, what its users' pooling passes back.  Gathering by v keeps the sums in a fixed order, which scattering from
+ * the users would not. */
 static void pool_back_row(const ps_rows *job, size_t v, ps_real *out)
 {
     uint32_t e = job->off[v], end = e;
@@ -128,16 +130,18 @@ static void pool_back_rows(const ps_rows *job, size_t first, size_t last)
     }
 }
 
-/* From d h' of rows first .. first + n - 1 of S_(k+1), in dh, to d a; d pooled takes the place of pooled and, for the layer below,
- * d a that of h'. */
+/* From d h' of rows first .. first + n - 1 of S_(k+1), in dh, to d a; d pooled takes the place of pooled and, for the
+ * layer below, d a that of h'. */
 static void combine_back(const descent *g, uint32_t k, size_t first, size_t n)
 {
     ps_net *net = g->net;
     ps_layer_state *l = &net->layer[k];
     size_t c = ps_layer_inputs(&net->shape, k), m = net->shape.m, W = net->at.W[k];
     ps_real *h = l->h + first * m, *pooled = l->pooled + first * m;
-    ps_rows_sums(net->pool, &(ps_rows){unit_relu_back_rows, n, m, .b = h, .out = g->dh, .norm = l->norm + first, .sums = net->sums},
-                 g->grad + net->at.w[k]);
+    ps_rows_sums(
+        net->pool,
+        &(ps_rows){unit_relu_back_rows, n, m, .b = h, .out = g->dh, .norm = l->norm + first, .sums = net->sums},
+        g->grad + net->at.w[k]);
     weight_grad(net, n, m, g->dh, c, input(g, k) + first * c, g->grad + W, c + m);
     weight_grad(net, n, m, g->dh, m, pooled, g->grad + W + c, c + m);
     net->gemm(net->pool, PS_N, PS_N, n, m, m, 1, g->dh, m, g->param + W + c, c + m, 0, pooled, m);
@@ -152,10 +156,11 @@ static void project_back(const descent *g, uint32_t k, size_t first, size_t n)
     const ps_minibatch *mb = g->mb;
     ps_layer_state *l = &net->layer[k];
     size_t c = ps_layer_inputs(&net->shape, k), m = net->shape.m, words = ps_net_words(m), users = mb->n[k + 1];
-    ps_rows_sums(net->pool, &(ps_rows){pool_back_rows, n, m, .a = l->pooled, .weight = mb->back_weight, .out = g->dp,
-                                       .off = mb->back_off + first, .index = mb->user, .slot = mb->slot, .arg_in = l->arg,
-                                       .live = l->live + first * words, .words = words, .users = (uint32_t)users,
-                                       .pooling = net->shape.pooling, .sums = net->sums},
+    ps_rows_sums(net->pool,
+                 &(ps_rows){pool_back_rows, n, m, .a = l->pooled, .weight = mb->back_weight, .out = g->dp,
+                            .off = mb->back_off + first, .index = mb->user, .slot = mb->slot, .arg_in = l->arg,
+                            .live = l->live + first * words, .words = words, .users = (uint32_t)users,
+                            .pooling = net->shape.pooling, .sums = net->sums},
                  g->grad + net->at.q[k]);
     weight_grad(net, n, m, g->dp, c, input(g, k) + first * c, g->grad + net->at.Q[k], c);
     if (k == 0)
@@ -180,7 +185,8 @@ static int back_room(descent *g)
     return 0;
 }
 
-int ps_net_backward(ps_net *net, const ps_real *param, const ps_minibatch *mb, ps_real *dz, const ps_real *dbeta, ps_real *grad)
+int ps_net_backward(ps_net *net, const ps_real *param, const ps_minibatch *mb, ps_real *dz, const ps_real *dbeta,
+                    ps_real *grad)
 {
     descent g = {.net = net, .param = param, .mb = mb, .grad = grad};
     uint32_t K = net->shape.layers;

@@ -13,7 +13,7 @@ struct ps_rows {
     ps_real *out, *norm;
     const uint32_t *off, *index, *slot, *arg_in;
     uint32_t *arg;
-    size_t ld; /* pooling: elements from a row of out and of arg to the next */
+    size_t ld;      /* pooling: elements from a row of out and of arg to the next */
     uint16_t *live; /* a row has `words` */
     size_t words;
     uint32_t users;

@@ -84,7 +84,8 @@ static int make(ps_parts *p, const ps_minibatch *mb, const ps_sources *from, uin
 
 /* ---- passes ---- */
 
-static int part_forward(ps_parts *p, const ps_real *param, const ps_minibatch *mb, const ps_sources *from, uint32_t first)
+static int part_forward(ps_parts *p, const ps_real *param, const ps_minibatch *mb, const ps_sources *from,
+                        uint32_t first)
 {
     int rc = make(p, mb, from, first);
     return rc < 0 ? rc : ps_net_forward(p->net, param, &p->part);
@@ -92,8 +93,8 @@ static int part_forward(ps_parts *p, const ps_real *param, const ps_minibatch *m
 
 static int part_backward(ps_parts *p, const ps_real *param, ps_real *dz, const ps_real *dbeta, ps_real *grad)
 {
-    return ps_net_backward(p->net, param, &p->part, dz + (size_t)p->first * p->net->shape.d, dbeta ? dbeta + p->first : NULL,
-                           grad);
+    return ps_net_backward(p->net, param, &p->part, dz + (size_t)p->first * p->net->shape.d,
+                           dbeta ? dbeta + p->first : NULL, grad);
 }
 
 int ps_parts_forward(ps_parts *p, const ps_real *param, const ps_minibatch *mb, const ps_sources *from)
@@ -108,7 +109,8 @@ int ps_parts_forward(ps_parts *p, const ps_real *param, const ps_minibatch *mb, 
     p->beta = p->net->beta;
     if (rc < 0 || mb->complete || p->end == n)
         return rc;
-    if (ps_room(&p->all_z, &p->cap[0], n * d, sizeof *p->all_z) < 0 || ps_room(&p->all_beta, &p->cap[1], n, sizeof *p->all_beta) < 0)
+    if (ps_room(&p->all_z, &p->cap[0], n * d, sizeof *p->all_z) < 0 ||
+        ps_room(&p->all_beta, &p->cap[1], n, sizeof *p->all_beta) < 0)
         return PS_EMEM;
     p->z = p->all_z;
     p->beta = p->all_beta;

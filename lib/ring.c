@@ -7,8 +7,8 @@
 
 #include "mem.h"
 
-/* Bytes of the batches that are made ahead.  One with its features is always made ahead; of one without, which is large, all that
- * it costs to make it late is some of its walks. */
+/* Bytes of the batches that are made ahead.  One with its features is always made ahead; of one without, which is
+ * large, all that it costs to make it late is some of its walks. */
 enum { COMPLETE_AHEAD = 128 << 20, LARGE_AHEAD = 32 << 20 };
 
 typedef struct {
@@ -22,9 +22,9 @@ struct ps_ring {
     ps_pool *pool;
     pthread_mutex_t lock;
     pthread_cond_t changed;
-    slot *slot; /* batch b is in slot b % slots */
-    uint64_t slots, ahead;       /* ahead: how many may be made beside the one in use, slots - 1 or what memory allows */
-    ps_batch *batch, **spare;    /* slots each; the spares that were used last come first, so that few are ever large */
+    slot *slot;               /* batch b is in slot b % slots */
+    uint64_t slots, ahead;    /* ahead: how many may be made beside the one in use, slots - 1 or what memory allows */
+    ps_batch *batch, **spare; /* slots each; the spares that were used last come first, so that few are ever large */
     uint64_t spares;
     uint64_t next, current, end; /* batches: the next to be made, the one in use or to be taken next */
     uint64_t batches;            /* of an epoch */

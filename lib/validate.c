@@ -53,8 +53,13 @@ static int embed(job *g, const ps_model *model)
     t->records = t->own;
     if (!t->name || !t->own)
         return PS_EMEM;
-    return ps_embed(&(ps_embedding){.model = model, .x = v->x, .neighbours = v->neighbours, .texts = v->texts, .pool = v->pool,
-                                    .sink = keep, .ctx = g});
+    return ps_embed(&(ps_embedding){.model = model,
+                                    .x = v->x,
+                                    .neighbours = v->neighbours,
+                                    .texts = v->texts,
+                                    .pool = v->pool,
+                                    .sink = keep,
+                                    .ctx = g});
 }
 
 static int rank(const ps_validation *v, const ps_knn *knn, double *score)

@@ -104,8 +104,8 @@ static void test_inference(model_case *c)
     embedded e = {.width = ps_embedding_dim(&c->shape)};
     e.z = case_alloc((size_t)c->items * e.width, sizeof *e.z);
     CHECK(e.width == c->shape.d + (c->shape.bias ? 1 : 0));
-    CHECK_OK(ps_embed(&(ps_embedding){.model = &c->model, .x = &c->x, .neighbours = &c->neighbours, .pool = c->pool,
-                                      .sink = take, .ctx = &e}));
+    CHECK_OK(ps_embed(&(ps_embedding){
+        .model = &c->model, .x = &c->x, .neighbours = &c->neighbours, .pool = c->pool, .sink = take, .ctx = &e}));
     CHECK(e.rows == c->items);
     compare_output(c->from, "out.z", e.z, c->shape.d, e.width);
     if (c->shape.bias) {
@@ -159,15 +159,18 @@ static void test_parts(model_case *c)
     case_need(ps_minibatch_finish(&mb, &c->sources, 1, 0, c->pool), "minibatch");
     CHECK(!mb.complete && mb.n[0] == c->mb.n[0]);
     ps_parts_init(&parts, &c->net);
-    size_t edges = ps_minibatch_edges(&mb), all = ps_net_bytes(&c->net, mb.n) + ps_minibatch_bytes(mb.n[0], edges, mb.dx, 1) +
+    size_t edges = ps_minibatch_edges(&mb), all = ps_net_bytes(&c->net, mb.n) +
+                                                  ps_minibatch_bytes(mb.n[0], edges, mb.dx, 1) +
                                                   ps_minibatch_bytes(mb.n[0], edges, mb.dx, 0);
     for (int cut = 0; cut < 3; cut++) {
         parts.most = cut == 0 ? 0 : cut == 1 ? all - 1 : all;
         CHECK_OK(ps_parts_forward(&parts, c->model.param, &mb, &c->sources));
         CHECK(cut == 0 ? parts.first == outputs - 1 : (parts.first > 0) == (cut == 1));
-        CHECK_OK(ps_loss_run(&c->loss, &c->batch, outputs, parts.z, c->shape.bias ? parts.beta : NULL, c->dz, c->dbeta, &value));
+        CHECK_OK(ps_loss_run(&c->loss, &c->batch, outputs, parts.z, c->shape.bias ? parts.beta : NULL, c->dz, c->dbeta,
+                             &value));
         memset(c->grad, 0, c->model.size * sizeof *c->grad);
-        CHECK_OK(ps_parts_backward(&parts, c->model.param, &mb, &c->sources, c->dz, c->shape.bias ? c->dbeta : NULL, c->grad));
+        CHECK_OK(ps_parts_backward(&parts, c->model.param, &mb, &c->sources, c->dz, c->shape.bias ? c->dbeta : NULL,
+                                   c->grad));
         compare_gradient(c, (ps_real)value);
     }
     ps_parts_free(&parts);
