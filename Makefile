@@ -92,7 +92,8 @@ KERNELS := $(filter-out %_avx2.c %_avx512.c %_vnni.c $(if $(filter 1,$(CUDA)),ke
 DEVICE := $(wildcard kernels/*.cu)
 LIB_OBJS := $(patsubst %.c,$(OUT)/obj/%.o,$(wildcard lib/*.c) $(KERNELS)) \
 	$(if $(filter 1,$(CUDA)),$(DEVICE:%=$(OUT)/obj/%.o))
-UNITS := $(patsubst tests/unit/%.c,$(OUT)/test/%,$(wildcard tests/unit/t_*.c))
+UNITS := $(patsubst tests/unit/%.c,$(OUT)/test/%,$(wildcard tests/unit/t_*.c)) \
+	$(if $(filter 1,$(EMULATION)),$(OUT)/test/emulated/pstrain)
 BENCHES := $(patsubst tests/bench/%.c,$(OUT)/bench/%,$(wildcard tests/bench/*.c))
 FUZZERS := $(patsubst tests/fuzz/%.c,$(OUT)/fuzz/%,$(wildcard tests/fuzz/fuzz_*.c))
 SOURCES := $(wildcard lib/*.c kernels/*.c tools/*.c tests/unit/*.c tests/fuzz/*.c tests/bench/*.c)
@@ -147,7 +148,7 @@ endif
 $(OUT)/obj/%.cu.o: %.cu kernels/dev_cuda.cuh kernels/device.h kernels/gemm.h kernels/vec.h kernels/real.h lib/par.h lib/err.h
 	@mkdir -p $(@D)
 	@echo $(NVCC) -c $< -o $@
-	@$(NVCC) -std=c++17 $(NVCC_FLAGS) $(CUDA_TARGETS) -Xptxas -v -Xcompiler -Wall,-Wextra,-fno-exceptions,-fno-rtti \
+	@$(NVCC) -std=c++17 $(NVCC_FLAGS) $(CUDA_TARGETS) -Xptxas -v -Xcompiler -Wall,-Wextra,-fno-exceptions,-fno-rtti,-fno-threadsafe-statics \
 		-DPS_CUDA_LIBRARIES='"$(CUDA_LIBRARIES)"' -Ilib -Ikernels -c $< -o $@ 2>$(@:.o=.ptxas) || { cat $(@:.o=.ptxas); exit 1; }
 	@grep -v -e '^ptxas info' -e 'bytes stack frame' -e '^$$' -e '^tmpxft' $(@:.o=.ptxas) || true
 cuda-report: $(DEVICE:%=$(OUT)/obj/%.o)
@@ -168,6 +169,9 @@ $(OUT)/obj/tests/cuda/emulator.o: tests/cuda/emulator.cc Makefile
 	$(CXX) $(EMULATED_FLAGS) -MMD -MP -c $< -o $@
 ifeq ($(EMULATION),1)
 $(OUT)/test/t_cuda_%: $(OUT)/obj/tests/unit/t_cuda_%.o $(EMULATED) $(OUT)/libpsgraph.a
+	@mkdir -p $(@D)
+	$(CXX) $(filter-out -std=gnu11 -Wstrict-prototypes,$(ALL_CFLAGS)) $(LDFLAGS) $^ $(LDLIBS) -o $@
+$(OUT)/test/emulated/%: $(OUT)/obj/tools/%.o $(EMULATED) $(OUT)/libpsgraph.a
 	@mkdir -p $(@D)
 	$(CXX) $(filter-out -std=gnu11 -Wstrict-prototypes,$(ALL_CFLAGS)) $(LDFLAGS) $^ $(LDLIBS) -o $@
 else

@@ -8,8 +8,7 @@ typedef struct {
     uint32_t n;
     const uint32_t *item, *row;
     ps_real *s;
-    const ps_real *log_bq;
-    ps_real log_extra;
+    const ps_real *log_expected;
 } column_set;
 
 enum { SETS = 3 };
@@ -40,17 +39,18 @@ static ps_real sigmoid(ps_real x)
 
 static ps_real dot(size_t n, const ps_real *a, const ps_real *b)
 {
-    ps_real sum = 0;
+    double sum = 0;
     for (size_t j = 0; j < n; j++)
-        sum += a[j] * b[j];
-    return sum;
+        sum += (double)a[j] * (double)b[j];
+    return (ps_real)sum;
 }
 
-/* Margin and cross-entropy of shared and hard negatives. */
+/* Margin and cross-entropy. */
 static void separate(const ps_device_loss *l, uint32_t j, const column_set *set, ps_real own, ps_real w)
 {
-    ps_real scale = w / (ps_real)(l->negatives ? l->negatives : 1), sum = 0, down = 0;
-    for (int k = 0; k < 2; k++)
+    uint32_t all = l->negatives + (l->sp ? l->pairs - 1 : 0);
+    ps_real scale = w / (ps_real)(all ? all : 1), sum = 0, down = 0;
+    for (int k = 0; k < SETS; k++)
         for (uint32_t i = 0; i < set[k].n; i++) {
             ps_real s = set[k].s[i] + item_bias(l, set[k].row[i]), violation = s - own + l->margin;
             int out = masked(l, j, set[k].item[i]) || (l->kind == 1 && violation <= 0);
@@ -72,8 +72,8 @@ static void softmax(const ps_device_loss *l, uint32_t j, const column_set *set, 
         for (uint32_t i = 0; i < set[k].n; i++) {
             ps_real logit = (ps_real)-1e30;
             if (!masked(l, j, set[k].item[i]))
-                logit = (set[k].s[i] + item_bias(l, set[k].row[i])) / l->tau + set[k].log_extra -
-                        (set[k].log_bq ? set[k].log_bq[i] : 0);
+                logit = (set[k].s[i] + item_bias(l, set[k].row[i])) / l->tau -
+                        (set[k].log_expected ? set[k].log_expected[i] : 0);
             set[k].s[i] = logit;
             top = logit > top ? logit : top;
         }
@@ -95,9 +95,10 @@ static void loss_pairs(ps_device *dev, const ps_device_loss *l)
     for (uint32_t j = 0; j < l->pairs; j++) {
         size_t first_hard = (size_t)j * l->hard;
         const column_set set[SETS] = {
-            {l->negatives, l->negative, l->negative_row, l->sn + (size_t)j * l->negatives, NULL, l->log_shared},
-            {l->hard, l->hard_item + first_hard, l->hard_row + first_hard, l->sh + first_hard, NULL, 0},
-            {l->pairs, l->positive, l->positive_row, l->sp + (size_t)j * l->pairs, l->log_bq, 0}};
+            {l->negatives, l->negative, l->negative_row, l->sn + (size_t)j * l->negatives, l->log_np},
+            {l->hard, l->hard_item + first_hard, l->hard_row + first_hard, l->sh + first_hard, NULL},
+            {l->sp ? l->pairs : 0, l->positive, l->positive_row, l->sp ? l->sp + (size_t)j * l->pairs : NULL,
+             l->log_bq}};
         const ps_real *q = l->q + (size_t)j * l->d;
         ps_real own = dot(l->d, q, l->p + (size_t)j * l->d) + item_bias(l, l->positive_row[j]);
         ps_real w = (ps_real)((double)l->weight[j] / l->weight_sum);

@@ -6,8 +6,7 @@ typedef struct {
     uint32_t n;
     const uint32_t *item, *row;
     float *s;
-    const float *log_bq; /* NULL: none */
-    float log_extra;
+    const float *log_expected; /* NULL: 0 */
 } column_set;
 
 enum { SETS = 3 };
@@ -43,10 +42,10 @@ static __device__ float sigmoid(float x)
 
 static __device__ void make_sets(const ps_device_loss &l, uint32_t j, column_set set[SETS])
 {
-    set[0] = {l.negatives, l.negative, l.negative_row, l.sn + (size_t)j * l.negatives, NULL, l.log_shared};
-    set[1] = {
-        l.hard, l.hard_item + (size_t)j * l.hard, l.hard_row + (size_t)j * l.hard, l.sh + (size_t)j * l.hard, NULL, 0};
-    set[2] = {l.pairs, l.positive, l.positive_row, l.sp + (size_t)j * l.pairs, l.log_bq, 0};
+    set[0] = {l.negatives, l.negative, l.negative_row, l.sn + (size_t)j * l.negatives, l.log_np};
+    set[1] = {l.hard, l.hard_item + (size_t)j * l.hard, l.hard_row + (size_t)j * l.hard, l.sh + (size_t)j * l.hard,
+              NULL};
+    set[2] = {l.sp ? l.pairs : 0, l.positive, l.positive_row, l.sp ? l.sp + (size_t)j * l.pairs : NULL, l.log_bq};
 }
 
 /* S(q,i), in every thread; scores of hard negatives, a warp each. */
@@ -69,10 +68,16 @@ static __device__ float own_scores(const ps_device_loss &l, uint32_t j, const co
     return block_sum(own) + item_bias(l, l.positive_row[j]); /* its barriers show the hard scores to all */
 }
 
+static __device__ float all_negatives(const ps_device_loss &l)
+{
+    uint32_t all = l.negatives + (l.sp ? l.pairs - 1 : 0);
+    return (float)(all ? all : 1);
+}
+
 static __device__ void margin(const ps_device_loss &l, uint32_t j, const column_set *set, float own, float w)
 {
-    float scale = w / (float)(l.negatives ? l.negatives : 1), sum = 0, count = 0;
-    for (int k = 0; k < 2; k++)
+    float scale = w / all_negatives(l), sum = 0, count = 0;
+    for (int k = 0; k < SETS; k++)
         for (uint32_t i = threadIdx.x; i < set[k].n; i += blockDim.x) {
             float violation = set[k].s[i] + item_bias(l, set[k].row[i]) - own + l.margin;
             bool counts = !(violation <= 0) && !masked(l, j, set[k].item[i]);
@@ -90,8 +95,8 @@ static __device__ void margin(const ps_device_loss &l, uint32_t j, const column_
 
 static __device__ void cross_entropy(const ps_device_loss &l, uint32_t j, const column_set *set, float own, float w)
 {
-    float scale = w / (float)(l.negatives ? l.negatives : 1), sum = 0;
-    for (int k = 0; k < 2; k++)
+    float scale = w / all_negatives(l), sum = 0;
+    for (int k = 0; k < SETS; k++)
         for (uint32_t i = threadIdx.x; i < set[k].n; i += blockDim.x) {
             float s = set[k].s[i] + item_bias(l, set[k].row[i]);
             bool out = masked(l, j, set[k].item[i]);
@@ -113,8 +118,8 @@ static __device__ void softmax(const ps_device_loss &l, uint32_t j, const column
         for (uint32_t i = threadIdx.x; i < set[k].n; i += blockDim.x) {
             float logit = -1e30f;
             if (!masked(l, j, set[k].item[i]))
-                logit = (set[k].s[i] + item_bias(l, set[k].row[i])) / l.tau + set[k].log_extra -
-                        (set[k].log_bq ? set[k].log_bq[i] : 0);
+                logit = (set[k].s[i] + item_bias(l, set[k].row[i])) / l.tau -
+                        (set[k].log_expected ? set[k].log_expected[i] : 0);
             set[k].s[i] = logit;
             top = logit > top ? logit : top;
         }

@@ -20,10 +20,11 @@ static decltype(&cublasSetWorkspace_v2) set_workspace;
 static decltype(&cublasGetStatusString) status_string;
 static gemm_ex *multiply;
 
-#define FUNCTIONS(F)                                                                                       \
-    F(create, cublasCreate_v2)                                                                             \
-    F(destroy, cublasDestroy_v2) F(set_stream, cublasSetStream_v2) F(set_workspace, cublasSetWorkspace_v2) \
-        F(status_string, cublasGetStatusString) F(multiply, cublasGemmEx)
+#define FUNCTIONS(F)                                                                                                  \
+    F(create, cublasCreate_v2)                                                                                        \
+    F(destroy, cublasDestroy_v2)                                                                                      \
+    F(set_stream, cublasSetStream_v2) F(set_workspace, cublasSetWorkspace_v2) F(status_string, cublasGetStatusString) \
+        F(multiply, cublasGemmEx)
 
 #ifdef PS_CUBLAS_LINKED
 static int load()

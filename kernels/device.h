@@ -35,16 +35,17 @@ typedef struct {
 typedef struct {
     int kind; /* as ps_loss_kind: 0 softmax, 1 margin, 2 xent */
     uint32_t pairs, negatives, hard, d;
-    ps_real margin, tau, log_shared;
+    ps_real margin, tau;
     double weight_sum;
     const uint32_t *query, *positive, *negative, *hard_item; /* items */
     const uint32_t *positive_row, *negative_row, *hard_row;  /* rows of z */
     const float *weight;
-    const ps_real *log_bq;             /* softmax only */
+    const ps_real *log_bq, *log_np;    /* softmax only */
     const uint32_t *known_off, *known; /* of pair j: known[known_off[j]] .., the query's positives, ascending */
     const ps_real *q, *p, *z, *beta;   /* rows of z gathered: B x d, B x d; z; beta: NULL without item bias */
-    ps_real *sn, *sp, *sh;             /* B x N, B x B (softmax only), B x H: scores in (sh: computed), gradients out */
-    ps_real *down, *pair_loss;         /* B: gradient of S(q,i); w l / sum of w */
+    ps_real *sn, *sp,
+        *sh; /* B x N, B x B (NULL: no in-batch negatives), B x H: scores in (sh: computed), gradients out */
+    ps_real *down, *pair_loss; /* B: gradient of S(q,i); w l / sum of w */
 } ps_device_loss;
 
 /* Where a row of z stands in the batch, as ps_device_ops.loss_rows wants it: kind in the upper 2 bits, below them j of
@@ -124,7 +125,8 @@ typedef struct {
     /* ---- loss (dev_loss) ---- */
     void (*loss_pairs)(ps_device *dev, const ps_device_loss *l);
     /* dz [rows x d], dbeta [rows; NULL: none] from what stands where: use[use_off[u]] .., in that order.  dq = sn n +
-     * sp p, dp = sp^T q, dn = sn^T q (dp and sum_p: NULL unless softmax); sum_n, sum_p: column sums of sn, sp. */
+     * sp p, dp = sp^T q, dn = sn^T q (dp and sum_p: NULL without in-batch negatives); sum_n, sum_p: column sums of sn,
+     * sp. */
     void (*loss_rows)(ps_device *dev, const ps_device_loss *l, size_t rows, const uint32_t *use_off,
                       const uint32_t *use, const ps_real *dq, const ps_real *dp, const ps_real *dn,
                       const ps_real *sum_n, const ps_real *sum_p, ps_real *dz, ps_real *dbeta);

@@ -61,6 +61,6 @@ char *ps_recipe_text(const ps_recipe *r)
                  ps_loss_name(r->loss), r->margin, optimizer[r->optimizer], r->rate, r->token_rate, r->decay,
                  schedule[r->schedule],
                  r->warmup, r->epochs, r->patience, r->batch, r->negatives, r->popularity, ps_recipe_in_batch(r), r->dropout, r->hard, r->band_low, r->band_high,
-                 r->hard_steps, r->hard_restart, r->seed, r->bf16 ? "precision=bf16\n" : "");
+                 r->hard_steps, r->hard_restart, r->seed, r->bf16 ? "precision=bf16\n" : r->tf32 ? "precision=tf32\n" : "");
     return text;
 }

@@ -29,6 +29,7 @@ typedef struct {
     uint32_t band_low, band_high; /* their ranks by personalised PageRank, from 1 */
     uint64_t hard_steps;          /* of the walk that ranks them */
     double hard_restart;
+    int tf32;           /* on a GPU: products of the network from numbers rounded to TF32 (10 bits of mantissa) */
     int bf16;           /* the network's products from bf16 (bf16.h); parameters, sums and the loss stay float */
     uint64_t seed;
 } ps_recipe;

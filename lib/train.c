@@ -7,6 +7,7 @@
 #include <time.h>
 
 #include "checkpoint.h"
+#include "device_train.h"
 #include "gemm.h"
 #include "mem.h"
 #include "optim.h"
@@ -21,6 +22,8 @@ typedef struct {
     ps_parts parts;
     ps_loss loss;
     ps_optim optim;
+    ps_device_train *device; /* NULL: net, loss and optim work here; else optim holds what is stored */
+    uint64_t staged;         /* batches taken for the device, of all */
     ps_real *grad, *dz, *dbeta;
     size_t dz_cap, dbeta_cap;
     uint64_t batches, steps, warmup; /* batches: of an epoch */
@@ -74,6 +77,62 @@ static int consume(work *w, const ps_batch *batch, ps_step *s)
     return rc;
 }
 
+/* The next batch goes on its way to the device, and back to the ring. */
+static int stage(work *w)
+{
+    const ps_batch *batch;
+    int rc = ps_ring_take(w->ring, &batch);
+    if (rc == 0)
+        rc = ps_device_train_stage(w->device, &batch->mb, &batch->loss);
+    if (rc < 0)
+        return rc;
+    ps_ring_give_back(w->ring);
+    w->staged++;
+    return 0;
+}
+
+/* The same on a device, which computes while the next batch is staged. */
+static int step_on_device(work *w, ps_step *s)
+{
+    const ps_recipe *r = w->t->recipe;
+    ps_device_result result = {0};
+    int rc = w->staged == w->at.step ? stage(w) : 0;
+    if (rc == 0)
+        rc = ps_device_train_launch(w->device, s->rate,
+                                    ps_rate(r->schedule, r->token_rate, w->at.step, w->warmup, w->steps));
+    if (rc == 0 && w->staged < w->steps)
+        rc = stage(w);
+    if (rc == 0)
+        rc = ps_device_train_wait(w->device, &result);
+    s->loss = result.loss;
+    s->gradient = result.gradient;
+    s->pairs = result.pairs;
+    if (rc == 0 && !isfinite(s->loss))
+        rc = diverged(s, "loss", s->loss);
+    if (rc == 0 && !isfinite(s->gradient))
+        rc = diverged(s, "gradient's norm", s->gradient);
+    return rc;
+}
+
+/* Takes the parameters and moments back from the device. */
+static int fetch(work *w)
+{
+    return w->device ? ps_device_train_store(w->device, w->model, &w->optim) : 0;
+}
+
+static int step_here(work *w, ps_step *s)
+{
+    const ps_batch *batch;
+    int rc = ps_ring_take(w->ring, &batch);
+    if (rc == 0)
+        rc = consume(w, batch, s);
+    if (rc < 0)
+        return rc;
+    s->pairs = batch->loss.pairs;
+    ps_ring_give_back(w->ring);
+    return 0;
+}
+
 static int note(work *w, const ps_epoch *e)
 {
     char line[160];
@@ -101,7 +160,9 @@ static int end_epoch(work *w, ps_step *s)
 {
     ps_epoch e = {.epoch = s->epoch, .loss = w->at.loss_sum / w->at.pairs_sum, .rate = s->rate, .valid = NAN,
                   .seconds = now() - w->began, .operations = ps_gemm_operations() - w->operations};
-    int rc = check_parameters(w->model, s->epoch);
+    int rc = fetch(w);
+    if (rc == 0)
+        rc = check_parameters(w->model, s->epoch);
     if (rc == 0 && w->t->validate) {
         rc = w->t->validate(w->t->ctx, w->model, &e.valid);
         e.best = rc == 0 && e.valid > w->at.best_score;
@@ -126,16 +187,11 @@ static int end_epoch(work *w, ps_step *s)
 static int one_step(work *w)
 {
     const ps_recipe *r = w->t->recipe;
-    const ps_batch *batch;
     ps_step s = {.step = w->at.step + 1, .steps = w->steps, .epoch = (uint32_t)(w->at.step / w->batches) + 1,
                  .rate = ps_rate(r->schedule, r->rate, w->at.step, w->warmup, w->steps), .valid = NAN};
-    int rc = ps_ring_take(w->ring, &batch);
-    if (rc == 0)
-        rc = consume(w, batch, &s);
+    int rc = w->device ? step_on_device(w, &s) : step_here(w, &s);
     if (rc < 0)
         return rc;
-    s.pairs = batch->loss.pairs;
-    ps_ring_give_back(w->ring);
     w->at.step++;
     w->at.loss_sum += s.loss * s.pairs;
     w->at.pairs_sum += s.pairs;
@@ -162,7 +218,9 @@ static int save(work *w)
     int stop = t->stop && t->stop(t->ctx), rc = 0;
     if (t->checkpoint && (stop || now() - w->saved >= t->every)) {
         const ps_checkpoint c = contents(w);
-        rc = ps_checkpoint_write(&c, t->checkpoint);
+        rc = fetch(w);
+        if (rc == 0)
+            rc = ps_checkpoint_write(&c, t->checkpoint);
         w->saved = now();
         if (t->on_checkpoint)
             t->on_checkpoint(t->ctx, w->at.step, rc);
@@ -230,6 +288,11 @@ static int set_up(work *w)
     w->at.best_score = -1;
     if (t->resume)
         rc = resume(w);
+    w->staged = w->at.step;
+    if (rc == 0 && t->device && !(w->device = ps_device_train_new(t->device, w->model, r, t->known)))
+        rc = PS_EMEM;
+    if (rc == 0 && w->device)
+        rc = ps_device_train_load(w->device, w->model, &w->optim);
     if (rc == 0 && t->on_start)
         rc = t->on_start(t->ctx, w->at.step);
     if (rc == 0 && !(w->ring = ps_ring_new(&w->producer, t->pool, t->ahead, w->at.step, w->steps)))
@@ -246,6 +309,7 @@ int ps_train(const ps_training *t, ps_model *model)
     ps_ring_free(w.ring);
     ps_producer_free(&w.producer);
     ps_parts_free(&w.parts);
+    ps_device_train_free(w.device);
     ps_net_free(&w.net);
     ps_loss_free(&w.loss);
     ps_optim_free(&w.optim);

@@ -2,6 +2,7 @@
 #ifndef PS_TRAIN_H
 #define PS_TRAIN_H
 
+#include "device.h"
 #include "producer.h"
 #include "ring.h"
 
@@ -33,6 +34,7 @@ typedef struct {
     ps_sources from;       /* its shape is the model's */
     const ps_recipe *recipe;
     ps_pool *pool;
+    ps_device *device;     /* that computes (device_train.h); NULL: the pool's threads */
     uint32_t ahead;        /* batches made ahead (ring.h); changes no result */
 
     /* Checkpoints (checkpoint.h): NULL, or the file that gets one every `every` seconds and when told to stop; NULL, or the file to

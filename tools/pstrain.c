@@ -3,6 +3,7 @@
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "bf16.h"
 #include "gemm.h"
@@ -17,7 +18,7 @@ typedef struct {
     ps_common common;
     ps_recipe recipe;
     ps_train_paths from;
-    const char *band, *checkpoint, *resume, *log;
+    const char *band, *device, *checkpoint, *resume, *log;
     double every; /* minutes */
     int64_t steps; /* of a walk */
     uint32_t ahead;
@@ -44,7 +45,10 @@ static int settle(options *o)
     o->from.walk.seed = r->seed;
     if (!o->from.graph || !o->from.vectors)
         return ps_usage_error("-g GRAPH and -x VECTORS are needed");
-    if (r->bf16 && !ps_bf16_backend(&why))
+    int on_cpu = strcmp(o->device, "cpu") == 0;
+    if (r->tf32 && (on_cpu || r->bf16))
+        return ps_usage_error(on_cpu ? "--tf32 is of GPUs: -D cuda" : "--tf32 and --bf16 cannot be together");
+    if (r->bf16 && on_cpu && !ps_bf16_backend(&why))
         return ps_fail(PS_EDATA, "--bf16: %s", why);
     if (o->from.neighbours && (o->from.top != 20 || o->steps != 1000 || o->from.walk.restart != .5))
         return ps_usage_error("-T, -w and -r are of walks on the fly: not with -n NEIGHBOURHOODS");
@@ -129,14 +133,14 @@ static int write_model(const ps_train_inputs *in, const options *o, ps_model *mo
 }
 
 /* *log_rc: what became of the log; it does not keep the model from being written. */
-static int train_on(const options *o, ps_train_inputs *in, ps_model *model, ps_pool *pool, int *log_rc)
+static int train_on(const options *o, ps_train_inputs *in, ps_model *model, ps_pool *pool, ps_device *device, int *log_rc)
 {
     char *run = o->checkpoint || o->resume ? ps_train_run(in, &o->from, &o->recipe) : NULL;
     const ps_neighbours *table = in->neighbours.dim ? &in->neighbours : NULL;
     const ps_sparse *texts = o->from.texts ? &in->texts : NULL;
     watcher w = {.o = o, .validation = {&in->x, table, texts, &in->valid, pool}};
     const ps_training t = {
-        .graph = &in->graph, .pairs = &in->pairs, .known = &in->known, .recipe = &o->recipe, .pool = pool,
+        .graph = &in->graph, .pairs = &in->pairs, .known = &in->known, .recipe = &o->recipe, .pool = pool, .device = device,
         .from = {.shape = &o->recipe.shape, .x = &in->x, .neighbours = in->walks ? NULL : table, .graph = &in->graph,
                  .walk = o->from.walk, .top = o->from.top, .texts = texts, .vocabulary = &model->vocabulary},
         .ahead = o->ahead, .checkpoint = o->checkpoint, .resume = o->resume, .run = run, .every = 60 * o->every,
@@ -147,8 +151,11 @@ static int train_on(const options *o, ps_train_inputs *in, ps_model *model, ps_p
         return PS_EMEM;
     if (o->checkpoint)
         ps_stop_catch();
-    ps_info("products: %s%s%s", ps_gemm_backend(), o->recipe.bf16 ? "; the network's from bf16: " : "",
-            o->recipe.bf16 ? ps_bf16_backend(NULL) : "");
+    if (device)
+        ps_info("device: %s", device->name);
+    else
+        ps_info("products: %s%s%s", ps_gemm_backend(), o->recipe.bf16 ? "; the network's from bf16: " : "",
+                o->recipe.bf16 ? ps_bf16_backend(NULL) : "");
     int rc = ps_train(&t, model);
     ps_stop_restore();
     ps_progress_end();
@@ -189,8 +196,11 @@ static int train(options *o)
     ps_train_inputs in = {0};
     ps_model model = {0};
     ps_pool *pool = NULL;
+    ps_device *device = NULL;
     ps_out *out = NULL;
     int rc = settle(o), log_rc = 0;
+    if (rc == 0)
+        rc = ps_device_named(o->device, &device);
     if (rc == 0 && !(pool = ps_pool_new((int)o->common.threads)))
         rc = PS_EMEM;
     if (rc == 0)
@@ -204,7 +214,7 @@ static int train(options *o)
         rc = PS_ESYS;
     if (rc == 0) {
         ps_model_init(&model, o->recipe.seed);
-        rc = train_on(o, &in, &model, pool, &log_rc);
+        rc = train_on(o, &in, &model, pool, device, &log_rc);
     }
     if (rc == 0)
         rc = write_model(&in, o, &model, out);
@@ -212,6 +222,8 @@ static int train(options *o)
         rc = ps_out_close(out);
     else
         ps_out_abort(out);
+    if (device)
+        device->ops->close(device);
     ps_pool_free(pool);
     ps_model_free(&model);
     ps_train_inputs_close(&in);
@@ -226,7 +238,7 @@ static void use_paper(void *recipe)
 int main(int argc, char **argv)
 {
     options o = {.common = PS_COMMON_DEFAULT, .recipe = ps_recipe_default(),
-                 .from = {.walk = PS_WALK_DEFAULT, .top = 20}, .steps = 1000, .every = 10, .ahead = 4};
+                 .from = {.walk = PS_WALK_DEFAULT, .top = 20}, .steps = 1000, .every = 10, .ahead = 4, .device = "cpu"};
     ps_recipe *r = &o.recipe;
     ps_shape *s = &r->shape;
     const ps_preset paper = {use_paper, r};
@@ -245,6 +257,8 @@ int main(int argc, char **argv)
         {0, "every", "MINUTES", PS_OPT_REAL, &o.every, 0, 1e6, "between checkpoints", NULL},
         {0, "resume", "FILE", PS_OPT_STR, &o.resume, 0, 0, "go on from this checkpoint of the same training", NULL},
         {0, "log", "FILE", PS_OPT_STR, &o.log, 0, 0, "a line for each batch", NULL},
+        {'D', "device", "NAME", PS_OPT_STR, &o.device, 0, 0, "what computes: cpu, cuda or cuda:N", NULL},
+        {0, "tf32", NULL, PS_OPT_FLAG, &r->tf32, 0, 0, "on a GPU: products of the network from TF32 numbers", NULL},
         {0, "ahead", "N", PS_OPT_U32, &o.ahead, 0, 64, "most batches to make ahead; 0: one after the other", NULL},
         {0, "paper", NULL, PS_OPT_PRESET, (void *)&paper, 0, 0, "the paper's recipe; other options change it", NULL},
         {0, "layers", "K", PS_OPT_U32, &s->layers, 0, PS_LAYERS_MAX, "convolutions", NULL},

@@ -356,14 +356,15 @@ static array *counts(size_t n, uint32_t most)
     return a;
 }
 
-static void test_loss(int kind, uint32_t B, uint32_t N, uint32_t H, uint32_t d)
+static void test_loss(int kind, int in_batch, uint32_t B, uint32_t N, uint32_t H, uint32_t d)
 {
     uint32_t items = 3 * B + 5, rows = B + 4;
     array *query = words(B, items), *positive = words(B, items), *negative = words(N, items),
           *hard = words(B * H, items);
     array *query_row = words(B, rows), *positive_row = words(B, rows), *negative_row = words(N, rows),
           *hard_row = words(B * H, rows);
-    array *weight = positives(B), *log_bq = reals(B), *known_off = counts(B, 4), *known = known_lists(known_off, items);
+    array *weight = positives(B), *log_bq = reals(B), *log_np = reals(N), *known_off = counts(B, 4),
+          *known = known_lists(known_off, items);
     array *q = reals(B * d), *p = reals(B * d), *z = reals(rows * d), *beta = reals(rows);
     array *sn = reals((size_t)B * N), *sp = reals((size_t)B * B), *sh = empty((size_t)B * H), *down = empty(B),
           *each = empty(B);
@@ -376,7 +377,7 @@ static void test_loss(int kind, uint32_t B, uint32_t N, uint32_t H, uint32_t d)
                                          .d = d,
                                          .margin = .1f,
                                          .tau = .2f,
-                                         .log_shared = 1.5f,
+
                                          .weight_sum = B,
                                          .query = A(query),
                                          .positive = A(positive),
@@ -387,6 +388,7 @@ static void test_loss(int kind, uint32_t B, uint32_t N, uint32_t H, uint32_t d)
                                          .hard_row = A(hard_row),
                                          .weight = A(weight),
                                          .log_bq = A(log_bq),
+                                         .log_np = A(log_np),
                                          .known_off = A(known_off),
                                          .known = A(known),
                                          .q = A(q),
@@ -394,14 +396,14 @@ static void test_loss(int kind, uint32_t B, uint32_t N, uint32_t H, uint32_t d)
                                          .z = A(z),
                                          .beta = B % 2 ? A(beta) : NULL,
                                          .sn = A(sn),
-                                         .sp = A(sp),
+                                         .sp = in_batch ? A(sp) : NULL,
                                          .sh = A(sh),
                                          .down = A(down),
                                          .pair_loss = A(each)};
     ON_BOTH(loss_pairs(dev, &side_of[side]));
     compare("loss: shared", sn, 5e-6);
     compare("loss: hard", sh, 5e-6);
-    if (kind == 0)
+    if (in_batch)
         compare("loss: in batch", sp, 5e-6);
     compare("loss: pairs", each, 5e-6);
     compare("loss: own score's gradient", down, 5e-6);
@@ -410,8 +412,8 @@ static void test_loss(int kind, uint32_t B, uint32_t N, uint32_t H, uint32_t d)
                           *sum_p = reals(B);
     array *dz = empty(rows * d), *dbeta = empty(rows);
     make_uses(l, rows, (uint32_t *)query_row->host, &use_off, &use);
-    ON_BOTH(loss_rows(dev, &side_of[side], rows, A(use_off), A(use), A(dq), kind ? NULL : A(dp), A(dn), A(sum_n),
-                      kind ? NULL : A(sum_p), A(dz), B % 2 ? A(dbeta) : NULL));
+    ON_BOTH(loss_rows(dev, &side_of[side], rows, A(use_off), A(use), A(dq), in_batch ? A(dp) : NULL, A(dn), A(sum_n),
+                      in_batch ? A(sum_p) : NULL, A(dz), B % 2 ? A(dbeta) : NULL));
     compare("loss_rows", dz, 5e-6);
     if (B % 2)
         compare("loss_rows' bias", dbeta, 5e-6);
@@ -421,11 +423,11 @@ static void test_losses(void)
 {
     static const uint32_t shapes[][4] = {{1, 1, 0, 1},    {1, 0, 2, 3},    {2, 3, 1, 4},
                                          {33, 31, 2, 33}, {31, 40, 3, 64}, {5, 300, 0, 260}};
-    for (int kind = 0; kind < 3; kind++)
+    for (int form = 0; form < 6; form++)
         for (size_t s = 0; s < sizeof shapes / sizeof *shapes; s++) {
-            snprintf(trial, sizeof trial, "loss %d of %u pairs, %u and %u negatives, d %u%s", kind, shapes[s][0],
+            snprintf(trial, sizeof trial, "loss %d of %u pairs, %u and %u negatives, d %u%s", form, shapes[s][0],
                      shapes[s][1], shapes[s][2], shapes[s][3], with_nan ? ", a NaN" : "");
-            test_loss(kind, shapes[s][0], shapes[s][1], shapes[s][2], shapes[s][3]);
+            test_loss(form / 2, form % 2, shapes[s][0], shapes[s][1], shapes[s][2], shapes[s][3]);
             free_arrays();
         }
 }

@@ -1,0 +1,257 @@
+#include "device_batch.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "mem.h"
+
+enum { ALIGN = 256, PIECES_MAX = 40 };
+
+int ps_device_room_for(ps_device *dev, ps_device_room *room, size_t count, size_t size)
+{
+    size_t bytes;
+    if (__builtin_mul_overflow(count, size, &bytes) || bytes > SIZE_MAX / 2)
+        return ps_fail(PS_EMEM, "%s: out of memory: %zu elements of %zu bytes", dev->name, count, size);
+    if (bytes <= room->bytes && room->p)
+        return 0;
+    dev->ops->release(dev, room->p, room->bytes);
+    bytes += bytes / 8; /* batches differ a little */
+    room->p = dev->ops->alloc(dev, bytes);
+    room->bytes = room->p ? bytes : 0;
+    return room->p ? 0 : PS_EMEM;
+}
+
+void ps_device_room_free(ps_device *dev, ps_device_room *room)
+{
+    dev->ops->release(dev, room->p, room->bytes);
+    *room = (ps_device_room){0};
+}
+
+void ps_device_slot_init(ps_device_slot *s, ps_device *dev, int slot)
+{
+    *s = (ps_device_slot){.dev = dev, .slot = slot};
+}
+
+void ps_device_slot_free(ps_device_slot *s)
+{
+    if (!s->dev)
+        return;
+    s->dev->ops->release_pinned(s->dev, s->pinned);
+    ps_device_room_free(s->dev, &s->room);
+    for (size_t i = 0; i < sizeof s->made / sizeof *s->made; i++)
+        free(s->made[i]);
+    memset(s, 0, sizeof *s);
+}
+
+/* ---- the lists that only a device needs ---- */
+
+enum { KNOWN_OFF, KNOWN, USE_OFF, USE, TOKEN_OFF, TOKEN_BACK_OFF };
+
+static int make_room(ps_device_slot *s, int list, size_t n)
+{
+    return ps_grow(&s->made[list], &s->made_cap[list], n, sizeof **s->made);
+}
+
+static int list_known(ps_device_slot *s, const ps_loss_batch *b, const ps_known *known)
+{
+    if (make_room(s, KNOWN_OFF, (size_t)b->pairs + 1) < 0)
+        return PS_EMEM;
+    uint32_t *off = s->made[KNOWN_OFF];
+    off[0] = 0;
+    for (uint32_t j = 0; j < b->pairs; j++) {
+        uint64_t q = b->query[j], first = known && q < known->items ? known->off[q] : 0;
+        uint64_t count = known && q < known->items ? known->off[q + 1] - first : 0;
+        if (count > UINT32_MAX - off[j])
+            return ps_fail(PS_EDATA, "more than 2^32 known positives in a batch");
+        if (make_room(s, KNOWN, off[j] + count) < 0)
+            return PS_EMEM;
+        if (count)
+            memcpy(s->made[KNOWN] + off[j], known->positive + first, count * sizeof *off);
+        off[j + 1] = off[j] + (uint32_t)count;
+    }
+    return 0;
+}
+
+/* By row of z, in the order of queries, positives, negatives, hard ones: what sums must keep. */
+static int list_uses(ps_device_slot *s, const ps_loss_batch *b, uint32_t rows)
+{
+    const uint32_t *row[4] = {b->query_row, b->positive_row, b->negative_row, b->hard_row};
+    const size_t count[4] = {b->pairs, b->pairs, b->negatives, (size_t)b->pairs * b->hard};
+    size_t all = count[0] + count[1] + count[2] + count[3];
+    if (all >= 1u << PS_USE_SHIFT)
+        return ps_fail(PS_EDATA, "a batch of %zu queries, positives and negatives is too large for a device", all);
+    if (make_room(s, USE_OFF, (size_t)rows + 2) < 0 || make_room(s, USE, all) < 0)
+        return PS_EMEM;
+    uint32_t *next = s->made[USE_OFF] + 1; /* in the end, where a row's uses end */
+    memset(s->made[USE_OFF], 0, ((size_t)rows + 2) * sizeof *next);
+    for (int kind = 0; kind < 4; kind++)
+        for (size_t i = 0; i < count[kind]; i++)
+            next[row[kind][i] + 1]++;
+    for (uint32_t u = 0; u < rows; u++)
+        next[u + 1] += next[u];
+    for (uint32_t kind = 0; kind < 4; kind++)
+        for (size_t i = 0; i < count[kind]; i++)
+            s->made[USE][next[row[kind][i]]++] = kind << PS_USE_SHIFT | (uint32_t)i;
+    return 0;
+}
+
+/* size_t offsets in 32 bits. */
+static int narrow(ps_device_slot *s, int list, const size_t *off, size_t n)
+{
+    if (n && off[n] > UINT32_MAX)
+        return ps_fail(PS_EDATA, "more than 2^32 tokens in a batch");
+    if (make_room(s, list, n + 1) < 0)
+        return PS_EMEM;
+    s->made[list][0] = 0;
+    for (size_t i = 0; i < n; i++)
+        s->made[list][i + 1] = (uint32_t)off[i + 1];
+    return 0;
+}
+
+static int make_lists(ps_device_slot *s, const ps_minibatch *mb, const ps_loss_batch *b, const ps_known *known)
+{
+    int rc = list_known(s, b, known);
+    if (rc == 0)
+        rc = list_uses(s, b, mb->n[mb->layers]);
+    if (rc == 0)
+        rc = narrow(s, TOKEN_OFF, mb->tokens.off, mb->tokens.items);
+    if (rc == 0)
+        rc = narrow(s, TOKEN_BACK_OFF, mb->tokens.back_off, mb->tokens.items ? mb->tokens.rows : 0);
+    return rc;
+}
+
+/* ---- packing ---- */
+
+typedef struct {
+    const void *from;
+    size_t bytes;
+    void *to; /* the pointer in ps_device_batch, of whatever type */
+} piece;
+
+typedef struct {
+    int n;
+    piece piece[PIECES_MAX];
+} packing;
+
+static void add(packing *p, void *to, const void *from, size_t count, size_t size)
+{
+    p->piece[p->n++] = (piece){from, count * size, to};
+}
+
+static void add_words(packing *p, uint32_t **to, const uint32_t *from, size_t count)
+{
+    add(p, to, from, count, sizeof *from);
+}
+
+static void add_reals(packing *p, ps_real **to, const ps_real *from, size_t count)
+{
+    add(p, to, from, count, sizeof *from);
+}
+
+static void list_minibatch(packing *p, ps_device_batch *at, const ps_minibatch *mb)
+{
+    size_t edges = mb->layers ? mb->off[mb->n[1]] : 0, users = mb->layers ? (size_t)mb->n[1] + 1 : 0;
+    size_t below = mb->layers ? (size_t)mb->n[0] + 1 : 0;
+    add_reals(p, &at->x, mb->x, (size_t)mb->n[0] * mb->dx);
+    add_words(p, &at->off, mb->off, users);
+    add_words(p, &at->index, mb->index, edges);
+    add_reals(p, &at->weight, mb->weight, edges);
+    add_words(p, &at->back_off, mb->back_off, below);
+    add_words(p, &at->user, mb->user, edges);
+    add_words(p, &at->slot, mb->slot, edges);
+    add_reals(p, &at->back_weight, mb->back_weight, edges);
+}
+
+static void list_tokens(packing *p, ps_device_slot *s, const ps_token_lists *t)
+{
+    ps_device_batch *at = &s->at;
+    size_t n = t->items ? t->off[t->items] : 0;
+    at->token_items = t->items;
+    at->token_rows = t->items ? t->rows : 0;
+    add_words(p, &at->token_off, s->made[TOKEN_OFF], at->token_items + 1);
+    add_words(p, &at->token_row, t->row, n);
+    add_reals(p, &at->token_weight, t->weight, n);
+    add_words(p, &at->touched, t->touched, at->token_rows);
+    add_words(p, &at->token_back_off, s->made[TOKEN_BACK_OFF], at->token_rows + 1);
+    add_words(p, &at->token_user, t->user, n);
+    add_reals(p, &at->token_back_weight, t->back_weight, n);
+}
+
+static void list_loss(packing *p, ps_device_slot *s, const ps_loss_batch *b, uint32_t rows)
+{
+    ps_device_batch *at = &s->at;
+    size_t B = b->pairs, N = b->negatives, hard = B * b->hard;
+    add_words(p, &at->query, b->query, B);
+    add_words(p, &at->positive, b->positive, B);
+    add_words(p, &at->negative, b->negative, N);
+    add_words(p, &at->hard_item, b->hard_item, hard);
+    add_words(p, &at->query_row, b->query_row, B);
+    add_words(p, &at->positive_row, b->positive_row, B);
+    add_words(p, &at->negative_row, b->negative_row, N);
+    add_words(p, &at->hard_row, b->hard_row, hard);
+    add(p, &at->pair_weight, b->weight, B, sizeof *b->weight);
+    add_reals(p, &at->log_bq, b->log_bq, b->log_bq ? B : 0);
+    add_reals(p, &at->log_np, b->log_np, b->log_np ? N : 0);
+    add_words(p, &at->known_off, s->made[KNOWN_OFF], B + 1);
+    add_words(p, &at->known, s->made[KNOWN], s->made[KNOWN_OFF][B]);
+    add_words(p, &at->use_off, s->made[USE_OFF], (size_t)rows + 1);
+    add_words(p, &at->use, s->made[USE], s->made[USE_OFF][rows]);
+}
+
+static size_t aligned(size_t bytes)
+{
+    return (bytes + ALIGN - 1) / ALIGN * ALIGN;
+}
+
+static int room_for(ps_device_slot *s, size_t bytes)
+{
+    if (bytes > s->pinned_bytes) {
+        s->dev->ops->release_pinned(s->dev, s->pinned);
+        s->pinned_bytes = bytes + bytes / 8;
+        if (!(s->pinned = s->dev->ops->alloc_pinned(s->dev, s->pinned_bytes))) {
+            s->pinned_bytes = 0;
+            return PS_EMEM;
+        }
+    }
+    return ps_device_room_for(s->dev, &s->room, bytes, 1);
+}
+
+static int send(ps_device_slot *s, const packing *p)
+{
+    size_t bytes = 0, at = 0;
+    for (int i = 0; i < p->n; i++)
+        bytes += aligned(p->piece[i].bytes);
+    s->dev->ops->stage_begin(s->dev, s->slot);
+    int rc = room_for(s, bytes);
+    if (rc < 0)
+        return rc;
+    for (int i = 0; i < p->n; i++) {
+        void *there = (char *)s->room.p + at;
+        if (p->piece[i].bytes)
+            memcpy((char *)s->pinned + at, p->piece[i].from, p->piece[i].bytes);
+        memcpy(p->piece[i].to, &there, sizeof there);
+        at += aligned(p->piece[i].bytes);
+    }
+    s->dev->ops->upload(s->dev, s->room.p, s->pinned, bytes);
+    s->dev->ops->stage_end(s->dev, s->slot);
+    return 0;
+}
+
+int ps_device_slot_fill(ps_device_slot *s, const ps_minibatch *mb, const ps_loss_batch *loss, const ps_known *known)
+{
+    packing p = {0};
+    int rc = make_lists(s, mb, loss, known);
+    if (rc < 0)
+        return rc;
+    memcpy(s->at.n, mb->n, sizeof s->at.n);
+    s->at.pairs = loss->pairs;
+    s->at.negatives = loss->negatives;
+    s->at.hard = loss->hard;
+    s->at.weight_sum = 0;
+    for (uint32_t j = 0; j < loss->pairs; j++)
+        s->at.weight_sum += (double)loss->weight[j];
+    list_minibatch(&p, &s->at, mb);
+    list_tokens(&p, s, &mb->tokens);
+    list_loss(&p, s, loss, mb->n[mb->layers]);
+    return send(s, &p);
+}

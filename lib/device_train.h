@@ -1,0 +1,41 @@
+/* device_train.h - the consumer's half of training on a device: parameters and optimiser stay there, batches go there,
+ * two numbers come back.
+ *
+ * A step is: stage, launch, wait.  Staging returns when the batch is in pinned memory; its upload runs beside what
+ * has been launched, so that staging the next batch between launch and wait costs no time on the device:
+ *
+ *     stage(0); for each batch i: launch(i), stage(i + 1), wait(i)
+ */
+#ifndef PS_DEVICE_TRAIN_H
+#define PS_DEVICE_TRAIN_H
+
+#include "device_batch.h"
+#include "optim.h"
+#include "recipe.h"
+
+typedef struct ps_device_train ps_device_train;
+
+/* What came of a batch. */
+typedef struct {
+    double loss, gradient; /* gradient: its L2 norm */
+    uint32_t pairs;
+} ps_device_result;
+
+/* For the model's shape and the recipe's loss and optimiser; `known` must outlive it (NULL: none).  Parameters and
+ * optimiser come with ps_device_train_load.  NULL after ps_fail: PS_EMEM says how much memory the device lacks. */
+PS_MUST_USE ps_device_train *ps_device_train_new(ps_device *dev, const ps_model *model, const ps_recipe *r,
+                                                 const ps_known *known);
+void ps_device_train_free(ps_device_train *t); /* NULL is allowed */
+
+/* Parameters (token embeddings too), moments and the number of steps: to the device and back. */
+PS_MUST_USE int ps_device_train_load(ps_device_train *t, const ps_model *model, const ps_optim *o);
+PS_MUST_USE int ps_device_train_store(ps_device_train *t, ps_model *model, ps_optim *o);
+
+/* Sends a batch; at most two that have not been waited for. */
+PS_MUST_USE int ps_device_train_stage(ps_device_train *t, const ps_minibatch *mb, const ps_loss_batch *loss);
+/* Queues forward, loss, backward and step of the batch that was staged first. */
+PS_MUST_USE int ps_device_train_launch(ps_device_train *t, double rate, double token_rate);
+/* Waits for it. */
+PS_MUST_USE int ps_device_train_wait(ps_device_train *t, ps_device_result *result);
+
+#endif
