@@ -37,13 +37,17 @@ OPT_fuzz := -O1 -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recove
 CFLAGS ?= -g $(OPT_$(FLAVOUR))
 LDFLAGS ?= $(HARDEN_$(FLAVOUR))
 ALL_CFLAGS = -std=gnu11 -D_GNU_SOURCE -fno-math-errno -fno-trapping-math $(WARN) $(CFLAGS) -Ilib -Ikernels $(DEFS)
-LDLIBS = $(LIBS) -lz -lm -lpthread
+LDLIBS = $(LIBS) $(if $(filter 0,$(ZLIB)),,-lz) -lm -lpthread
+# For gpu-check without zlib: what reads and writes files is not there, and is not called.
+NO_ZLIB = $(if $(filter 0,$(ZLIB)),-Wl$(comma)--unresolved-symbols=ignore-all)
+comma := ,
 
 # ---- probes: what this machine can compile and link ----
 no_probes := clean dist format help lint uninstall
 ifneq ($(filter-out $(no_probes),$(or $(MAKECMDGOALS),all)),)
 probe = $(shell t=$$(mktemp) && printf '%b' '$(1)' | $(CC) -x c - -o $$t $(2) >/dev/null 2>&1 && echo 1 || echo 0; rm -f $$t)
-ifneq ($(call probe,\0043include <zlib.h>\nint main(void){return !zlibVersion();}\n,-lz),1)
+ZLIB := $(call probe,\0043include <zlib.h>\nint main(void){return !zlibVersion();}\n,-lz)
+ifneq ($(or $(filter 1,$(ZLIB)),$(if $(filter-out gpu-check gpu-programs cuda-report,$(or $(MAKECMDGOALS),all)),,1)),1)
 $(error zlib with its headers is needed (Debian: apt-get install zlib1g-dev))
 endif
 ifndef OPENBLAS
@@ -90,17 +94,18 @@ KERNELS := $(filter-out %_avx2.c %_avx512.c %_vnni.c $(if $(filter 1,$(CUDA)),ke
 	$(if $(filter 1,$(AVX2)),$(wildcard kernels/*_avx2.c)) $(if $(filter 1,$(AVX512)),$(wildcard kernels/*_avx512.c)) \
 	$(if $(filter 1,$(VNNI)),$(wildcard kernels/*_vnni.c))
 DEVICE := $(wildcard kernels/*.cu)
-LIB_OBJS := $(patsubst %.c,$(OUT)/obj/%.o,$(wildcard lib/*.c) $(KERNELS)) \
+LIB_OBJS := $(patsubst %.c,$(OUT)/obj/%.o,$(filter-out $(if $(filter 0,$(ZLIB)),$(shell grep -l zlib.h lib/*.c)),$(wildcard lib/*.c)) $(KERNELS)) \
 	$(if $(filter 1,$(CUDA)),$(DEVICE:%=$(OUT)/obj/%.o))
 UNITS := $(patsubst tests/unit/%.c,$(OUT)/test/%,$(wildcard tests/unit/t_*.c)) \
-	$(if $(filter 1,$(EMULATION)),$(OUT)/test/emulated/pstrain)
+	$(if $(filter 1,$(EMULATION)),$(OUT)/test/emulated/pstrain $(OUT)/test/emulated/psembed)
 BENCHES := $(patsubst tests/bench/%.c,$(OUT)/bench/%,$(wildcard tests/bench/*.c))
 FUZZERS := $(patsubst tests/fuzz/%.c,$(OUT)/fuzz/%,$(wildcard tests/fuzz/fuzz_*.c))
 SOURCES := $(wildcard lib/*.c kernels/*.c tools/*.c tests/unit/*.c tests/fuzz/*.c tests/bench/*.c)
+SOURCES += tests/cuda/bench.c
 HEADERS := $(wildcard lib/*.h kernels/*.h tests/unit/*.h tests/fuzz/*.h tests/cuda/*.h) kernels/dev_cuda.cuh
 PAGES := $(wildcard man/*.[1-9])
 
-.PHONY: cuda-report all units benches fuzzers check demo experiment table1 so-far asan ubsan tsan fuzz bench lint format install uninstall dist deb clean help
+.PHONY: cuda-report gpu-check gpu-programs all units benches fuzzers check demo experiment table1 so-far asan ubsan tsan fuzz bench lint format install uninstall dist deb clean help
 all: $(BINS)
 
 $(OUT)/obj/kernels/%_avx2.o: ISA := -mavx2 -mfma
@@ -179,6 +184,18 @@ $(OUT)/test/t_cuda_%: Makefile
 	@mkdir -p $(@D)
 	@printf '#!/bin/sh\necho "CUDA on the CPU needs g++, and none of the flavours double and tsan"\nexit 77\n' >$@ && chmod +x $@
 endif
+
+# A machine with a GPU: needs nothing more than gcc, make, nvcc and cuBLAS.  Without zlib there are no files, and no oracle.
+gpu-check:
+	$(MAKE) CUDA=1 FLAVOUR=release OUT=build/gpu gpu-programs
+	tests/gpu-check build/gpu
+gpu-programs: $(OUT)/gpu/t_cuda_kernels $(OUT)/gpu/bench $(if $(filter 1,$(ZLIB)),$(OUT)/gpu/t_cuda_oracle)
+$(OUT)/gpu/t_cuda_%: $(OUT)/obj/tests/unit/t_cuda_%.o $(OUT)/libpsgraph.a
+	@mkdir -p $(@D)
+	$(CC) $(ALL_CFLAGS) $(LDFLAGS) $(NO_ZLIB) $^ $(LDLIBS) -o $@
+$(OUT)/gpu/bench: $(OUT)/obj/tests/cuda/bench.o $(OUT)/libpsgraph.a
+	@mkdir -p $(@D)
+	$(CC) $(ALL_CFLAGS) $(LDFLAGS) $(NO_ZLIB) $^ $(LDLIBS) -o $@
 .SECONDARY:
 -include $(shell find $(OUT)/obj -name '*.d' 2>/dev/null)
 
@@ -252,6 +269,7 @@ make experiment   psgraph beside its baselines on DATA=FOLDER of your own: table
 make table1       the paper's ablation and the recipe's, three seeds; make so-far: what there is of it by now
 make fuzz         each reader on random input, FUZZ_SECONDS=10 each (clang)
 make bench        what each tool takes on the embedded data, and a training step at several sizes
+make gpu-check    on a machine with a GPU: every CUDA kernel and ten steps of training tested, then a benchmark
 make cuda-report  registers, shared memory and spills of every CUDA kernel (nvcc)
 make lint         clang-tidy, mandoc -T lint;  make format: clang-format
 make install      tools, manual pages and completions to DESTDIR= PREFIX=/usr/local; uninstall

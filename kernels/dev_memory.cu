@@ -104,6 +104,11 @@ static void zero(ps_device *dev, void *p, size_t bytes)
         ps_cuda_note(dev, "zero", cudaMemsetAsync(p, 0, bytes, cuda_of(dev)->compute));
 }
 
+static void copy_within(ps_device *dev, void *to, const void *from, size_t bytes)
+{
+    ps_cuda_note(dev, "copy", cudaMemcpyAsync(to, from, bytes, cudaMemcpyDeviceToDevice, cuda_of(dev)->compute));
+}
+
 static int finish(ps_device *dev)
 {
     ps_cuda_note(dev, "finish", cudaStreamSynchronize(cuda_of(dev)->copy));
@@ -166,6 +171,7 @@ static const ps_device_ops *operations()
     ops.use_begin = use_begin;
     ops.use_end = use_end;
     ops.fetch = fetch;
+    ops.copy = copy_within;
     ops.zero = zero;
     ops.put = put;
     ops.get = get;

@@ -73,6 +73,7 @@ typedef struct {
     void (*use_begin)(ps_device *dev, int slot);
     void (*use_end)(ps_device *dev, int slot);
     void (*fetch)(ps_device *dev, void *pinned, const void *from, size_t bytes); /* queued with the operations */
+    void (*copy)(ps_device *dev, void *to, const void *from, size_t bytes); /* within the device */
     void (*zero)(ps_device *dev, void *p, size_t bytes);
     /* At once, from and to any memory of the host. */
     int (*put)(ps_device *dev, void *to, const void *from, size_t bytes);

@@ -110,13 +110,13 @@ static int narrow(ps_device_slot *s, int list, const size_t *off, size_t n)
 
 static int make_lists(ps_device_slot *s, const ps_minibatch *mb, const ps_loss_batch *b, const ps_known *known)
 {
-    int rc = list_known(s, b, known);
+    int rc = narrow(s, TOKEN_OFF, mb->tokens.off, mb->tokens.items);
     if (rc == 0)
+        rc = narrow(s, TOKEN_BACK_OFF, mb->tokens.back_off, b && mb->tokens.items ? mb->tokens.rows : 0);
+    if (rc == 0 && b)
+        rc = list_known(s, b, known);
+    if (rc == 0 && b)
         rc = list_uses(s, b, mb->n[mb->layers]);
-    if (rc == 0)
-        rc = narrow(s, TOKEN_OFF, mb->tokens.off, mb->tokens.items);
-    if (rc == 0)
-        rc = narrow(s, TOKEN_BACK_OFF, mb->tokens.back_off, mb->tokens.items ? mb->tokens.rows : 0);
     return rc;
 }
 
@@ -148,39 +148,43 @@ static void add_reals(packing *p, ps_real **to, const ps_real *from, size_t coun
     add(p, to, from, count, sizeof *from);
 }
 
-static void list_minibatch(packing *p, ps_device_batch *at, const ps_minibatch *mb)
+static void list_minibatch(packing *p, ps_device_batch *at, const ps_minibatch *mb, int back)
 {
     size_t edges = mb->layers ? mb->off[mb->n[1]] : 0, users = mb->layers ? (size_t)mb->n[1] + 1 : 0;
-    size_t below = mb->layers ? (size_t)mb->n[0] + 1 : 0;
+    size_t below = back && mb->layers ? (size_t)mb->n[0] + 1 : 0, edges_back = back ? edges : 0;
     add_reals(p, &at->x, mb->x, (size_t)mb->n[0] * mb->dx);
     add_words(p, &at->off, mb->off, users);
     add_words(p, &at->index, mb->index, edges);
     add_reals(p, &at->weight, mb->weight, edges);
     add_words(p, &at->back_off, mb->back_off, below);
-    add_words(p, &at->user, mb->user, edges);
-    add_words(p, &at->slot, mb->slot, edges);
-    add_reals(p, &at->back_weight, mb->back_weight, edges);
+    add_words(p, &at->user, mb->user, edges_back);
+    add_words(p, &at->slot, mb->slot, mb->slot ? edges_back : 0); /* max pooling only */
+    add_reals(p, &at->back_weight, mb->back_weight, edges_back);
 }
 
-static void list_tokens(packing *p, ps_device_slot *s, const ps_token_lists *t)
+static void list_tokens(packing *p, ps_device_slot *s, const ps_token_lists *t, int back)
 {
     ps_device_batch *at = &s->at;
-    size_t n = t->items ? t->off[t->items] : 0;
+    size_t n = t->items ? t->off[t->items] : 0, n_back = back ? n : 0;
     at->token_items = t->items;
-    at->token_rows = t->items ? t->rows : 0;
+    at->token_rows = back && t->items ? t->rows : 0;
     add_words(p, &at->token_off, s->made[TOKEN_OFF], at->token_items + 1);
     add_words(p, &at->token_row, t->row, n);
     add_reals(p, &at->token_weight, t->weight, n);
     add_words(p, &at->touched, t->touched, at->token_rows);
     add_words(p, &at->token_back_off, s->made[TOKEN_BACK_OFF], at->token_rows + 1);
-    add_words(p, &at->token_user, t->user, n);
-    add_reals(p, &at->token_back_weight, t->back_weight, n);
+    add_words(p, &at->token_user, t->user, n_back);
+    add_reals(p, &at->token_back_weight, t->back_weight, n_back);
 }
 
 static void list_loss(packing *p, ps_device_slot *s, const ps_loss_batch *b, uint32_t rows)
 {
     ps_device_batch *at = &s->at;
-    size_t B = b->pairs, N = b->negatives, hard = B * b->hard;
+    size_t B = at->pairs = b->pairs, N = at->negatives = b->negatives, hard = B * b->hard;
+    at->hard = b->hard;
+    at->weight_sum = 0;
+    for (size_t j = 0; j < B; j++)
+        at->weight_sum += (double)b->weight[j];
     add_words(p, &at->query, b->query, B);
     add_words(p, &at->positive, b->positive, B);
     add_words(p, &at->negative, b->negative, N);
@@ -244,14 +248,9 @@ int ps_device_slot_fill(ps_device_slot *s, const ps_minibatch *mb, const ps_loss
     if (rc < 0)
         return rc;
     memcpy(s->at.n, mb->n, sizeof s->at.n);
-    s->at.pairs = loss->pairs;
-    s->at.negatives = loss->negatives;
-    s->at.hard = loss->hard;
-    s->at.weight_sum = 0;
-    for (uint32_t j = 0; j < loss->pairs; j++)
-        s->at.weight_sum += (double)loss->weight[j];
-    list_minibatch(&p, &s->at, mb);
-    list_tokens(&p, s, &mb->tokens);
-    list_loss(&p, s, loss, mb->n[mb->layers]);
+    list_minibatch(&p, &s->at, mb, loss != NULL);
+    list_tokens(&p, s, &mb->tokens, loss != NULL);
+    if (loss)
+        list_loss(&p, s, loss, mb->n[mb->layers]);
     return send(s, &p);
 }

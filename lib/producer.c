@@ -21,7 +21,7 @@ static uint64_t key_for(const ps_producer *p, uint64_t purpose, uint32_t epoch, 
 int ps_producer_init(ps_producer *p, const ps_sources *from, const ps_graph *g, const ps_pairs *pairs,
                      const ps_recipe *recipe, ps_pool *pool)
 {
-    *p = (ps_producer){.from = *from, .pairs = pairs, .recipe = recipe};
+    *p = (ps_producer){.from = *from, .pairs = pairs, .recipe = recipe, .most = COMPLETE};
     if (pairs->n == 0 || pairs->n >= UINT32_MAX)
         return ps_fail(PS_EDATA, pairs->n ? "too many training pairs: 2^32 at most" : "no training pairs");
     int rc = ps_draw_make(&p->draw, from->x->n, pairs->positive, pairs->n, recipe->popularity);

@@ -282,6 +282,8 @@ static int set_up(work *w)
         rc = ps_producer_init(&w->producer, &t->from, t->graph, t->pairs, r, t->pool);
     if (rc < 0)
         return rc;
+    if (t->device)
+        w->producer.most = SIZE_MAX; /* a device takes no batch in parts */
     w->batches = ps_producer_batches(&w->producer);
     w->steps = w->batches * r->epochs;
     w->warmup = (uint64_t)((double)w->batches * r->warmup);

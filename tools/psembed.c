@@ -1,7 +1,9 @@
 /* psembed - feature vectors in, embeddings out. */
 #include <stdlib.h>
+#include <string.h>
 
 #include "bf16.h"
+#include "device_embed.h"
 #include "embed_flow.h"
 #include "embed_update.h"
 #include "paged.h"
@@ -10,6 +12,7 @@
 typedef struct {
     ps_common common;
     const char *model, *texts, *neighbours, *vectors, *graph, *fresh, *fresh_texts, *tmp;
+    const char *device;
     const char *update, *old_x, *old_n, *old_texts;
     const char *scatter, *features;
     int all, text, soon, skip_missing, bf16, elem, invert;
@@ -25,6 +28,7 @@ typedef struct {
     ps_sparse texts, fresh_texts, old_texts;
     ps_graph graph;
     ps_pool *pool;
+    ps_device *device; /* NULL: the CPU */
     ps_queries *queries;     /* of the items that are asked for */
     ps_reader *fresh, *near; /* new items: vectors, neighbourhoods */
 } sources;
@@ -136,6 +140,8 @@ static int update(ps_embedder *m, const ps_embedding *e, sources *s, const optio
 
 static int run(ps_embedder *m, const ps_embedding *e, sources *s, const options *o, ps_embed_answer *a)
 {
+    if (s->device)
+        return ps_device_embed(e, s->device);
     if (o->update)
         return update(m, e, s, o, a->to);
     if (s->fresh)
@@ -247,7 +253,8 @@ static int filter(const options *o)
     sources s = {0};
     const char *why;
     const int all = o->invert + (o->project > 0) + (o->scatter != NULL) + (o->gather > 0);
-    if (all > 1 || o->neighbours || o->all || o->text || o->graph || o->soon || o->fresh || o->update)
+    if (all > 1 || o->neighbours || o->all || o->text || o->graph || o->soon || o->fresh || o->update ||
+        strcmp(o->device, "cpu") != 0)
         return ps_usage_error("--invert, --project, --scatter and --gather are by themselves");
     if (!o->invert && !o->model)
         return ps_usage_error("-m MODEL is needed");
@@ -288,6 +295,8 @@ static int check_options(const options *o)
         return ps_usage_error("--update needs --old-x, and --old-n and --old-y go with it");
     if (o->update && o->vectors && !o->all)
         return ps_usage_error("--update embeds all items");
+    if (strcmp(o->device, "cpu") != 0 && (o->update || o->fresh || (o->vectors && !o->all) || o->bf16))
+        return ps_usage_error("-D %s embeds all vectors, from floats", o->device);
     if (o->soon && o->elem)
         return ps_usage_error("-l writes f32 elements");
     if (o->bf16 && !ps_bf16_backend(&why))
@@ -301,7 +310,9 @@ static int embed(const options *o)
     int rc = check_options(o);
     if (rc < 0)
         return rc;
-    rc = open_all(&s, o);
+    rc = ps_device_named(o->device, &s.device);
+    if (rc == 0)
+        rc = open_all(&s, o);
     if (rc == 0 && s.model.shape.layers && !o->neighbours && !o->fresh)
         ps_warn("no neighbourhoods (-n): every item is embedded from its features alone");
     ps_out *out = rc == 0 ? ps_tool_output(&o->common, 0) : NULL;
@@ -312,16 +323,19 @@ static int embed(const options *o)
     else
         ps_out_abort(out);
     close_all(&s, o);
+    if (s.device)
+        s.device->ops->close(s.device);
     return rc;
 }
 
 int main(int argc, char **argv)
 {
-    options o = {.common = PS_COMMON_DEFAULT};
+    options o = {.common = PS_COMMON_DEFAULT, .device = "cpu"};
     const ps_option rows[] = {
         {'m', "model", "FILE", PS_OPT_STR, &o.model, 0, 0, "the model", NULL},
         {'y', "texts", "FILE", PS_OPT_STR, &o.texts, 0, 0, "sparse texts of the items, for token embeddings", NULL},
         {'n', "neighbours", "FILE", PS_OPT_STR, &o.neighbours, 0, 0, "neighbourhoods of the items", NULL},
+        {'D', "device", "NAME", PS_OPT_STR, &o.device, 0, 0, "what computes: cpu, cuda or cuda:N", NULL},
         {'u', "skip-unknown", NULL, PS_OPT_FLAG, &o.skip_missing, 0, 0, "leave out neighbours that have no vector", NULL},
         {'x', "vectors", "FILE", PS_OPT_STR, &o.vectors, 0, 0, "vectors; standard input then says which items", NULL},
         {'a', "all", NULL, PS_OPT_FLAG, &o.all, 0, 0, "with -x: all items, nothing is read", NULL},

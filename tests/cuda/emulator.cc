@@ -466,6 +466,12 @@ cudaError_t emulated_launch(const cudaLaunchConfig_t *config, std::function<void
 /* From pageable memory the bytes are taken at once, to it they are there on return: as the CUDA manual has it. */
 cudaError_t cudaMemcpyAsync(void *to, const void *from, size_t bytes, cudaMemcpyKind kind, cudaStream_t stream)
 {
+    if (kind == cudaMemcpyDeviceToDevice) {
+        if (!inside(buffers, to, bytes) || !inside(buffers, from, bytes))
+            return cudaErrorInvalidValue;
+        emulated_queue(stream, [=] { memcpy(to, from, bytes); });
+        return cudaSuccess;
+    }
     const void *host = kind == cudaMemcpyHostToDevice ? from : to, *device = kind == cudaMemcpyHostToDevice ? to : from;
     bool is_pinned = inside(pinned, host, bytes);
     if (!inside(buffers, device, bytes))
