@@ -125,8 +125,12 @@ static void one_row(size_t n, size_t d, const float *a, const float *b, size_t l
     for (size_t j = 0; j < n; j += W) {
         const float *y[W];
         float out[W];
-        for (size_t l = 0; l < W; l++)
+        for (size_t l = 0; l < W; l++) {
             y[l] = b + (j + l < n ? j + l : n - 1) * ldb;
+            /* So many streams at once are more than the processor foresees by itself. */
+            for (size_t p = 0; p < d && j + W + l < n; p += 16)
+                __builtin_prefetch(b + (j + W + l) * ldb + p);
+        }
         block(1, W, d, &a, y, out);
         memcpy(c + j, out, (n - j < W ? n - j : W) * sizeof *c);
     }
