@@ -148,8 +148,9 @@ static void indexed(bench *b, ps_index_type type, const char *name)
                 if (share(b, deep ? 100 : 10) < goal && e + 1 < PS_INDEX_EFFORTS)
                     continue;
                 const double rate = (double)b->from.n / run(b, &x, x.effort[e]);
+                const char *note = share(b, deep ? 100 : 10) < goal ? ", not reached" : "";
                 printf("psgraph %s, r%d of %.2f%s: %.0f queries/s (effort %u: r10 %.4f, r100 %.4f)\n", name,
-                       deep ? 100 : 10, goal, rate, x.effort[e], share(b, 10), share(b, 100));
+                       deep ? 100 : 10, goal, note, rate, x.effort[e], share(b, 10), share(b, 100));
                 break;
             }
     ps_index_close(&x);
