@@ -69,7 +69,7 @@ static int number(ps_embedder *m, const size_t *level)
     int rc = local && rows ? ps_grow(&need->key, &need->key_cap, need->items, sizeof *need->key) : PS_EMEM;
     for (size_t i = 0; i < need->items && rc == 0; i++)
         need->key[i] = key_of(m, i, need->row[i]);
-    if (rc == 0)
+    if (rc == 0 && need->items > 0)
         qsort(need->key, need->items, sizeof *need->key, by_key);
     for (uint32_t k = 0; k <= K && rc == 0; k++) {
         need->set[k].n = 0;
@@ -86,7 +86,7 @@ static int number(ps_embedder *m, const size_t *level)
     }
     for (size_t i = 0; i < level[K] && rc == 0; i++)
         need->set[K].at[need->set[K].n++] = local[i];
-    if (rc == 0)
+    if (rc == 0 && need->items > 0)
         memcpy(need->row, rows, need->items * sizeof *rows);
     free(local);
     free(rows);
