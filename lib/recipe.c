@@ -9,7 +9,7 @@ ps_recipe ps_recipe_default(void)
 {
     return (ps_recipe){
         .shape = {.layers = 1, .m = 256, .d = 256, .pooling = PS_POOL_IMPORTANCE, .bypass = 1, .bias = 1,
-                  .normalize = 1, .tau = .07, .token_scale = 4},
+                  .normalize = 1, .tau = .07, .token_scale = 8},
         .loss = PS_LOSS_SOFTMAX,
         .margin = .1,
         .optimizer = PS_ADAM,
@@ -18,10 +18,11 @@ ps_recipe ps_recipe_default(void)
         .decay = 1e-2,
         .schedule = PS_COSINE,
         .warmup = .5,
-        .epochs = 3,
+        .epochs = 4,
         .patience = 0,
         .batch = 1024,
         .negatives = 500,
+        .dropout = .1,
         .hard = 0,
         .band_low = 100,
         .band_high = 1000,
@@ -34,10 +35,11 @@ ps_recipe ps_recipe_default(void)
 ps_recipe ps_recipe_paper(void)
 {
     ps_recipe r = ps_recipe_default();
-    r.shape = (ps_shape){.layers = 2, .m = 256, .d = 128, .pooling = PS_POOL_IMPORTANCE, .tau = .07, .token_scale = 4};
+    r.shape = (ps_shape){.layers = 2, .m = 256, .d = 128, .pooling = PS_POOL_IMPORTANCE, .tau = .07, .token_scale = 8};
     r.loss = PS_LOSS_MARGIN;
     r.rate = 6e-3;
     r.decay = 0;
+    r.dropout = 0;
     r.epochs = 10;
     r.hard = 6;
     return r;

@@ -34,7 +34,8 @@ typedef struct {
     uint64_t seed;
 } ps_recipe;
 
-/* What works best: sampled softmax with logQ correction on normalised embeddings, bypass, item bias, K = 1. */
+/* What works best: sampled softmax with logQ correction on normalised embeddings, bypass, item bias, K = 1,
+ * dropout. */
 ps_recipe ps_recipe_default(void);
 
 /* As in the paper: K = 2, importance pooling, max-margin loss, curriculum of hard negatives. */

@@ -12,7 +12,7 @@
 # ---- options that rows share; each can be given on make's command line ----
 # psgraph's own recipe: scripts/demo runs it too.
 RECIPE ?=
-RECIPE_FEATURES ?= -d 1024
+RECIPE_FEATURES ?= -d 512 --lsa
 # The paper's.  At full size an epoch of 40 thousand pairs takes some 30 processor-seconds;
 # PAPER='--paper --hidden 128 --rate .008 --epochs 8' takes half of that and fewer epochs.
 PAPER ?= --paper
@@ -27,8 +27,8 @@ IALS ?= 10/10 20/50 40/10 40/100 100/10 100/300 200/10
 features.recipe := $(RECIPE_FEATURES)
 features.no-sketch := $(RECIPE_FEATURES) --sketch 0
 features.no-degree := $(RECIPE_FEATURES) --no-degree
-features.text-256 := $(RECIPE_FEATURES) -d 256
-features.lsa := $(RECIPE_FEATURES) -d 512 --lsa
+features.text-256 := -d 256
+features.signs := -d 1024
 features.paper := -d 256 --sketch 0
 features.text := -d 256 --text-only
 
@@ -73,7 +73,7 @@ $(foreach r,$(PAPER_ROWS),$(eval $r.features := paper))
 
 # ---- psgraph's recipe without each of its parts ----
 RECIPE_ROWS := recipe no-sketch no-bypass no-bias no-tokens no-convolution no-degree text-256 no-normalize \
-	two-convolutions mean-neighbours hard-negatives margin-loss lsa no-in-batch popular-negatives dropout no-decay
+	two-convolutions mean-neighbours hard-negatives margin-loss signs no-in-batch popular-negatives no-dropout no-decay
 recipe.title := psgraph's recipe
 no-sketch.title := no structural sketch
 no-sketch.features := no-sketch
@@ -100,14 +100,14 @@ hard-negatives.title := with hard negatives
 hard-negatives.train = $(RECIPE) --hard 6
 margin-loss.title := margin loss, hard negatives
 margin-loss.train = $(RECIPE) --loss margin --hard 6
-lsa.title := text by latent semantic analysis
-lsa.features := lsa
+signs.title := text projected to 1024
+signs.features := signs
 no-in-batch.title := random negatives only
 no-in-batch.train = $(RECIPE) --in-batch no
 popular-negatives.title := popular negatives oftener
 popular-negatives.train = $(RECIPE) --popularity .5
-dropout.title := dropout
-dropout.train = $(RECIPE) --dropout .1
+no-dropout.title := no dropout
+no-dropout.train = $(RECIPE) --dropout 0
 no-decay.title := no weight decay
 no-decay.train = $(RECIPE) --decay 0
 define recipe_row
