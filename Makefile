@@ -114,8 +114,8 @@ $(OUT)/obj/kernels/%_vnni.o: ISA := -mavx512f -mavx512vnni
 # What the objects were compiled with: they are made again when a probe finds something else, or a setting changes.
 FLAGS_FILE := $(OUT)/flags
 ifeq ($(filter $(no_probes),$(MAKECMDGOALS)),)
-flags_now = $(CC) $(ALL_CFLAGS) $(LDFLAGS) $(LDLIBS)
-ifneq ($(file <$(FLAGS_FILE)),$(flags_now))
+flags_now = $(CC) $(ALL_CFLAGS) $(LDFLAGS) $(LDLIBS) CUDA=$(CUDA)
+ifneq ($(strip $(file <$(FLAGS_FILE))),$(strip $(flags_now)))
 $(shell mkdir -p $(OUT))
 $(file >$(FLAGS_FILE),$(flags_now))
 endif
