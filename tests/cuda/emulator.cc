@@ -225,6 +225,7 @@ static void run_block()
     for (unsigned t = 0; t < block_threads; t++) {
         if (!threads[t].stack)
             threads[t].stack = (char *)mmap(NULL, STACK, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+        UNPOISON(threads[t].stack, STACK); /* the last coroutine on it never returned */
         make_context(&threads[t].at, threads[t].stack, STACK, thread_main);
         threads[t].now = READY;
         threads[t].exchanges = 0;
