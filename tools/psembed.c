@@ -61,11 +61,12 @@ static int open_texts(sources *s, const options *o)
 {
     if (!o->texts && s->model.shape.tokens)
         return ps_usage_error("-y TEXTS is needed: the model has token embeddings");
-    if (o->texts && !s->model.shape.tokens)
-        return ps_fail(PS_EMATCH, "%s: the model has no token embeddings", o->texts);
     if (o->update && o->texts && !o->old_texts)
         return ps_usage_error("--update with -y: --old-y TEXTS says what texts the earlier run had");
     int rc = o->texts ? ps_sparse_open(&s->texts, o->texts, s->x.head.graph, 0) : 0;
+    /* Texts without a word need no embeddings, and a model that was trained with such has none. */
+    if (rc == 0 && o->texts && !s->model.shape.tokens)
+        return s->texts.n == 0 ? 0 : ps_fail(PS_EMATCH, "%s: the model has no token embeddings", o->texts);
     if (rc == 0 && o->texts)
         rc = ps_model_widen(&s->model, &s->texts);
     if (rc == 0 && o->fresh_texts)
@@ -128,7 +129,7 @@ static int update(ps_embedder *m, const ps_embedding *e, sources *s, const optio
 {
     size_t computed = 0;
     const ps_embed_earlier old = {.x = &s->old_x, .z = &s->old_z, .neighbours = o->old_n ? &s->old_n : NULL,
-                                  .texts = o->old_texts ? &s->old_texts : NULL};
+                                  .texts = s->old_texts.off ? &s->old_texts : NULL};
     int rc = to->head.scale > 0 ? ps_embed_earlier_check(&old, &to->head)
                                 : ps_usage_error("--update with -E i8 needs embeddings of length 1 without a bias");
     if (rc == 0)
@@ -145,7 +146,7 @@ static int run(ps_embedder *m, const ps_embedding *e, sources *s, const options 
     if (o->update)
         return update(m, e, s, o, a->to);
     if (s->fresh)
-        return ps_embed_ask_new(m, a, s->fresh, s->near, o->fresh_texts ? &s->fresh_texts : NULL, o->soon);
+        return ps_embed_ask_new(m, a, s->fresh, s->near, s->fresh_texts.off ? &s->fresh_texts : NULL, o->soon);
     if (!s->queries)
         return ps_embed_all(m);
     int rc = ps_embed_ask(m, a, s->queries, o->soon);
@@ -164,7 +165,7 @@ static int write_embeddings(const options *o, sources *s, ps_out *out)
     ps_embed_answer a = {.to = &to, .x = &s->x};
     const ps_embedding e = {.model = &s->model,
                             .x = &s->x,
-                            .texts = o->texts ? &s->texts : NULL,
+                            .texts = s->model.shape.tokens ? &s->texts : NULL,
                             .neighbours = o->neighbours ? &s->n : NULL,
                             .skip_missing = o->skip_missing,
                             .bf16 = o->bf16,
@@ -229,7 +230,7 @@ static int scatter(const options *o, const ps_embedding *e, ps_reader *in, ps_ou
 static int filter_step(const options *o, sources *s, ps_reader *in, ps_out *out)
 {
     const ps_embedding e = {.model = &s->model,
-                            .texts = o->texts ? &s->texts : NULL,
+                            .texts = s->model.shape.tokens ? &s->texts : NULL,
                             .skip_missing = o->skip_missing,
                             .bf16 = o->bf16,
                             .memory = o->memory ? (uint64_t)o->memory : ps_free_memory(),

@@ -35,6 +35,13 @@ paste z.txt turned.txt | awk -F '\t' '{
     }
 }' || fail "embeddings depend on the order of the items"
 
+# Texts without a word, as the tour makes them for items without texts: nothing to embed, and no error.
+cut -f 1 items.tsv >names.txt
+psfeat -g g.psg -t --sparse <names.txt >none.psr
+pstrain -g g.psg -x x.psr -y none.psr -n n.psr -t --hidden 8 -d 8 --epochs 1 <pairs.tsv >bare.psm
+psembed -m bare.psm -y none.psr -n n.psr <x.psr >bare.psr
+psembed -m bare.psm -n n.psr <x.psr | cmp - bare.psr || fail "texts without a word change embeddings"
+
 # Some items alone: their neighbours lack vectors.
 status=0
 psembed -m m.psm -n n.psr <early.psr >out 2>err || status=$?
