@@ -9,6 +9,13 @@ printf 'a\tb\n%s]0;owned\tb\n' "$esc" >edges.tsv
 "$PS_BIN/psview" --edges g.psg >edges.txt
 cmp edges.tsv edges.txt
 
+status=0
+printf '%s[31munknown\n' "$esc" | "$PS_BIN/psview" -t -K ids -g g.psg >/dev/null 2>err || status=$?
+[ $status -eq 1 ] && grep -q 'x1b\[31munknown' err && ! grep -q "$esc" err || {
+    echo "a message obeys a name: status $status, $(od -c err)"
+    exit 1
+}
+
 python3 - "$PS_BIN/psview" <<'END'
 import os, pty, sys
 seen = b""
@@ -17,11 +24,11 @@ def read(fd):
     data = os.read(fd, 4096)
     seen += data
     return data
-status = pty.spawn([sys.argv[1], "--edges", "g.psg"], read)
+try:
+    status = pty.spawn([sys.argv[1], "--edges", "g.psg"], read)
+except OSError as e:
+    print("no terminal can be had here: %s" % e)
+    sys.exit(77)
 assert status == 0, status
 assert seen == b"a\tb\r\n\\x1b]0;owned\tb\r\n", seen
 END
-
-status=0
-printf '%s[31munknown\n' "$esc" | "$PS_BIN/psview" -t -K ids -g g.psg >/dev/null 2>err || status=$?
-[ $status -eq 1 ] && grep -q 'x1b\[31munknown' err && ! grep -q "$esc" err
