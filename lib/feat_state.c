@@ -49,7 +49,7 @@ static int put_floats(sink *s, const float *x, size_t n)
     return rc;
 }
 
-static uint32_t terms_of(const ps_feat_state *s)
+uint32_t ps_feat_state_terms(const ps_feat_state *s)
 {
     uint32_t n = 0;
     for (uint32_t b = 0; b < PS_TERM_BUCKETS && s->idf.df; b++)
@@ -69,7 +69,7 @@ static int put_head(sink *k, const ps_feat_state *s)
     ps_put32(head + 36, s->sketch);
     ps_put32(head + 40, (uint32_t)s->terms.ngram_min);
     ps_put32(head + 44, (uint32_t)s->terms.ngram_max);
-    ps_put32(head + 48, terms_of(s));
+    ps_put32(head + 48, ps_feat_state_terms(s));
     ps_put32(head + HEAD - 4, (uint32_t)crc32_z(0, head, HEAD - 4));
     return put(k, head, HEAD);
 }

@@ -21,6 +21,9 @@ typedef struct {
 
 void ps_feat_state_free(ps_feat_state *s);
 
+/* Terms that any text has. */
+uint32_t ps_feat_state_terms(const ps_feat_state *s);
+
 PS_MUST_USE int ps_feat_state_write(const ps_feat_state *s, ps_out *out);
 
 /* Every length is checked against the file before it is believed. */

@@ -229,7 +229,7 @@ static int match(const ps_index *x, const ps_knn *knn)
 
 int ps_index_open(ps_index *x, const char *path, const ps_knn *knn)
 {
-    *x = (ps_index){.name = strdup(path)};
+    *x = (ps_index){.name = strdup(path ? path : "<stdin>")};
     if (!x->name)
         return ps_fail(PS_EMEM, "out of memory");
     int rc = ps_blob_open(&x->blob, path);

@@ -102,9 +102,6 @@ PS_MUST_USE int ps_model_read(ps_model *model, const char *path);
 /* 1 if these are the first bytes of a model file (n may be less than 8: 0). */
 int ps_model_magic(const uint8_t *p, size_t n);
 
-/* Prints what the file is: shape, options, tensors with their norms, log, history. */
-PS_MUST_USE int ps_model_describe(const char *path, ps_out *out, int json);
-
 /* 0 if the file is whole, unchanged, and all its parameters are finite. */
 PS_MUST_USE int ps_model_check(const char *path);
 

@@ -8,18 +8,21 @@
 
 /* ---- what a file is ---- */
 
-typedef enum { PS_VIEW_RECORDS, PS_VIEW_GRAPH, PS_VIEW_MODEL } ps_view_type;
+typedef enum { PS_VIEW_RECORDS, PS_VIEW_GRAPH, PS_VIEW_MODEL, PS_VIEW_INDEX, PS_VIEW_FEATURES } ps_view_type;
+
+/* "records", "a graph", "a model", "an index", "a state of psfeat" */
+const char *ps_view_type_name(ps_view_type type);
 
 typedef struct {
     ps_view_type type;
     ps_in *in;        /* records, or what nobody knows: nothing of it is skipped yet */
-    const char *path; /* a graph or a model: where to open it, NULL for standard input */
+    const char *path; /* no records: where to open it, NULL for standard input */
     char spool[32];   /* path of the memory that a pipe was copied to */
     int fd;           /* of that memory, or -1 */
 } ps_view_input;
 
-/* Looks at the first bytes.  A graph or model that comes through a pipe is kept in memory, so that it can
- * be opened by path like a file. */
+/* Looks at the first bytes.  What holds no records and comes through a pipe is kept in memory, so that it can be opened
+ * by path like a file. */
 PS_MUST_USE int ps_view_open(ps_view_input *v, const char *path);
 void ps_view_close(ps_view_input *v);
 
@@ -155,6 +158,9 @@ PS_MUST_USE int ps_view_check(const char *path, const ps_graph *graph);
 /* Writes what it is, after its name if it is one of several.  Of a damaged file, what could be found out is
  * written before the error is returned. */
 PS_MUST_USE int ps_view_describe(const char *path, const ps_graph *graph, ps_out *out, int json, int named);
+
+/* What a model, an index or a state of psfeat says of itself, read whole first. */
+PS_MUST_USE int ps_view_fields(ps_view_type type, const char *path, ps_fields *f);
 
 /* ---- graphs ---- */
 

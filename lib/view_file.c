@@ -1,6 +1,8 @@
 /* view_file.c - one file as a whole: all its records, is it sound, what is it; of view.h. */
 #include <string.h>
 
+#include "feat_state.h"
+#include "index.h"
 #include "model.h"
 #include "tool.h"
 #include "view.h"
@@ -62,6 +64,23 @@ static int check_graph(const char *path)
     return rc;
 }
 
+static int check_other(ps_view_type type, const char *path)
+{
+    ps_index x;
+    ps_feat_state s;
+    int rc;
+    if (type == PS_VIEW_MODEL)
+        return ps_model_check(path);
+    if (type == PS_VIEW_INDEX) {
+        rc = ps_index_open(&x, path, NULL);
+        ps_index_close(&x);
+    } else {
+        rc = ps_feat_state_read(&s, path);
+        ps_feat_state_free(&s);
+    }
+    return rc;
+}
+
 int ps_view_check(const char *path, const ps_graph *graph)
 {
     ps_view_input v;
@@ -75,7 +94,7 @@ int ps_view_check(const char *path, const ps_graph *graph)
             rc = ps_rules_end(&c.rules, &c.head, ps_in_name(v.in));
         ps_rules_free(&c.rules);
     } else {
-        rc = v.type == PS_VIEW_MODEL ? ps_model_check(v.path) : check_graph(v.path);
+        rc = v.type == PS_VIEW_GRAPH ? check_graph(v.path) : check_other(v.type, v.path);
     }
     ps_view_close(&v);
     return rc;
@@ -145,14 +164,12 @@ int ps_view_describe(const char *path, const ps_graph *graph, ps_out *out, int j
     int rc = ps_view_open(&v, path);
     if (rc < 0)
         return rc;
-    if (v.type == PS_VIEW_MODEL) {
-        rc = ps_model_describe(v.path, out, json);
-        ps_view_close(&v);
-        return rc;
-    }
     if (named)
         ps_field_str(&f, "file", (ps_str){path, strlen(path)});
-    rc = v.type == PS_VIEW_GRAPH ? describe_graph(v.path, &f) : describe_records(v.in, graph, &f);
+    if (v.type == PS_VIEW_RECORDS)
+        rc = describe_records(v.in, graph, &f);
+    else
+        rc = v.type == PS_VIEW_GRAPH ? describe_graph(v.path, &f) : ps_view_fields(v.type, v.path, &f);
     ps_view_close(&v);
     if (f.fields > 0 && f.rc == 0 && ps_fields_end(&f) < 0)
         return f.rc;

@@ -55,6 +55,27 @@ static int rewind_input(ps_view_input *v, const char *path, off_t begin)
     return rc;
 }
 
+static const struct {
+    const char *letters, *name; /* in the magic; in words */
+} types[] = {[PS_VIEW_RECORDS] = {"PSR", "records"},
+             [PS_VIEW_GRAPH] = {"PSG", "a graph"},
+             [PS_VIEW_MODEL] = {"PSM", "a model"},
+             [PS_VIEW_INDEX] = {"PSI", "an index"},
+             [PS_VIEW_FEATURES] = {"PSF", "a state of psfeat"}};
+
+const char *ps_view_type_name(ps_view_type type)
+{
+    return types[type].name;
+}
+
+static ps_view_type type_of(const uint8_t letters[3])
+{
+    for (size_t i = 0; i < sizeof types / sizeof *types; i++)
+        if (memcmp(letters, types[i].letters, 3) == 0)
+            return (ps_view_type)i;
+    return PS_VIEW_RECORDS;
+}
+
 int ps_view_open(ps_view_input *v, const char *path)
 {
     *v = (ps_view_input){.fd = -1};
@@ -64,10 +85,8 @@ int ps_view_open(ps_view_input *v, const char *path)
         return PS_ESYS;
     const uint8_t *p;
     long n = ps_in_peek(v->in, &p, MAGIC);
-    if (n >= 4 && memcmp(p + 1, "PSG", 3) == 0)
-        v->type = PS_VIEW_GRAPH;
-    else if (n >= 4 && memcmp(p + 1, "PSM", 3) == 0)
-        v->type = PS_VIEW_MODEL;
+    if (n >= 4)
+        v->type = type_of(p + 1);
     int rc = n < 0 ? (int)n : v->type == PS_VIEW_RECORDS ? 0 : rewind_input(v, path, begin);
     if (rc < 0)
         ps_view_close(v);

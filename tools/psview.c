@@ -2,7 +2,6 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "model.h"
 #include "paged.h"
 #include "tool.h"
 #include "view.h"
@@ -53,6 +52,15 @@ static int show_graph(const options *o, ps_out *out, const char *path)
     return rc;
 }
 
+static int show_other(const options *o, ps_out *out, const ps_view_input *v)
+{
+    if (v->type == PS_VIEW_GRAPH)
+        return show_graph(o, out, v->path);
+    ps_fields f = {.out = out, .json = o->json};
+    int rc = ps_view_fields(v->type, v->path, &f);
+    return rc < 0 ? rc : ps_fields_end(&f);
+}
+
 static int show_one(const options *o, ps_flow *flow, const char *path, int several)
 {
     const int records_only = o->raw || o->npy || o->count || o->sort || o->elem || o->wide;
@@ -65,12 +73,10 @@ static int show_one(const options *o, ps_flow *flow, const char *path, int sever
     else if (v.type == PS_VIEW_RECORDS)
         rc = ps_view_records(v.in, o->g, flow_head, flow_record, flow);
     else if (records_only || several)
-        rc = ps_fail(PS_EKIND, "%s: this is a %s, but records are needed here", v.path ? v.path : "<stdin>",
-                     v.type == PS_VIEW_GRAPH ? "graph" : "model");
-    else if (v.type == PS_VIEW_GRAPH)
-        rc = show_graph(o, flow->out, v.path);
+        rc = ps_fail(PS_EKIND, "%s: this is %s, but records are needed here", v.path ? v.path : "<stdin>",
+                     ps_view_type_name(v.type));
     else
-        rc = ps_model_describe(v.path, flow->out, o->json);
+        rc = show_other(o, flow->out, &v);
     ps_view_close(&v);
     return rc;
 }

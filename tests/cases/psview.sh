@@ -209,3 +209,30 @@ if [ -x "$PS_BIN/pstrain" ]; then
     head -c 100 m.psm >cut.psm
     refused "cut.psm: .*truncated" psview -c cut.psm
 fi
+
+# ---- an index, a state of psfeat ----
+
+printf 'a\tone two\nb\ttwo three\nc\tthree\nd\tfour one\n' | psfeat -g g.psg -t -d 3 --sketch 2 --save s.psf >x.psr
+psknn -x x.psr -B ivf >i.psi
+psknn -x x.psr -B lsh >l.psi
+psview -H s.psf | sed -n '1,2p;$p' | tr '\t\n' ' ;' | grep -qx 'kind state of psfeat;text 3;whole yes;' || fail "-H of a state: $(psview -H s.psf)"
+psview -J s.psf | grep -q '"texts":4,"terms":4,"whole":"yes"}$' || fail "a state as JSON"
+for type in i:ivf l:lsh; do
+    psview -H "${type%:*}.psi" >shown
+    grep -qx "type	${type#*:}" shown && grep -qx 'rows	4' shown && grep -qx 'whole	yes' shown || fail "-H of an index: $(cat shown)"
+done
+refused "this is an index, but records" psview -C i.psi
+refused "this is a state of psfeat, but records" psview -C s.psf
+for file in i.psi l.psi s.psf; do
+    psview -H $file >shown
+    psview -H <$file | cmp - shown || fail "$file on standard input"
+    cat $file | psview -H | cmp - shown || fail "$file through a pipe"
+    psview -c $file && gzip -c $file | psview -c || fail "-c refuses $file"
+    head -c 70 $file >cut
+    refused "cut: .*truncated" psview -c cut
+    # One bit, in the last section
+    at=$(($(wc -c <$file) - 30))
+    { head -c $at $file && tail -c +$((at + 1)) $file | LC_ALL=C tr '\000-\377' '\001-\377\000'; } >bad
+    refused "bad: .*" psview -c bad
+    refused "bad: .*" psview -H bad
+done
