@@ -81,7 +81,8 @@ endif
 DEFS := $(if $(filter 1,$(OPENBLAS)),-DPS_OPENBLAS) $(if $(filter 1,$(AVX2)),-DPS_AVX2) $(if $(filter 1,$(AVX512)),-DPS_AVX512) \
 	$(if $(filter 1,$(VNNI)),-DPS_VNNI) $(if $(filter 1,$(ONEDNN)),-DPS_ONEDNN)
 # oneDNN is opened when bf16 is asked for, not linked: few runs need it, and it is large.
-LIBS := $(if $(filter 1,$(OPENBLAS)),-lopenblas) -ldl
+# As needed: OpenBLAS starts threads, which spin for a while, in every program that it is linked into.
+LIBS := -Wl,--as-needed $(if $(filter 1,$(OPENBLAS)),-lopenblas) -ldl
 export OPENBLAS ONEDNN CC
 ifeq ($(FLAVOUR),release)
 export CUDA

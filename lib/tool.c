@@ -11,7 +11,6 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "gemm.h"
 #include "par.h"
 #include "visible.h"
 
@@ -347,7 +346,10 @@ _Noreturn static void unknown_long(const char *given, const struct option *longs
 
 static void version(void)
 {
-    printf("%s (psgraph) %s\nproducts: %s\ncompiler: %s\n", tool->name, PS_VERSION, ps_gemm_backend(), __VERSION__);
+    printf("%s (psgraph) %s\n", tool->name, PS_VERSION);
+    if (tool->products)
+        printf("products: %s\n", tool->products());
+    printf("compiler: %s\n", __VERSION__);
 }
 
 int ps_tool_parse(const ps_tool *t, const ps_option *rows, ps_common *c, int argc, char **argv)

@@ -62,6 +62,7 @@ typedef struct {
     const char *name;
     const char *purpose;  /* one line */
     const char *operands; /* for the usage line, NULL: none are taken */
+    const char *(*products)(void); /* what computes its matrix products, for -V; NULL: it has none */
 } ps_tool;
 
 /* Parses everything: -h and -V print and exit 0, misuse prints one line and exits 2.  `rows` ends with a

@@ -6,6 +6,7 @@
 #include "device_embed.h"
 #include "embed_flow.h"
 #include "embed_update.h"
+#include "gemm.h"
 #include "paged.h"
 #include "tool.h"
 
@@ -360,7 +361,7 @@ int main(int argc, char **argv)
         {0, "tmp", "DIR", PS_OPT_STR, &o.tmp, 0, 0, "temporary files go there (default: $TMPDIR or /tmp)", NULL},
         {0},
     };
-    const ps_tool tool = {"psembed", "Embeds the feature vectors on standard input by a model.", NULL};
+    const ps_tool tool = {"psembed", "Embeds the feature vectors on standard input by a model.", NULL, ps_gemm_backend};
     ps_tool_parse(&tool, rows, &o.common, argc, argv);
     return ps_tool_finish(is_filter(&o) ? filter(&o) : embed(&o));
 }

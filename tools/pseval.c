@@ -246,7 +246,7 @@ int main(int argc, char **argv)
         {'J', "json", NULL, PS_OPT_FLAG, &o.json, 0, 0, "report as JSON", NULL},
         {0},
     };
-    const ps_tool tool = {"pseval", "Measures how well held-out pairs are found by hits or by vectors.", NULL};
+    const ps_tool tool = {"pseval", "Measures how well held-out pairs are found by hits or by vectors.", NULL, NULL};
     ps_tool_parse(&tool, rows, &o.common, argc, argv);
     return ps_tool_finish(evaluate(&o));
 }

@@ -8,6 +8,7 @@
 #include "feat_rows.h"
 #include "feat_sketch.h"
 #include "feat_state.h"
+#include "gemm.h"
 #include "mem.h"
 #include "tool.h"
 
@@ -431,7 +432,7 @@ int main(int argc, char **argv)
         {'u', "skip-unknown", NULL, PS_OPT_FLAG, &o.skip_unknown, 0, 0, "skip lines of items the graph does not know", NULL},
         {0},
     };
-    const ps_tool tool = {"psfeat", "Makes a feature vector for each item.", NULL};
+    const ps_tool tool = {"psfeat", "Makes a feature vector for each item.", NULL, ps_gemm_backend};
     ps_tool_parse(&tool, rows, &o.common, argc, argv);
     return ps_tool_finish(run(&o));
 }

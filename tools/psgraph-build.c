@@ -232,7 +232,7 @@ int main(int argc, char **argv)
         {0, "tmp", "DIR", PS_OPT_STR, &o.tmp, 0, 0, "temporary files go there (default: $TMPDIR or /tmp)", NULL},
         {0},
     };
-    const ps_tool tool = {"psgraph-build", "Builds a graph file from the edges on standard input.", NULL};
+    const ps_tool tool = {"psgraph-build", "Builds a graph file from the edges on standard input.", NULL, NULL};
     ps_tool_parse(&tool, rows, &o.common, argc, argv);
     return ps_tool_finish(build(&o));
 }

@@ -440,7 +440,7 @@ int main(int argc, char **argv)
         {0},
     };
     const ps_tool tool = {"psknn", "Finds the nearest neighbours of items, sets or vectors, exactly or by an index.",
-                          NULL};
+                          NULL, NULL};
     ps_tool_parse(&tool, rows, &o.common, argc, argv);
     return ps_tool_finish(run(&o));
 }

@@ -92,7 +92,7 @@ int main(int argc, char **argv)
         {0, "bias-rest", "F", PS_OPT_REAL, &in->bias_rest, 0, 1e30, "factor of those that have no line", NULL},
         {0},
     };
-    const ps_tool tool = {"psneigh", "Makes neighbourhoods from visits or walks, or from a graph.", NULL};
+    const ps_tool tool = {"psneigh", "Makes neighbourhoods from visits or walks, or from a graph.", NULL, NULL};
     ps_tool_parse(&tool, rows, &o.common, argc, argv);
     return ps_tool_finish(psneigh(&o));
 }

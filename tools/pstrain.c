@@ -290,7 +290,7 @@ int main(int argc, char **argv)
         {0, "decay", "X", PS_OPT_REAL, &r->decay, 0, 1e3, "weight decay of Adam", NULL},
         {0},
     };
-    const ps_tool tool = {"pstrain", "Trains a PinSage model on the pairs on standard input.", NULL};
+    const ps_tool tool = {"pstrain", "Trains a PinSage model on the pairs on standard input.", NULL, ps_gemm_backend};
     ps_tool_parse(&tool, rows, &o.common, argc, argv);
     return ps_tool_finish(train(&o));
 }

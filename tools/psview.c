@@ -246,7 +246,7 @@ int main(int argc, char **argv)
         {0, "bias", NULL, PS_OPT_FLAG, &o.bias, 0, 0, "with -t: the vectors' last element is the item bias", NULL},
         {0},
     };
-    const ps_tool tool = {"psview", "Shows streams, graphs and models; turns text into streams.", "[FILE ...]"};
+    const ps_tool tool = {"psview", "Shows streams, graphs and models; turns text into streams.", "[FILE ...]", NULL};
     int first = ps_tool_parse(&tool, rows, &o.common, argc, argv);
     return ps_tool_finish(view(&o, argv + first, argc - first));
 }

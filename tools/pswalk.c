@@ -85,7 +85,7 @@ int main(int argc, char **argv)
         {0, "early-visits", "N", PS_OPT_INT, &o.early_visits, 0, 4294967295, "... N times each; 0: never", NULL},
         {0},
     };
-    const ps_tool tool = {"pswalk", "Walks at random from items or sets of items; writes visits, walks or hits.", NULL};
+    const ps_tool tool = {"pswalk", "Walks at random from items or sets of items; writes visits, walks or hits.", NULL, NULL};
     ps_tool_parse(&tool, rows, &o.common, argc, argv);
     return ps_tool_finish(pswalk(&o));
 }

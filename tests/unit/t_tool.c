@@ -45,7 +45,7 @@ static int tool_main(int argc, char **argv)
         {0, "paper", NULL, PS_OPT_PRESET, &p, 0, 0, "other defaults", NULL},
         {0},
     };
-    const ps_tool tool = {"pstest", "Tests.", "[FILE ...]"};
+    const ps_tool tool = {"pstest", "Tests.", "[FILE ...]", NULL};
     int first = ps_tool_parse(&tool, rows, &o.common, argc, argv);
     printf("flag=%d whole=%lld small=%u real=%g text=%s choice=%d", o.flag, (long long)o.whole, o.small, o.real, o.text,
            o.choice);
