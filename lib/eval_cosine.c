@@ -21,7 +21,8 @@ static int sample(void *ctx, size_t task, int thread)
 {
     const job *w = ctx;
     (void)thread;
-    uint64_t end = (task + 1) * (uint64_t)SAMPLES_A_TASK < w->samples ? (task + 1) * (uint64_t)SAMPLES_A_TASK : w->samples;
+    uint64_t end = (task + 1) * (uint64_t)SAMPLES_A_TASK < w->samples ? (task + 1) * (uint64_t)SAMPLES_A_TASK
+                                                                      : w->samples;
     for (uint64_t i = task * (uint64_t)SAMPLES_A_TASK; i < end; i++) {
         uint64_t a = ps_below(ps_rng(w->key, 2 * i), w->n), b = ps_below(ps_rng(w->key, 2 * i + 1), w->n - 1);
         b += b >= a;

@@ -1,6 +1,7 @@
 /* eval_metrics.c - figures from ranks. */
 #include <math.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "eval.h"
 #include "mem.h"
@@ -45,61 +46,83 @@ static double discount(double rank)
     return 1 / log2(1 + rank);
 }
 
-static void add_pair(ps_metrics *m, const ps_cutoffs *c, double rank)
+const char *ps_measure_name(const ps_cutoffs *c, size_t measure, uint32_t *k)
 {
-    m->pairs++;
+    const size_t n = c->n;
+    const int mean = measure == n || measure == n + 1;
+    *k = mean ? 0 : c->k[measure < n ? measure : (measure - n - 2) % n];
+    return measure < n           ? "hit-rate"
+           : measure == n        ? "scaled-mrr"
+           : measure == n + 1    ? "mrr"
+           : measure < 2 * n + 2 ? "recall"
+                                 : "ndcg";
+}
+
+int ps_measure_of_pairs(const ps_cutoffs *c, size_t measure)
+{
+    return measure < c->n + 2;
+}
+
+/* Is something in the part by this item, a positive, a query, or one of the catalogue? */
+static int counts(const ps_ranks *r, uint64_t item, const ps_part *part)
+{
+    if (!part)
+        return 1;
+    const uint32_t boards = item < r->catalogue ? part->boards[item] : 0;
+    return boards >= part->least && boards <= part->most;
+}
+
+size_t ps_query_end(const ps_ranks *r, size_t begin)
+{
+    size_t end = begin;
+    while (end < r->pairs->n && r->pairs->query[r->order[end]] == r->pairs->query[r->order[begin]])
+        end++;
+    return end;
+}
+
+static void add_pair(double *row, const ps_cutoffs *c, double rank)
+{
+    const size_t n = c->n;
     if (isinf(rank))
         return;
-    m->mrr += 1 / rank;
-    m->scaled_mrr += 1 / ceil(rank / 100);
-    for (size_t i = 0; i < c->n; i++)
-        m->hit[i] += rank <= c->k[i];
+    row[n] += 1 / ceil(rank / 100);
+    row[n + 1] += 1 / rank;
+    for (size_t i = 0; i < n; i++)
+        if (rank <= c->k[i]) {
+            row[i]++;
+            row[2 * n + 2 + i] += discount(rank);
+        }
 }
 
-/* Which pairs and items count. */
-typedef struct {
-    const uint32_t *boards; /* NULL: all */
-    uint32_t most;
-} filter;
-
-/* A name that the graph does not know is on none of its boards. */
-static int counts(const ps_ranks *r, uint64_t item, filter f)
+size_t ps_query_measures(const ps_ranks *r, const ps_cutoffs *c, const ps_part *part, size_t begin, size_t end,
+                         double *row)
 {
-    return !f.boards || item >= r->catalogue || f.boards[item] <= f.most;
-}
-
-/* One query: its pairs are order[begin .. end - 1]. */
-static void add_query(ps_metrics *m, const ps_cutoffs *c, const ps_ranks *r, size_t begin, size_t end, filter f)
-{
-    double found[PS_CUTOFFS_MAX] = {0}, gain[PS_CUTOFFS_MAX] = {0};
+    const ps_pairs *p = r->pairs;
+    const size_t n = c->n;
     size_t positives = 0;
+    memset(row, 0, ps_measures(c) * sizeof *row);
     for (size_t k = begin; k < end; k++) {
-        const double rank = r->rank[r->order[k]];
-        if (!counts(r, r->pairs->positive[r->order[k]], f))
+        const size_t pair = r->order[k];
+        if (!counts(r, part && part->by_query ? p->query[pair] : p->positive[pair], part))
             continue;
         positives++;
-        add_pair(m, c, rank);
-        for (size_t i = 0; i < c->n; i++)
-            if (rank <= c->k[i]) {
-                found[i]++;
-                gain[i] += discount(rank);
-            }
+        add_pair(row, c, r->rank[pair]);
     }
-    m->queries += positives > 0;
-    for (size_t i = 0; i < c->n && positives > 0; i++) {
+    for (size_t i = 0; i < n && positives > 0; i++) {
         double ideal = 0;
         for (size_t k = 1; k <= positives && k <= c->k[i]; k++)
             ideal += discount((double)k);
-        m->recall[i] += found[i] / (double)positives;
-        m->ndcg[i] += gain[i] / ideal;
+        row[n + 2 + i] = row[i] / (double)positives;
+        row[2 * n + 2 + i] /= ideal;
     }
+    return positives;
 }
 
-static void add_coverage(ps_metrics *m, const ps_cutoffs *c, const ps_ranks *r, filter f)
+static void add_coverage(ps_metrics *m, const ps_cutoffs *c, const ps_ranks *r, const ps_part *part)
 {
     uint64_t items = 0, covered[PS_CUTOFFS_MAX] = {0};
     for (uint64_t i = 0; i < r->catalogue; i++) {
-        if (!counts(r, i, f))
+        if (!counts(r, i, part))
             continue;
         items++;
         for (size_t k = 0; k < c->n; k++)
@@ -109,27 +132,29 @@ static void add_coverage(ps_metrics *m, const ps_cutoffs *c, const ps_ranks *r, 
         m->coverage[k] = (double)covered[k] / (double)items;
 }
 
-void ps_metrics_make(ps_metrics *m, const ps_ranks *r, const ps_cutoffs *c, const uint32_t *boards, uint32_t cold)
+void ps_metrics_make(ps_metrics *m, const ps_ranks *r, const ps_cutoffs *c, const ps_part *part)
 {
-    const ps_pairs *p = r->pairs;
-    const filter f = {boards, cold};
+    const size_t n = c->n, measures = ps_measures(c);
+    double row[PS_MEASURES_MAX], sum[PS_MEASURES_MAX] = {0};
     *m = (ps_metrics){0};
-    for (size_t at = 0, end; at < p->n; at = end) {
-        for (end = at; end < p->n && p->query[r->order[end]] == p->query[r->order[at]];)
-            end++;
-        add_query(m, c, r, at, end, f);
+    for (size_t at = 0, end; at < r->pairs->n; at = end) {
+        end = ps_query_end(r, at);
+        const size_t positives = ps_query_measures(r, c, part, at, end, row);
+        m->pairs += positives;
+        m->queries += positives > 0;
+        for (size_t i = 0; i < measures; i++)
+            sum[i] += row[i];
     }
-    add_coverage(m, c, r, f);
+    add_coverage(m, c, r, part && part->by_query ? NULL : part);
     if (m->pairs == 0)
         return;
-    const double pairs = (double)m->pairs, queries = (double)m->queries;
-    m->mrr /= pairs;
-    m->scaled_mrr /= pairs;
-    for (size_t i = 0; i < c->n; i++) {
-        m->hit[i] /= pairs;
-        m->recall[i] /= queries;
-        m->ndcg[i] /= queries;
-    }
+    for (size_t i = 0; i < measures; i++)
+        sum[i] /= (double)(ps_measure_of_pairs(c, i) ? m->pairs : m->queries);
+    memcpy(m->hit, sum, n * sizeof *sum);
+    m->scaled_mrr = sum[n];
+    m->mrr = sum[n + 1];
+    memcpy(m->recall, sum + n + 2, n * sizeof *sum);
+    memcpy(m->ndcg, sum + 2 * n + 2, n * sizeof *sum);
 }
 
 double ps_head_to_head(const ps_ranks *a, const ps_ranks *b, uint64_t *wins, uint64_t *ties)

@@ -60,7 +60,17 @@ void ps_ranks_free(ps_ranks *r)
     free(r->order);
     free(r->answered);
     free(r->listed);
+    free(r->times);
     *r = (ps_ranks){0};
+}
+
+int ps_ranks_count(ps_ranks *r, const ps_cutoffs *c)
+{
+    r->times = ps_zalloc(r->catalogue * c->n, sizeof *r->times);
+    if (!r->times)
+        return PS_EMEM;
+    r->counted = c;
+    return 0;
 }
 
 /* Names that the graph does not know have numbers above its own. */
@@ -73,6 +83,8 @@ static void list_item(ps_ranks *r, uint64_t item, uint32_t place)
 {
     if (place < r->best[item])
         r->best[item] = place;
+    for (size_t k = r->counted ? r->counted->n : 0; k-- > 0 && place <= r->counted->k[k];)
+        r->times[k * r->catalogue + item]++;
 }
 
 /* ---- hits ---- */

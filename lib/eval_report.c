@@ -1,8 +1,7 @@
 /* eval_report.c - the figures of eval.h for people and for programs. */
 #include <stdio.h>
 
-#include "eval.h"
-#include "json.h"
+#include "eval_json.h"
 
 /* ---- text ---- */
 
@@ -100,7 +99,7 @@ int ps_report_text(const ps_report *r, ps_out *out)
 
 /* ---- JSON ---- */
 
-static void cutoffs_json(ps_json *j, const char *name, const ps_cutoffs *c, const double *values)
+void ps_eval_json_cutoffs(ps_json *j, const char *name, const ps_cutoffs *c, const double *values)
 {
     char key[16];
     ps_json_object(j, name);
@@ -115,15 +114,15 @@ static void metrics_json(ps_json *j, const ps_cutoffs *c, const ps_metrics *m)
 {
     ps_json_count(j, "pairs", m->pairs);
     ps_json_count(j, "queries", m->queries);
-    cutoffs_json(j, "hit-rate", c, m->hit);
+    ps_eval_json_cutoffs(j, "hit-rate", c, m->hit);
     ps_json_number(j, "scaled-mrr", m->scaled_mrr);
     ps_json_number(j, "mrr", m->mrr);
-    cutoffs_json(j, "recall", c, m->recall);
-    cutoffs_json(j, "ndcg", c, m->ndcg);
-    cutoffs_json(j, "coverage", c, m->coverage);
+    ps_eval_json_cutoffs(j, "recall", c, m->recall);
+    ps_eval_json_cutoffs(j, "ndcg", c, m->ndcg);
+    ps_eval_json_cutoffs(j, "coverage", c, m->coverage);
 }
 
-static void distribution_json(ps_json *j, const ps_distribution *d)
+void ps_eval_json_distribution(ps_json *j, const ps_distribution *d)
 {
     char key[16];
     ps_json_object(j, "distribution");
@@ -168,7 +167,7 @@ int ps_report_json(const ps_report *r, ps_out *out)
         ps_json_end(&j);
     }
     if (r->distribution)
-        distribution_json(&j, r->distribution);
+        ps_eval_json_distribution(&j, r->distribution);
     ps_json_end(&j);
     return ps_json_finish(&j);
 }

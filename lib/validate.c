@@ -71,7 +71,7 @@ static int rank(const ps_validation *v, const ps_knn *knn, double *score)
         return rc;
     rc = ps_ranks_vectors(&ranks, knn, 0, v->pool);
     if (rc == 0) {
-        ps_metrics_make(&figures, &ranks, &(ps_cutoffs){0}, NULL, 0);
+        ps_metrics_make(&figures, &ranks, &(ps_cutoffs){0}, NULL);
         *score = figures.scaled_mrr;
     }
     ps_ranks_free(&ranks);

@@ -2,7 +2,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "eval.h"
+#include "compare.h"
 #include "tool.h"
 
 enum { HITS_AT_ONCE = 64 };
@@ -10,8 +10,10 @@ enum { HITS_AT_ONCE = 64 };
 typedef struct {
     ps_common common;
     const char *graph, *vectors, *pairs_path, *against, *cutoffs_text;
-    int boards, text, sets, skip_unknown, cosine, json;
-    int64_t cold, samples;
+    int boards, text, sets, skip_unknown, cosine, json, tsv, breakdown;
+    int64_t cold, cosines, samples;
+    const char *const *files; /* to compare */
+    size_t n_files;
     /* what is opened */
     ps_graph graph_file;
     const ps_graph *g; /* NULL without -g */
@@ -22,26 +24,64 @@ typedef struct {
     ps_ranks ranks, other; /* other: --against */
 } options;
 
-static int check_options(options *o)
+/* Several files side by side. */
+static int check_files(const options *o)
+{
+    size_t from_stdin = o->pairs_path && strcmp(o->pairs_path, "-") == 0;
+    if (o->n_files > PS_FILES_MAX)
+        return ps_usage_error("%zu files: at most %d are compared", o->n_files, PS_FILES_MAX);
+    if (o->vectors || o->boards || o->against)
+        return ps_usage_error("%s is for one set of hits or vectors: give all files as operands", o->vectors ? "-x"
+                                                                                                  : o->boards
+                                                                                                      ? "--boards"
+                                                                                                      : "--against");
+    if (!o->pairs_path)
+        return ps_usage_error("what to test with is missing: -p PAIRS");
+    for (size_t i = 0; i < o->n_files; i++)
+        from_stdin += strcmp(o->files[i], "-") == 0;
+    if (from_stdin > 1)
+        return ps_usage_error("only one thing can come from standard input");
+    if (o->breakdown && !o->graph)
+        return ps_usage_error("--breakdown needs -g GRAPH");
+    if (o->json && o->tsv)
+        return ps_usage_error("-J and --tsv are two forms of the report: give one");
+    return 0;
+}
+
+static int check_one(const options *o)
 {
     const int vectors = o->vectors || o->boards;
+    if (o->tsv || o->breakdown)
+        return ps_usage_error("%s is for files as operands: pseval %s ... FILE", o->tsv ? "--tsv" : "--breakdown",
+                              o->tsv ? "--tsv" : "--breakdown");
     if (o->vectors && o->boards)
         return ps_usage_error("-x and --boards are two things to judge: give one");
-    if (!o->pairs_path && !o->samples)
+    if (!o->pairs_path && !o->cosines)
         return ps_usage_error("what to test with is missing: -p PAIRS");
     if (!o->pairs_path && (o->against || o->text))
         return ps_usage_error("%s needs -p PAIRS", o->against ? "--against" : "-t");
-    if (o->samples && !vectors)
+    if (o->cosines && !vectors)
         return ps_usage_error("--distribution needs vectors: -x VECTORS, or --boards");
-    if (!o->graph && (o->text || o->boards || !vectors))
-        return ps_usage_error("%s needs -g GRAPH", o->text ? "-t" : o->boards ? "--boards" : "judging hits");
-    if (o->skip_unknown && !o->text)
-        return ps_usage_error("-u is about names: it needs -t");
-    if (o->sets && (!o->text || vectors || o->against))
-        return ps_usage_error(
-            "--sets judges hits of sets by lines of text: it needs -t, without -x, --boards or --against");
+    if (!o->graph && (o->boards || !vectors))
+        return ps_usage_error("%s needs -g GRAPH", o->boards ? "--boards" : "judging hits");
+    if (o->sets && (vectors || o->against))
+        return ps_usage_error("--sets judges hits of sets: without -x, --boards or --against");
     if (o->pairs_path && strcmp(o->pairs_path, "-") == 0 && !vectors)
         return ps_usage_error("hits and pairs cannot both come from standard input");
+    return 0;
+}
+
+static int check_options(options *o)
+{
+    int rc = o->n_files ? check_files(o) : check_one(o);
+    if (rc < 0)
+        return rc;
+    if (!o->graph && o->text)
+        return ps_usage_error("-t needs -g GRAPH");
+    if (o->skip_unknown && !o->text)
+        return ps_usage_error("-u is about names: it needs -t");
+    if (o->sets && !o->text)
+        return ps_usage_error("--sets reads lines of text: it needs -t");
     return ps_cutoffs_parse(&o->cutoffs, o->cutoffs_text);
 }
 
@@ -61,23 +101,12 @@ static int read_pairs(options *o)
 
 /* ---- ranks ---- */
 
-static int check_hits(const options *o, const ps_head *h, const char *name)
-{
-    if (o->sets && (h->qspace != PS_PLAIN || h->nspace != PS_ITEMS))
-        return ps_fail(PS_EKIND, "%s: hits of %s for %s queries, but items for sets are needed here (psknn --sets)",
-                       name, ps_space_name(h->nspace), ps_space_name(h->qspace));
-    if (!o->sets && (h->qspace != PS_ITEMS || h->nspace != PS_ITEMS))
-        return ps_fail(PS_EKIND, "%s: hits of %s for %s queries, but items for items are needed here", name,
-                       ps_space_name(h->nspace), ps_space_name(h->qspace));
-    return ps_head_match(h, name, o->g->fingerprint);
-}
-
 static int rank_stdin(options *o)
 {
     ps_reader *in = ps_reader_open(NULL, PS_HITS);
     if (!in)
         return PS_EDATA;
-    int rc = check_hits(o, ps_reader_head(in), ps_reader_name(in));
+    int rc = ps_ranks_suit(&o->pairs, ps_reader_head(in), ps_reader_name(in), o->g);
     if (rc == 0)
         rc = ps_ranks_make(&o->ranks, &o->pairs, o->g, 0);
     while (rc == 0) {
@@ -96,39 +125,9 @@ static int rank_stdin(options *o)
     return rc;
 }
 
-static int rank_vectors(options *o, ps_ranks *r, const ps_knn *knn, size_t depth)
+static ps_judging judging(const options *o, const ps_cutoffs *cutoffs)
 {
-    int rc = ps_head_match(&o->pairs.head, o->pairs_path, knn->head->graph);
-    if (rc == 0)
-        rc = ps_ranks_make(r, &o->pairs, o->g, knn->n);
-    return rc < 0 ? rc : ps_ranks_vectors(r, knn, depth, o->pool);
-}
-
-/* --against: hits or vectors, as the file says. */
-static int rank_against(options *o)
-{
-    ps_table table;
-    int rc = ps_table_open(&table, o->against, 0);
-    if (rc < 0)
-        return rc;
-    if (table.head.kind != PS_HITS) {
-        ps_knn knn;
-        rc = ps_knn_take(&knn, &table, o->g, o->cosine);
-        if (rc == 0) {
-            rc = rank_vectors(o, &o->other, &knn, 0);
-            ps_knn_close(&knn);
-        }
-        return rc;
-    }
-    rc = o->g ? check_hits(o, &table.head, table.name) : ps_usage_error("judging hits needs -g GRAPH");
-    if (rc == 0)
-        rc = ps_ranks_make(&o->other, &o->pairs, o->g, 0);
-    if (rc == 0)
-        rc = ps_ranks_hits(&o->other, &table.head, table.records, table.count, table.name, 0);
-    if (rc == 0)
-        ps_ranks_hits_end(&o->other);
-    ps_table_close(&table);
-    return rc;
+    return (ps_judging){&o->pairs, o->pairs_path, o->g, o->cosine, cutoffs, o->pool};
 }
 
 static void warn_of_misses(const ps_ranks *r, const char *what)
@@ -144,11 +143,12 @@ static void warn_of_misses(const ps_ranks *r, const char *what)
 static int rank_all(options *o)
 {
     const int vectors = o->vectors || o->boards;
-    int rc = vectors ? rank_vectors(o, &o->ranks, &o->knn, o->cutoffs.k[o->cutoffs.n - 1]) : rank_stdin(o);
+    const ps_judging all = judging(o, &o->cutoffs), ranks_only = judging(o, NULL);
+    int rc = vectors ? ps_ranks_knn(&o->ranks, &all, &o->knn) : rank_stdin(o);
     if (rc == 0)
         warn_of_misses(&o->ranks, vectors ? o->knn.name : "<stdin>");
     if (rc == 0 && o->against)
-        rc = rank_against(o);
+        rc = ps_ranks_file(&o->other, &ranks_only, o->against, NULL, NULL);
     if (rc == 0 && o->against)
         warn_of_misses(&o->other, o->against);
     return rc;
@@ -175,14 +175,14 @@ static int report(options *o)
     ps_report r = {.cutoffs = &o->cutoffs, .cold_boards = o->cold};
     int rc = 0;
     if (o->pairs_path) {
-        ps_metrics_make(&all, &o->ranks, &o->cutoffs, NULL, 0);
+        ps_metrics_make(&all, &o->ranks, &o->cutoffs, NULL);
         r.all = &all;
     }
     if (o->pairs_path && o->g) {
         uint32_t *boards = ps_board_counts(o->g);
         if (!boards)
             return PS_EDATA;
-        ps_metrics_make(&cold, &o->ranks, &o->cutoffs, boards, (uint32_t)o->cold);
+        ps_metrics_make(&cold, &o->ranks, &o->cutoffs, &(ps_part){boards, 0, (uint32_t)o->cold, 0});
         free(boards);
         r.cold = &cold;
     }
@@ -190,11 +190,53 @@ static int report(options *o)
         r.versus = 1;
         r.share = ps_head_to_head(&o->ranks, &o->other, &r.wins, &r.ties);
     }
-    if (o->samples) {
-        rc = ps_distribution_make(&distribution, &o->knn, (uint64_t)o->samples, (uint64_t)o->common.seed, o->pool);
+    if (o->cosines) {
+        rc = ps_distribution_make(&distribution, &o->knn, (uint64_t)o->cosines, (uint64_t)o->common.seed, o->pool);
         r.distribution = &distribution;
     }
     return rc < 0 ? rc : write_report(o, &r);
+}
+
+/* ---- several files ---- */
+
+static int write_comparison(const options *o, const ps_comparison *c)
+{
+    ps_out *out = ps_tool_output(&o->common, PS_OUT_TEXT);
+    if (!out)
+        return PS_ESYS;
+    int rc = o->json ? ps_compare_json(c, out) : o->tsv ? ps_compare_tsv(c, out) : ps_compare_text(c, out);
+    if (rc == 0)
+        return ps_out_close(out);
+    ps_out_abort(out);
+    return rc;
+}
+
+static int compare_files(options *o)
+{
+    const ps_compare_options how = {.paths = o->files,
+                                    .n = o->n_files,
+                                    .pairs = &o->pairs,
+                                    .pairs_path = o->pairs_path,
+                                    .g = o->g,
+                                    .cutoffs = &o->cutoffs,
+                                    .cosine = o->cosine,
+                                    .cold = (uint32_t)o->cold,
+                                    .samples = (uint64_t)o->samples,
+                                    .breakdown = o->breakdown,
+                                    .cosines = (uint64_t)o->cosines,
+                                    .seed = (uint64_t)o->common.seed,
+                                    .pool = o->pool};
+    ps_comparison *c = calloc(1, sizeof *c);
+    if (!c)
+        return ps_fail(PS_EMEM, "no memory for the comparison");
+    int rc = ps_compare(c, &how);
+    for (size_t i = 0; i < o->n_files && rc == 0; i++)
+        warn_of_misses(&c->file[i].ranks, o->files[i]);
+    if (rc == 0)
+        rc = write_comparison(o, c);
+    ps_comparison_free(c);
+    free(c);
+    return rc;
 }
 
 static int evaluate(options *o)
@@ -212,10 +254,14 @@ static int evaluate(options *o)
         rc = ps_knn_boards(&o->knn, o->g);
     else if (rc == 0 && o->vectors)
         rc = ps_knn_open(&o->knn, o->vectors, o->g, o->cosine);
-    if (rc == 0 && o->pairs_path)
-        rc = rank_all(o);
-    if (rc == 0)
-        rc = report(o);
+    if (rc == 0 && o->n_files)
+        rc = compare_files(o);
+    else {
+        if (rc == 0 && o->pairs_path)
+            rc = rank_all(o);
+        if (rc == 0)
+            rc = report(o);
+    }
     ps_pool_free(o->pool);
     ps_ranks_free(&o->ranks);
     ps_ranks_free(&o->other);
@@ -227,7 +273,7 @@ static int evaluate(options *o)
 
 int main(int argc, char **argv)
 {
-    options o = {.common = PS_COMMON_DEFAULT, .cutoffs_text = "10,100,500", .cold = 3};
+    options o = {.common = PS_COMMON_DEFAULT, .cutoffs_text = "10,100,500", .cold = 3, .samples = 1000};
     const ps_option rows[] = {
         {'g', "graph", "FILE", PS_OPT_STR, &o.graph, 0, 0, "graph that numbers and names the items", NULL},
         {'p', "pairs", "FILE", PS_OPT_STR, &o.pairs_path, 0, 0, "held-out pairs of query and positive", NULL},
@@ -242,11 +288,17 @@ int main(int argc, char **argv)
         {'K', "cutoffs", "LIST", PS_OPT_STR, &o.cutoffs_text, 0, 0, "K of the measures that have one", NULL},
         {0, "cold", "N", PS_OPT_INT, &o.cold, 0, 1e9, "cold: the positive is on at most N boards", NULL},
         {0, "against", "FILE", PS_OPT_STR, &o.against, 0, 0, "head-to-head with these vectors or hits", NULL},
-        {0, "distribution", "N", PS_OPT_INT, &o.samples, 0, 1e8, "cosines of N random pairs of vectors; 0: none", NULL},
+        {0, "distribution", "N", PS_OPT_INT, &o.cosines, 0, 1e8, "cosines of N random pairs of vectors; 0: none", NULL},
+        {0, "bootstrap", "N", PS_OPT_INT, &o.samples, 0, 1e6,
+         "files: samples for intervals and significance; 0: neither", NULL},
+        {0, "breakdown", NULL, PS_OPT_FLAG, &o.breakdown, 0, 0, "files: also by popularity and by degree", NULL},
+        {0, "tsv", NULL, PS_OPT_FLAG, &o.tsv, 0, 0, "files: report as a line for each figure", NULL},
         {'J', "json", NULL, PS_OPT_FLAG, &o.json, 0, 0, "report as JSON", NULL},
         {0},
     };
-    const ps_tool tool = {"pseval", "Measures how well held-out pairs are found by hits or by vectors.", NULL, NULL};
-    ps_tool_parse(&tool, rows, &o.common, argc, argv);
+    const ps_tool tool = {"pseval", "Measures how well held-out pairs are found by hits or by vectors.", "[FILE...]", NULL};
+    const int first = ps_tool_parse(&tool, rows, &o.common, argc, argv);
+    o.files = (const char *const *)argv + first;
+    o.n_files = (size_t)(argc - first);
     return ps_tool_finish(evaluate(&o));
 }

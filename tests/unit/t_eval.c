@@ -62,7 +62,7 @@ static void figures(const ps_ranks *r)
     ps_cutoffs c;
     ps_metrics m;
     CHECK_OK(ps_cutoffs_parse(&c, "1,2,500"));
-    ps_metrics_make(&m, r, &c, NULL, 0);
+    ps_metrics_make(&m, r, &c, NULL);
     CHECK(m.pairs == 6 && m.queries == 4);
     CHECK(near(m.hit[0], 1 / 6.0) && near(m.hit[1], 2 / 6.0) && near(m.hit[2], 4 / 6.0));
     CHECK(near(m.mrr, (1 / 3.5 + 1 / 2.0 + 1 + 1 / 2.5) / 6));
@@ -78,10 +78,10 @@ static void figures(const ps_ranks *r)
 
     /* Cold: items 2 and 3, and the unknown positive 6. */
     const uint32_t boards[] = {9, 4, 3, 0, 5};
-    ps_metrics_make(&m, r, &c, boards, 3);
+    ps_metrics_make(&m, r, &c, &(ps_part){boards, 0, 3, 0});
     CHECK(m.pairs == 2 && m.queries == 1 && near(m.hit[0], .5) && near(m.recall[0], .5) && near(m.coverage[0], .5));
     CHECK(near(m.mrr, .5) && near(m.ndcg[1], 1 / (1 + 1 / log2(3))));
-    ps_metrics_make(&m, r, &c, (uint32_t[]){9, 9, 9, 9, 9}, 3);
+    ps_metrics_make(&m, r, &c, &(ps_part){(uint32_t[]){9, 9, 9, 9, 9}, 0, 3, 0});
     CHECK(m.pairs == 1 && m.mrr == 0 && m.coverage[2] == 0);
 }
 
@@ -98,7 +98,7 @@ static void scaled(void)
     ps_cutoffs c;
     ps_metrics m;
     CHECK_OK(ps_cutoffs_parse(&c, "100"));
-    ps_metrics_make(&m, &r, &c, NULL, 0);
+    ps_metrics_make(&m, &r, &c, NULL);
     CHECK(near(m.scaled_mrr, (1 + 1 + .5 + .5 + .5 + 1 / 51.0) / 6));
     CHECK(near(m.hit[0], 2 / 6.0));
 }
