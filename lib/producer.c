@@ -61,12 +61,12 @@ static uint32_t any_item(const ps_producer *p, uint64_t random)
     return (uint32_t)ps_vectors_item(p->from.x, ps_below(random, p->from.x->n));
 }
 
-/* A random negative, and log(N P) of it. */
+/* A random negative, and log(N P) of it (0 without logQ correction). */
 static uint32_t random_negative(const ps_producer *p, uint64_t random, uint32_t N, ps_real *log_np)
 {
     uint32_t item = ps_draw_popular(&p->draw, random);
     item = item == UINT32_MAX ? any_item(p, random) : item;
-    *log_np = (ps_real)(log((double)N) + ps_draw_log(&p->draw, item));
+    *log_np = p->recipe->no_logq ? 0 : (ps_real)(log((double)N) + ps_draw_log(&p->draw, item));
     return item;
 }
 
@@ -92,7 +92,7 @@ static void draw(const ps_producer *p, uint32_t epoch, const uint32_t *pairs, ui
         query[j] = p->pairs->query[pair];
         positive[j] = p->pairs->positive[pair];
         batch->weight[j] = p->pairs->weight[pair];
-        batch->log_bq[j] = (ps_real)(log((double)B) + ps_draw_log_share(&p->draw, positive[j]));
+        batch->log_bq[j] = p->recipe->no_logq ? 0 : (ps_real)(log((double)B) + ps_draw_log_share(&p->draw, positive[j]));
         for (uint32_t h = 0; h < H; h++) {
             uint64_t random = ps_rng(hards, (uint64_t)j * H + h);
             uint32_t item = ps_hard_draw(&p->hard, query[j], random, p->from.x->n);

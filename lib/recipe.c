@@ -59,10 +59,10 @@ char *ps_recipe_text(const ps_recipe *r)
         snprintf(text, SIZE,
                  "loss=%s\nmargin=%.9g\noptimizer=%s\nrate=%.9g\ntoken-rate=%.9g\ndecay=%.9g\nschedule=%s\nwarmup=%.9g\nepochs=%u\n"
                  "patience=%u\nbatch=%u\nnegatives=%u\npopularity=%.9g\nin-batch=%d\ndropout=%.9g\nhard=%u\nband=%u-%u\nhard-steps=%" PRIu64
-                 "\nhard-restart=%.9g\nseed=%" PRIu64 "\n%s",
+                 "\nhard-restart=%.9g\nseed=%" PRIu64 "\n%s%s",
                  ps_loss_name(r->loss), r->margin, optimizer[r->optimizer], r->rate, r->token_rate, r->decay,
                  schedule[r->schedule],
                  r->warmup, r->epochs, r->patience, r->batch, r->negatives, r->popularity, ps_recipe_in_batch(r), r->dropout, r->hard, r->band_low, r->band_high,
-                 r->hard_steps, r->hard_restart, r->seed, r->bf16 ? "precision=bf16\n" : r->tf32 ? "precision=tf32\n" : "");
+                 r->hard_steps, r->hard_restart, r->seed, r->no_logq ? "logq=0\n" : "", r->bf16 ? "precision=bf16\n" : r->tf32 ? "precision=tf32\n" : "");
     return text;
 }

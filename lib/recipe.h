@@ -24,6 +24,7 @@ typedef struct {
     uint32_t negatives; /* random ones, shared by the batch */
     double popularity;  /* they are drawn with probability in proportion to (1 + times as a training positive)^popularity */
     ps_in_batch in_batch;
+    int no_logq;        /* softmax: negatives count as they come, however often they are drawn */
     double dropout;     /* probability that an element of the features, or a token, is left out (minibatch.h) */
     uint32_t hard;      /* most hard negatives of a pair: epoch e (from 1) has min(e - 1, hard) (paper, 3.3) */
     uint32_t band_low, band_high; /* their ranks by personalised PageRank, from 1 */

@@ -27,7 +27,6 @@ IALS ?= 10/10 20/50 40/10 40/100 100/10 100/300 200/10
 features.recipe := $(RECIPE_FEATURES)
 features.no-sketch := $(RECIPE_FEATURES) --sketch 0
 features.no-degree := $(RECIPE_FEATURES) --no-degree
-features.text-256 := -d 256
 features.signs := -d 1024
 features.paper := -d 256 --sketch 0
 features.text := -d 256 --text-only
@@ -71,9 +70,9 @@ pinsage.title := PinSage as published
 pinsage.train = $(PAPER)
 $(foreach r,$(PAPER_ROWS),$(eval $r.features := paper))
 
-# ---- psgraph's recipe without each of its parts ----
-RECIPE_ROWS := recipe no-sketch no-bypass no-bias no-tokens no-convolution no-degree text-256 no-normalize \
-	two-convolutions mean-neighbours hard-negatives margin-loss signs no-in-batch popular-negatives no-dropout no-decay
+# ---- psgraph's recipe without each of its parts, and with what might have been in it ----
+RECIPE_PARTS := recipe no-sketch no-bypass no-bias no-tokens no-convolution two-convolutions mean-neighbours \
+	fresh-walks signs no-degree no-normalize
 recipe.title := psgraph's recipe
 no-sketch.title := no structural sketch
 no-sketch.features := no-sketch
@@ -86,30 +85,55 @@ no-tokens.texts := no
 no-convolution.title := no convolution (K = 0)
 no-convolution.train = $(RECIPE) --layers 0
 no-convolution.top := 0
-no-degree.title := no degree
-no-degree.features := no-degree
-text-256.title := text projected to 256
-text-256.features := text-256
-no-normalize.title := embeddings of any length
-no-normalize.train = $(RECIPE) --no-normalize
-two-convolutions.title := two convolutions
+two-convolutions.title := two convolutions (K = 2)
 two-convolutions.train = $(RECIPE) --layers 2
 mean-neighbours.title := mean-pooling
 mean-neighbours.train = $(RECIPE) --pooling mean
-hard-negatives.title := with hard negatives
-hard-negatives.train = $(RECIPE) --hard 6
+fresh-walks.title := neighbourhoods walked anew in each epoch
+fresh-walks.kind := walked
+signs.title := text projected by random signs, not LSA
+signs.features := signs
+no-degree.title := no degree
+no-degree.features := no-degree
+no-normalize.title := embeddings of any length
+no-normalize.train = $(RECIPE) --no-normalize
+
+# ---- its training, done in another way ----
+RECIPE_TRAINING := recipe random-only in-batch-only popular-negatives no-logq margin-loss xent-loss hard-negatives \
+	tau-.05 tau-.1 no-dropout no-decay more-decay exponential constant no-warmup patience
+random-only.title := random negatives only
+random-only.train = $(RECIPE) --in-batch no
+in-batch-only.title := in-batch negatives only
+in-batch-only.train = $(RECIPE) --negatives 0
+popular-negatives.title := popular ones drawn oftener (.5)
+popular-negatives.train = $(RECIPE) --popularity .5
+no-logq.title := no logQ correction
+no-logq.train = $(RECIPE) --no-logq
 margin-loss.title := margin loss, hard negatives
 margin-loss.train = $(RECIPE) --loss margin --hard 6
-signs.title := text projected to 1024
-signs.features := signs
-no-in-batch.title := random negatives only
-no-in-batch.train = $(RECIPE) --in-batch no
-popular-negatives.title := popular negatives oftener
-popular-negatives.train = $(RECIPE) --popularity .5
+xent-loss.title := cross-entropy
+xent-loss.train = $(RECIPE) --loss xent
+hard-negatives.title := hard negatives beside the others
+hard-negatives.train = $(RECIPE) --hard 6
+tau-.05.title := temperature .05
+tau-.05.train = $(RECIPE) --tau .05
+tau-.1.title := temperature .1
+tau-.1.train = $(RECIPE) --tau .1
 no-dropout.title := no dropout
 no-dropout.train = $(RECIPE) --dropout 0
 no-decay.title := no weight decay
 no-decay.train = $(RECIPE) --decay 0
+more-decay.title := weight decay .1
+more-decay.train = $(RECIPE) --decay .1
+exponential.title := rate falls exponentially
+exponential.train = $(RECIPE) --schedule exponential
+constant.title := rate does not fall
+constant.train = $(RECIPE) --schedule constant
+no-warmup.title := no warm-up
+no-warmup.train = $(RECIPE) --warmup 0
+patience.title := 8 epochs, stopped early
+patience.train = $(RECIPE) --epochs 8 --patience 1
+RECIPE_ROWS := $(RECIPE_PARTS) $(filter-out recipe,$(RECIPE_TRAINING))
 define recipe_row
 $1.features ?= recipe
 $1.texts ?= yes
@@ -138,13 +162,15 @@ comparison.rows := $(BASELINES) pinsage recipe
 # scripts/demo [--paper] shows this one.
 demo.heading := Held-out pairs: what a package recommends, suggests or enhances
 demo.rows := walk content knn $(if $(DEMO_PAPER),pinsage) recipe
-TABLE1 := baselines paper recipe-parts pinsage-T pinsage-B recipe-T recipe-B
+TABLE1 := baselines paper recipe-parts recipe-training pinsage-T pinsage-B recipe-T recipe-B
 baselines.heading := Baselines
 baselines.rows := $(BASELINES)
 paper.heading := The paper's ablation
 paper.rows := content-256 mlp $(PAPER_ROWS)
 recipe-parts.heading := psgraph's recipe and its parts
-recipe-parts.rows := $(RECIPE_ROWS)
+recipe-parts.rows := $(RECIPE_PARTS)
+recipe-training.heading := psgraph's recipe, trained in another way
+recipe-training.rows := $(RECIPE_TRAINING)
 # In a sweep's table a row is called by what varies; .itself is its value in the row that it is named after.
 $(foreach r,pinsage recipe,\
 	$(eval $r-T.heading := Neighbours: $($r.title))\

@@ -59,8 +59,8 @@ same = $(and $(findstring x$1x,x$2x),$(findstring x$2x,x$1x))
 record = $(if $(call same,$(strip $(file <$1)),$(strip $2)),,$(file >$1,$2))
 quote = '$(subst ','\'',$(strip $1))'
 kind = $(or $($1.kind),train)
-top = $(if $(filter train,$(call kind,$1)),$(filter-out 0,$(or $($1.top),$(TOP))))
-texts = $(and $(filter yes,$($1.texts)),$(if $(filter train,$(call kind,$1)),$(has_texts),yes))
+top = $(if $(filter train walked,$(call kind,$1)),$(filter-out 0,$(or $($1.top),$(TOP))))
+texts = $(and $(filter yes,$($1.texts)),$(if $(filter train walked,$(call kind,$1)),$(has_texts),yes))
 define row_definition
 kind=$(call kind,$1)
 features=$($1.features)

@@ -275,6 +275,7 @@ int main(int argc, char **argv)
         {0, "negatives", "N", PS_OPT_U32, &r->negatives, 0, 1 << 20, "random negatives shared by a batch", NULL},
         {0, "popularity", "X", PS_OPT_REAL, &r->popularity, 0, 4, "draw them in proportion to (1 + times as a positive)^X; 0: all alike", NULL},
         {0, "in-batch", "WHEN", PS_OPT_CHOICE, &r->in_batch, 0, 0, "the batch's other positives are negatives too; auto: of the softmax", PS_IN_BATCHES},
+        {0, "no-logq", NULL, PS_OPT_FLAG, &r->no_logq, 0, 0, "softmax: no correction for how often a negative is drawn", NULL},
         {0, "hard", "N", PS_OPT_U32, &r->hard, 0, 1000, "most hard negatives a pair; epoch e has e - 1", NULL},
         {0, "band", "LOW-HIGH", PS_OPT_STR, &o.band, 0, 0, "their ranks by personalised PageRank, default 100-1000", NULL},
         {0, "epochs", "N", PS_OPT_U32, &r->epochs, 1, 1e6, "times through the pairs", NULL},
