@@ -6,7 +6,8 @@
 #include "embed_parts.h"
 #include "mem.h"
 
-enum { BATCH = 32 }; /* blocks whose results are handed over together */
+enum { BATCH = 32 };          /* blocks whose results are handed over together */
+enum { OVERHEAD = 24 << 20 }; /* bytes: buffers of streams, what libraries take */
 
 static size_t smaller(size_t a, size_t b)
 {
@@ -52,6 +53,18 @@ static int project_task(void *ctx, size_t task, int thread)
     return ps_embed_project(j->m, room, j->k, n);
 }
 
+/* What a pass over everything has behind it: rows of x and neighbourhoods, where they are the entries in their order.
+ * Where they are mapped they would else stay in memory until the end of the pass. */
+static void rest(const job *j, size_t first, size_t n)
+{
+    const ps_embedding *e = &j->m->e;
+    if (!j->m->filed || j->m->need.row)
+        return;
+    ps_vectors_rest(e->x, first, n);
+    if (e->neighbours && e->neighbours->in_order && e->x->in_order)
+        ps_neighbours_rest(e->neighbours, first, n);
+}
+
 static int project_all(job *j)
 {
     const size_t all = j->m->need.set[j->k].n, batch = BATCH * j->m->block;
@@ -59,6 +72,7 @@ static int project_all(job *j)
     for (j->first = 0; j->first < all && rc == 0; j->first += batch) {
         j->n = smaller(batch, all - j->first);
         rc = ps_pool_run(j->m->e.pool, blocks(j, j->n), project_task, j);
+        rest(j, j->first, j->n);
         show(j, j->first + j->n, all);
     }
     j->m->pass++;
@@ -128,18 +142,30 @@ static int finish_task(void *ctx, size_t task, int thread)
     return finish(j, room, i, n, room->pooled);
 }
 
-/* The pooled vectors of j->n items from entry j->first of S_(k+1) on. */
-static int pool_part(job *j, uint32_t *local)
+/* Neighbours of j->n items from entry j->first of S_(k+1) on. */
+static int list_part(job *j, uint32_t *local)
 {
     ps_embedder *m = j->m;
     int rc = 0;
     j->near.n = 0;
-    memset(j->pooled, 0, j->n * m->shape.m * sizeof *j->pooled);
-    for (size_t i = 0; i < j->n && rc == 0; i += m->block) {
+    for (size_t i = 0, rested = 0; i < j->n && rc == 0; i += m->block) {
         size_t n = smaller(m->block, j->n - i);
         ps_embed_locals(m, j->k + 1, j->first + i, n, local);
         rc = ps_near_add(m, &j->near, local, n);
+        if (i + n - rested >= BATCH * m->block) {
+            rest(j, j->first + rested, i + n - rested);
+            rested = i + n;
+        }
     }
+    return rc;
+}
+
+/* Their pooled vectors. */
+static int pool_part(job *j, uint32_t *local)
+{
+    ps_embedder *m = j->m;
+    int rc = list_part(j, local);
+    memset(j->pooled, 0, j->n * m->shape.m * sizeof *j->pooled);
     if (rc == 0)
         memcpy(j->at, j->near.off, j->n * sizeof *j->at);
     for (j->p_first = 0; j->p_first < m->need.items && rc == 0; j->p_first += j->piece) {
@@ -151,14 +177,14 @@ static int pool_part(job *j, uint32_t *local)
     return rc;
 }
 
-/* Half of the budget is a part's, half a piece's. */
+/* All of p is read for each part: a piece takes an eighth of the budget, a part the rest. */
 static int part_room(job *j)
 {
     const ps_embedder *m = j->m;
     const size_t row = m->shape.m * sizeof(ps_real), near = ps_near_most(m) * (4 + sizeof(ps_real)) + 16;
-    const size_t all = m->need.items, least = 4 * m->block;
-    j->part = smaller(all, m->budget / 2 / (row + near) / m->block * m->block + least);
-    j->piece = smaller(all, m->budget / 2 / row + least);
+    const size_t all = m->need.items, least = 4 * m->block, piece = m->budget / 8;
+    j->part = smaller(all, (m->budget - piece) / (row + near) / m->block * m->block + least);
+    j->piece = smaller(all, piece / row + least);
     j->p = ps_aligned(j->piece * m->shape.m, sizeof *j->p);
     j->pooled = ps_aligned(j->part * m->shape.m, sizeof *j->pooled);
     j->at = ps_alloc(j->part, sizeof *j->at);
@@ -179,7 +205,7 @@ static void part_free(job *j)
 static int run_blocks(job *j, ps_task task, size_t first, size_t n)
 {
     ps_embedder *m = j->m;
-    const size_t batch = j->z ? BATCH * m->block : n;
+    const size_t batch = j->z || m->filed ? BATCH * m->block : n;
     ps_real *pooled = j->pooled;
     int rc = 0;
     for (size_t i = 0; i < n && rc == 0; i += batch) {
@@ -189,6 +215,7 @@ static int run_blocks(job *j, ps_task task, size_t first, size_t n)
         rc = ps_pool_run(m->e.pool, blocks(j, j->n), task, j);
         if (rc == 0 && j->z)
             rc = m->e.sink(m->e.ctx, j->first, j->n, j->z);
+        rest(j, j->first, j->n);
         show(j, first + i + j->n, m->need.set[m->shape.layers ? j->k + 1 : 0].n);
     }
     j->pooled = pooled;
@@ -234,7 +261,7 @@ static int hidden_room(ps_embedder *m)
     const ps_shape *s = &m->shape;
     const size_t row = s->m * sizeof(ps_real), B = m->block, wide = s->dx > s->m ? s->dx : s->m;
     uint64_t all = s->layers ? m->need.items * row * (s->layers > 1 ? 2 : 1) : 0;
-    uint64_t fixed = 2 * m->e.model->size * sizeof(ps_real) + m->need.row_cap * 20 +
+    uint64_t fixed = OVERHEAD + 2 * m->e.model->size * sizeof(ps_real) + m->need.row_cap * 20 +
                      (m->need.local ? 4 * m->e.x->n : 0) +
                      (uint64_t)m->threads * B * (wide + s->dx + 3 * s->m + 2 * s->d) * sizeof(ps_real) +
                      BATCH * B * (s->d + 1) * sizeof(ps_real);

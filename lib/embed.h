@@ -31,7 +31,8 @@ typedef struct {
     int skip_missing;                /* leave out neighbours that have no vector in x (weights are scaled up again) */
     int bf16;                        /* products of numbers rounded to bf16; only where ps_bf16_backend() */
     uint64_t memory; /* bytes for all that is in memory at once, inputs that are mapped not counted; 0: no limit.  Some
-                      * megabytes are needed in any case. */
+                      * tens of megabytes are needed in any case.  Where the limit tells, mapped inputs in order rest
+                      * behind every pass. */
     const char *dir; /* of temporary files, if memory is limited */
     ps_pool *pool;
     ps_embed_sink sink;

@@ -239,15 +239,23 @@ static void fetch(const ps_real *p, size_t width, const uint32_t *index, size_t 
 void ps_embed_pool(const ps_embedder *m, const ps_near *near, size_t begin, size_t n, const ps_real *p, size_t first,
                    size_t rows, uint32_t *at, ps_real *out)
 {
+    enum { AHEAD = 6 }; /* items, of which few have a row among these */
     const size_t width = m->shape.m;
     p -= first * width;
     for (size_t i = 0; i < n; i++, out += width) {
-        if (!at && i + 1 < n)
-            fetch(p, width, near->index + near->off[begin + i + 1],
-                  near->off[begin + i + 2] - near->off[begin + i + 1]);
         uint32_t from = at ? at[i] : near->off[begin + i], to = from, end = near->off[begin + i + 1];
+        const size_t next = i + (at ? AHEAD : 1);
+        if (next < n && at && at[next] < near->off[begin + next + 1] && near->index[at[next]] < first + rows) {
+            fetch(p, width, near->index + at[next], 1);
+            fetch(out, width, &(uint32_t){AHEAD}, 1);
+        } else if (next < n && !at) {
+            fetch(p, width, near->index + near->off[begin + next],
+                  near->off[begin + next + 1] - near->off[begin + next]);
+        }
         while (to < end && near->index[to] < first + rows)
             to++;
+        if (from == to)
+            continue;
         if (m->shape.pooling == PS_POOL_MAX)
             m->ops->pool_max(width, to - from, near->index + from, p, width, out);
         else

@@ -140,7 +140,7 @@ int ps_need_rows(ps_embedder *m, const uint32_t *rows, size_t n)
 int ps_need_all(ps_embedder *m)
 {
     const ps_vectors *x = m->e.x;
-    size_t n = x->n, i = 1;
+    size_t n = x->n, i = x->in_order ? n : 1;
     while (i < n && ps_vectors_item(x, i - 1) < ps_vectors_item(x, i))
         i++;
     if (i < n) { /* not in the order of the items */

@@ -210,27 +210,47 @@ static void *map_file(int fd, size_t size)
     return p;
 }
 
+static int map_open(ps_blob *b, int fd, size_t size)
+{
+    void *p = map_file(fd, size);
+    if (p != MAP_FAILED)
+        *b = (ps_blob){p, size, 1};
+    return b->mapped;
+}
+
+int ps_blob_map_open(ps_blob *b, int fd, size_t size, const char *name)
+{
+    memset(b, 0, sizeof *b);
+    return map_open(b, fd, size) ? 0 : ps_fail(PS_ESYS, "%s: cannot map", name);
+}
+
 int ps_blob_map(ps_blob *b, const char *path)
 {
+    const int is_stdin = !path || strcmp(path, "-") == 0;
     struct stat st;
     memset(b, 0, sizeof *b);
     /* Opening and closing a FIFO would take its writer's reader away: look first. */
-    if (!path || strcmp(path, "-") == 0 || (stat(path, &st) == 0 && !S_ISREG(st.st_mode)))
+    if ((is_stdin ? fstat(STDIN_FILENO, &st) : stat(path, &st)) == 0 && !S_ISREG(st.st_mode))
         return 0;
-    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    int fd = is_stdin ? STDIN_FILENO : open(path, O_RDONLY | O_CLOEXEC);
     if (fd < 0)
         return ps_fail(PS_ESYS, "%s: cannot open", path);
     uint8_t two[2] = {0, 0};
-    if (fstat(fd, &st) == 0 && st.st_size > 0 && pread(fd, two, 2, 0) >= 0 && !(two[0] == 0x1f && two[1] == 0x8b)) {
-        void *p = map_file(fd, (size_t)st.st_size);
-        if (p != MAP_FAILED) {
-            b->data = p;
-            b->size = (size_t)st.st_size;
-            b->mapped = 1;
-        }
-    }
-    close(fd);
+    if (fstat(fd, &st) == 0 && st.st_size > 0 && lseek(fd, 0, SEEK_CUR) == 0 && pread(fd, two, 2, 0) >= 0 &&
+        !(two[0] == 0x1f && two[1] == 0x8b))
+        (void)map_open(b, fd, (size_t)st.st_size);
+    if (!is_stdin)
+        close(fd);
     return b->mapped;
+}
+
+void ps_blob_rest(const ps_blob *b, size_t from, size_t to)
+{
+    const size_t page = (size_t)sysconf(_SC_PAGESIZE);
+    from -= from % page;
+    to -= to % page;
+    if (b->mapped && to > from)
+        (void)madvise((void *)(uintptr_t)(b->data + from), to - from, MADV_DONTNEED);
 }
 
 int ps_blob_open(ps_blob *b, const char *path)

@@ -37,8 +37,16 @@ typedef struct {
     int mapped;
 } ps_blob;
 
-/* Maps `path` if it is a plain, unpacked, non-empty regular file: 1.  Otherwise 0: read it instead. */
+/* Maps `path` (NULL or "-": standard input) if it is a plain, unpacked, non-empty regular file, of which nothing was
+ * read: 1.  Otherwise 0: read it instead. */
 PS_MUST_USE int ps_blob_map(ps_blob *b, const char *path);
+
+/* Maps the first `size` bytes, 1 at least, of an open file, which may be closed then; `name` for messages. */
+PS_MUST_USE int ps_blob_map_open(ps_blob *b, int fd, size_t size, const char *name);
+
+/* Bytes from .. to - 1 of a mapped one will not be needed for a while: the memory that they are in may be another's.
+ * They are still there; most often the system has them in its cache. */
+void ps_blob_rest(const ps_blob *b, size_t from, size_t to);
 
 /* Maps or reads. */
 PS_MUST_USE int ps_blob_open(ps_blob *b, const char *path);

@@ -58,13 +58,25 @@ static int check_record(const ps_neighbours *t, uint64_t i, uint64_t items)
                                  : bad(t, i, "the graph has no such item");
 }
 
-/* Most streams hold item i in record i; any other order gets a hash. */
+/* One pass over all records: are they whole, and does record i hold item i, as it does in most streams? */
+static int look_at(ps_neighbours *t, uint64_t items)
+{
+    const uint64_t piece = ps_table_piece(&t->table);
+    int rc = 0;
+    t->in_order = 1;
+    for (uint64_t i = 0; i < t->n && rc == 0; i++) {
+        rc = check_record(t, i, items);
+        t->in_order &= item_at(t, i) == i;
+        if ((i + 1) % piece == 0)
+            ps_neighbours_rest(t, i + 1 - piece, piece);
+    }
+    return rc;
+}
+
+/* Any other order gets a hash. */
 static int index_items(ps_neighbours *t)
 {
-    uint64_t i = 0;
-    while (i < t->n && item_at(t, i) == i)
-        i++;
-    t->in_order = i == t->n;
+    uint64_t i;
     if (t->in_order)
         return 0;
     if (t->n >= UINT32_MAX)
@@ -86,8 +98,13 @@ static int index_items(ps_neighbours *t)
 
 int ps_neighbours_open(ps_neighbours *t, const char *path, uint64_t graph, uint64_t items)
 {
+    return ps_neighbours_open_within(t, path, graph, items, NULL);
+}
+
+int ps_neighbours_open_within(ps_neighbours *t, const char *path, uint64_t graph, uint64_t items, ps_spill *spill)
+{
     memset(t, 0, sizeof *t);
-    int rc = ps_table_open(&t->table, path, PS_NEIGHBOURS);
+    int rc = ps_table_open_within(&t->table, path, PS_NEIGHBOURS, spill);
     if (rc < 0)
         return rc;
     t->head = t->table.head;
@@ -96,13 +113,18 @@ int ps_neighbours_open(ps_neighbours *t, const char *path, uint64_t graph, uint6
     if (items == 0 || items > UINT32_MAX)
         items = UINT32_MAX;
     rc = ps_head_match(&t->head, t->table.name, graph);
-    for (uint64_t i = 0; i < t->n && rc == 0; i++)
-        rc = check_record(t, i, items);
+    if (rc == 0)
+        rc = look_at(t, items);
     if (rc == 0)
         rc = index_items(t);
     if (rc < 0)
         ps_neighbours_close(t);
     return rc;
+}
+
+void ps_neighbours_rest(const ps_neighbours *t, uint64_t first, uint64_t n)
+{
+    ps_table_rest(&t->table, first, n);
 }
 
 void ps_neighbours_close(ps_neighbours *t)

@@ -22,7 +22,8 @@ PS_MUST_USE int ps_neighbours_note(ps_head *head);
 /* Makes them from a stream of visits or walks, grouped by query; in walks every item arrived at is a visit.
  * First the header for T neighbours, from the reader's; PS_EKIND if the stream holds something else or
  * its queries are sets.  Then all records; a query without visits gets a record of padding; one whose
- * visits do not stand together is PS_EDATA, at the end. `progress` (NULL: none) is told the number of records read now and then. */
+ * visits do not stand together is PS_EDATA, at the end. `progress` (NULL: none) is told the number of records read now
+ * and then. */
 PS_MUST_USE int ps_neighbours_head(ps_head *head, const ps_reader *r, uint32_t neighbours);
 PS_MUST_USE int ps_neighbours_make(ps_reader *r, ps_writer *w, const ps_head *head, void (*progress)(uint64_t));
 
@@ -47,6 +48,11 @@ typedef struct {
  * padding before a neighbour. */
 PS_MUST_USE int ps_neighbours_open(ps_neighbours *t, const char *path, uint64_t graph, uint64_t items);
 void ps_neighbours_close(ps_neighbours *t);
+
+/* The same within limits, and what rests: as vectors do. */
+PS_MUST_USE int ps_neighbours_open_within(ps_neighbours *t, const char *path, uint64_t graph, uint64_t items,
+                                          ps_spill *spill);
+void ps_neighbours_rest(const ps_neighbours *t, uint64_t first, uint64_t n);
 
 /* What ps_neighbours_open says of the entries of one record, number i of the stream `name`. */
 PS_MUST_USE int ps_neighbours_check(const ps_head *head, const uint8_t *record, const char *name, uint64_t i,

@@ -135,6 +135,22 @@ typedef struct {
 PS_MUST_USE int ps_table_open(ps_table *t, const char *path, ps_kind kind);
 void ps_table_close(ps_table *t);
 
+/* Where that goes which cannot be mapped: to memory, if it is no more than half of what is left there, or to a temporary
+ * file, which is mapped. */
+typedef struct {
+    uint64_t memory; /* bytes that are left: what is put there is taken off */
+    const char *dir; /* of temporary files */
+} ps_spill;
+
+/* The same within limits.  NULL: all memory there is. */
+PS_MUST_USE int ps_table_open_within(ps_table *t, const char *path, ps_kind kind, ps_spill *spill);
+
+/* Whoever passes over a table larger than memory goes in pieces of that many records, */
+uint64_t ps_table_piece(const ps_table *t);
+
+/* and says of each when it has been: these records of a mapped table will not be needed for a while. */
+void ps_table_rest(const ps_table *t, uint64_t first, uint64_t n);
+
 /* ---- writing ---- */
 
 typedef struct ps_writer ps_writer;

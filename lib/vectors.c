@@ -5,48 +5,91 @@
 
 #include "mem.h"
 #include "rng.h"
+#include "temp.h"
 
 static const uint8_t *raw_row(const ps_vectors *v, uint64_t i)
 {
     return v->table.records + i * v->head.size + (size_t)v->head.width;
 }
 
-static int convert(ps_vectors *v)
+/* ---- rows of another type, or not aligned, as floats ---- */
+
+static void convert_rows(const ps_vectors *v, uint64_t first, uint64_t n, float *to)
 {
-    size_t elem = ps_elem_size(v->head.elem);
+    const size_t elem = ps_elem_size(v->head.elem);
+    for (uint64_t i = first; i < first + n; i++, to += v->d)
+        for (uint32_t j = 0; j < v->d; j++)
+            to[j] = ps_elem_get(raw_row(v, i) + j * elem, v->head.elem, v->head.scale);
+    ps_table_rest(&v->table, first, n);
+}
+
+static int convert_to_file(ps_vectors *v, const char *dir)
+{
+    const uint64_t piece = ps_table_piece(&v->table), bytes = v->d * sizeof *v->own;
+    float *rows = ps_alloc(piece * v->d, sizeof *rows);
+    ps_temp file = {.fd = -1};
+    int rc = rows ? ps_temp_open(&file, dir) : PS_EMEM;
+    for (uint64_t i = 0; i < v->n && rc == 0; i += piece) {
+        uint64_t n = v->n - i < piece ? v->n - i : piece;
+        convert_rows(v, i, n, rows);
+        rc = ps_temp_write(&file, i * bytes, rows, n * bytes);
+    }
+    if (rc == 0)
+        rc = ps_blob_map_open(&v->converted, file.fd, v->n * bytes, dir);
+    v->own = (float *)(uintptr_t)v->converted.data;
+    ps_temp_close(&file);
+    free(rows);
+    return rc;
+}
+
+static int convert(ps_vectors *v, ps_spill *spill)
+{
+    const uint64_t bytes = v->n * v->d * sizeof *v->own;
+    if (spill && bytes > spill->memory / 2)
+        return convert_to_file(v, spill->dir);
     v->own = ps_alloc(v->n * v->d, sizeof *v->own);
     if (!v->own)
         return PS_EMEM;
-    for (uint64_t i = 0; i < v->n; i++)
-        for (uint32_t j = 0; j < v->d; j++)
-            v->own[i * v->d + j] = ps_elem_get(raw_row(v, i) + j * elem, v->head.elem, v->head.scale);
+    convert_rows(v, 0, v->n, v->own);
+    if (spill)
+        spill->memory -= bytes;
     return 0;
 }
 
-static int check_finite(const ps_vectors *v)
+/* ---- what the rows are ---- */
+
+static int check_finite(const ps_vectors *v, uint64_t i)
 {
-    for (uint64_t i = 0; i < v->n; i++) {
-        const float *row = ps_vectors_row(v, i);
-        float sum = 0; /* NaN and infinity survive a product with 0 */
-        for (uint32_t j = 0; j < v->d; j++)
-            sum += row[j] * 0.0f;
-        if (sum == 0)
-            continue;
-        for (uint32_t j = 0; j < v->d; j++)
-            if (!isfinite(row[j]))
-                return ps_fail(PS_EDATA, "%s: record %llu, element %u: %s", v->table.name, (unsigned long long)i, j,
-                               isnan(row[j]) ? "NaN" : "infinity");
-    }
+    const float *row = ps_vectors_row(v, i);
+    float sum = 0; /* NaN and infinity survive a product with 0 */
+    for (uint32_t j = 0; j < v->d; j++)
+        sum += row[j] * 0.0f;
+    for (uint32_t j = 0; j < v->d && sum != 0; j++)
+        if (!isfinite(row[j]))
+            return ps_fail(PS_EDATA, "%s: record %llu, element %u: %s", v->table.name, (unsigned long long)i, j,
+                           isnan(row[j]) ? "NaN" : "infinity");
     return 0;
 }
 
-/* Most streams hold item i in row i; any other order gets a hash. */
+/* One pass over all rows: are they finite, and does row i hold item i, as it does in most streams? */
+static int look_at(ps_vectors *v)
+{
+    const uint64_t piece = ps_table_piece(&v->table);
+    int rc = 0;
+    v->in_order = 1;
+    for (uint64_t i = 0; i < v->n && rc == 0; i++) {
+        rc = check_finite(v, i);
+        v->in_order &= ps_vectors_item(v, i) == i;
+        if ((i + 1) % piece == 0)
+            ps_vectors_rest(v, i + 1 - piece, piece);
+    }
+    return rc;
+}
+
+/* Any other order gets a hash. */
 static int index_items(ps_vectors *v)
 {
-    uint64_t i = 0;
-    while (i < v->n && ps_vectors_item(v, i) == i)
-        i++;
-    v->in_order = i == v->n;
+    uint64_t i;
     if (v->in_order)
         return 0;
     for (v->slots = 16; v->slots < 2 * v->n; v->slots *= 2)
@@ -68,15 +111,7 @@ static int index_items(ps_vectors *v)
     return 0;
 }
 
-int ps_vectors_open(ps_vectors *v, const char *path, uint64_t graph)
-{
-    ps_table table;
-    memset(v, 0, sizeof *v);
-    int rc = ps_table_open(&table, path, PS_VECTORS);
-    return rc < 0 ? rc : ps_vectors_take(v, &table, graph);
-}
-
-int ps_vectors_take(ps_vectors *v, ps_table *table, uint64_t graph)
+static int take(ps_vectors *v, ps_table *table, uint64_t graph, ps_spill *spill)
 {
     memset(v, 0, sizeof *v);
     v->table = *table;
@@ -87,12 +122,13 @@ int ps_vectors_take(ps_vectors *v, ps_table *table, uint64_t graph)
     v->has_bias = v->head.flags & PS_FLAG_BIAS;
     int rc = ps_head_match(&v->head, v->table.name, graph);
     if (rc == 0 && v->head.flags & PS_FLAG_SUMS)
-        rc = ps_fail(PS_EKIND, "%s: holds partial sums (of psembed --scatter), but vectors are needed here", v->table.name);
+        rc = ps_fail(PS_EKIND, "%s: holds partial sums (of psembed --scatter), but vectors are needed here",
+                     v->table.name);
     /* In place only where the rows are aligned floats. */
     if (rc == 0 && (v->head.elem != PS_F32 || (uintptr_t)v->table.records % 4 != 0))
-        rc = convert(v);
+        rc = convert(v, spill);
     if (rc == 0)
-        rc = check_finite(v);
+        rc = look_at(v);
     if (rc == 0)
         rc = index_items(v);
     if (rc < 0)
@@ -100,13 +136,41 @@ int ps_vectors_take(ps_vectors *v, ps_table *table, uint64_t graph)
     return rc;
 }
 
+int ps_vectors_open(ps_vectors *v, const char *path, uint64_t graph)
+{
+    return ps_vectors_open_within(v, path, graph, NULL);
+}
+
+int ps_vectors_open_within(ps_vectors *v, const char *path, uint64_t graph, ps_spill *spill)
+{
+    ps_table table;
+    memset(v, 0, sizeof *v);
+    int rc = ps_table_open_within(&table, path, PS_VECTORS, spill);
+    return rc < 0 ? rc : take(v, &table, graph, spill);
+}
+
+int ps_vectors_take(ps_vectors *v, ps_table *table, uint64_t graph)
+{
+    return take(v, table, graph, NULL);
+}
+
 void ps_vectors_close(ps_vectors *v)
 {
     ps_table_close(&v->table);
-    free(v->own);
+    if (v->converted.data)
+        ps_blob_close(&v->converted);
+    else
+        free(v->own);
     free(v->slot_id);
     free(v->slot_row);
     memset(v, 0, sizeof *v);
+}
+
+void ps_vectors_rest(const ps_vectors *v, uint64_t first, uint64_t n)
+{
+    const uint64_t last = first + n < v->n ? first + n : v->n, bytes = v->d * sizeof *v->own;
+    ps_table_rest(&v->table, first, n);
+    ps_blob_rest(&v->converted, first * bytes, last * bytes);
 }
 
 const float *ps_vectors_row(const ps_vectors *v, uint64_t i)

@@ -30,6 +30,7 @@ typedef struct {
     ps_graph graph;
     ps_pool *pool;
     ps_device *device; /* NULL: the CPU */
+    ps_spill spill;    /* memory that is left, and where temporary files go */
     ps_queries *queries;     /* of the items that are asked for */
     ps_reader *fresh, *near; /* new items: vectors, neighbourhoods */
 } sources;
@@ -79,21 +80,22 @@ static int open_texts(sources *s, const options *o)
 
 static int open_earlier(sources *s, const options *o)
 {
-    int rc = ps_vectors_open(&s->old_z, o->update, 0);
+    int rc = ps_vectors_open_within(&s->old_z, o->update, 0, &s->spill);
     if (rc == 0)
-        rc = ps_vectors_open(&s->old_x, o->old_x, 0);
-    return rc == 0 && o->old_n ? ps_neighbours_open(&s->old_n, o->old_n, 0, 0) : rc;
+        rc = ps_vectors_open_within(&s->old_x, o->old_x, 0, &s->spill);
+    return rc == 0 && o->old_n ? ps_neighbours_open_within(&s->old_n, o->old_n, 0, 0, &s->spill) : rc;
 }
 
 static int open_all(sources *s, const options *o)
 {
+    s->spill = (ps_spill){o->memory ? (uint64_t)o->memory : ps_free_memory(), ps_temp_dir(o->tmp)};
     int rc = ps_model_read(&s->model, o->model);
     if (rc == 0 && o->graph)
         rc = ps_graph_open(&s->graph, o->graph);
     if (rc == 0)
-        rc = ps_vectors_open(&s->x, o->vectors, o->graph ? s->graph.fingerprint : 0);
+        rc = ps_vectors_open_within(&s->x, o->vectors, o->graph ? s->graph.fingerprint : 0, &s->spill);
     if (rc == 0 && o->neighbours)
-        rc = ps_neighbours_open(&s->n, o->neighbours, s->x.head.graph, 0);
+        rc = ps_neighbours_open_within(&s->n, o->neighbours, s->x.head.graph, 0, &s->spill);
     if (rc == 0)
         rc = open_texts(s, o);
     if (rc == 0 && o->update)
@@ -161,7 +163,6 @@ static int run(ps_embedder *m, const ps_embedding *e, sources *s, const options 
 static int write_embeddings(const options *o, sources *s, ps_out *out)
 {
     const ps_embed_form form = {(ps_elem)(o->elem + 1), o->bf16, o->skip_missing};
-    const char *tmp = ps_temp_dir(o->tmp);
     ps_embed_out to = {.held = {.fd = -1}};
     ps_embed_answer a = {.to = &to, .x = &s->x};
     const ps_embedding e = {.model = &s->model,
@@ -170,8 +171,8 @@ static int write_embeddings(const options *o, sources *s, ps_out *out)
                             .neighbours = o->neighbours ? &s->n : NULL,
                             .skip_missing = o->skip_missing,
                             .bf16 = o->bf16,
-                            .memory = o->memory ? (uint64_t)o->memory : ps_free_memory(),
-                            .dir = tmp,
+                            .memory = s->spill.memory,
+                            .dir = s->spill.dir,
                             .pool = s->pool,
                             .sink = ps_embed_write,
                             .ctx = &a,
@@ -180,7 +181,7 @@ static int write_embeddings(const options *o, sources *s, ps_out *out)
     ps_embedder *m = ps_embedder_new(&e);
     int rc = m ? ps_embed_head_make(&head, &s->model, s->fresh ? ps_reader_head(s->fresh) : &s->x.head, &form) : PS_EMATCH;
     if (rc == 0)
-        rc = ps_embed_out_open(&to, out, &head, tmp);
+        rc = ps_embed_out_open(&to, out, &head, s->spill.dir);
     if (rc == 0)
         rc = run(m, &e, s, o, &a);
     if (rc == 0)

@@ -51,6 +51,11 @@ for shape in "1 importance" "2 max" "3 mean" "2 importance -y y.psr"; do
 
     psembed -m m.psm -n n2.psr -j 3 -M 1M "$@" <x.psr | cmp - z.psr || fail "$shape: -M 1M gives other bytes"
     psembed -m m.psm -n n2.psr -x x.psr -a "$@" | cmp - z.psr || fail "$shape: -x -a gives other bytes"
+    # what is no file that can be mapped, in memory and beyond
+    for memory in 1M 1G; do
+        gzip -c n2.psr | psembed -m m.psm -n - -M $memory -x x.psr -a "$@" | cmp - z.psr || fail "$shape: -n from a pipe, -M $memory gives other bytes"
+        cat x.psr | psembed -m m.psm -n n2.psr -M $memory "$@" | cmp - z.psr || fail "$shape: vectors from a pipe, -M $memory give other bytes"
+    done
 
     # some: by number in no order, one of them twice; by name; line by line
     printf '7\n3\n%s\n0\n3\n' $((n - 1)) >ids
@@ -112,6 +117,30 @@ expect 1 'more records than' sh -c 'psembed -m m.psm -n old-n.psr -x old-x.psr -
 expect 2 'go with -x' psembed -m m.psm -a
 expect 2 '--update needs --old-x' psembed -m m.psm --update z.psr
 expect 1 'cannot make a temporary file' psembed -m m.psm -n n2.psr -M 1M --tmp /nowhere -x x.psr -a
+
+# vectors from a pipe or of another type, much more than -M
+case ${PS_FLAVOUR-release} in
+release | plain)
+    d=$(psview -J -H x.psr | sed 's/.*"dimension":\([0-9]*\).*/\1/')
+    python3 -c '
+import array, sys
+n, d = 400000, int(sys.argv[1])
+head = ("{\"descr\": \"<f4\", \"fortran_order\": False, \"shape\": (%d, %d), }" % (n, d)).ljust(117) + "\n"
+sys.stdout.buffer.write(b"\x93NUMPY\x01\x00" + len(head).to_bytes(2, "little") + head.encode())
+row = array.array("f", [(i * 37 % 101) / 101 for i in range(1000 * d)]).tobytes()
+for i in range(n // 1000):
+    sys.stdout.buffer.write(row)' "$d" >f.npy
+    psfeat --npy f.npy >many.psr
+    psfeat --npy f.npy -E f16 >half.psr
+    for input in many half; do
+        psembed -q -m m.psm <$input.psr >many-z.psr
+        cat $input.psr | psembed -m m.psm -q -v -M 64M 2>err | cmp - many-z.psr || fail "-M 64M, $input: other bytes"
+        mib=$(sed -n 's/.* at most \([0-9]*\) MiB/\1/p' err)
+        [ "$mib" -lt 100 ] || fail "-M 64M, $input: $mib MiB"
+    done
+    ;;
+*) ;;
+esac
 
 # scratch that fills (EFBIG, as a full disk would ENOSPC); killed in the middle: no file, and none left behind
 (

@@ -91,15 +91,19 @@ static void write_vectors(const char *path, ps_elem elem, const uint32_t *item, 
     CHECK_OK(ps_out_close(out));
 }
 
-static void tables(void)
+/* limited: with memory for nothing, so that what is converted goes to a file. */
+static void tables(int limited)
 {
     const uint32_t straight[] = {0, 1, 2, 3, 4}, crooked[] = {7, 3, 20, 0, 4};
     for (int elem = PS_F32; elem < PS_ELEM_END; elem++)
         for (int k = 0; k < 2; k++) {
             const uint32_t *item = k ? crooked : straight;
             ps_vectors v;
+            ps_spill none = {0, "."};
             write_vectors("v.psr", (ps_elem)elem, item, 5, 3);
-            CHECK_OK(ps_vectors_open(&v, "v.psr", 99));
+            CHECK_OK(ps_vectors_open_within(&v, "v.psr", 99, limited ? &none : NULL));
+            CHECK(v.converted.mapped == (limited && elem != PS_F32));
+            ps_vectors_rest(&v, 1, 10);
             CHECK(v.n == 5 && v.d == 3 && v.in_order == !k && !v.has_bias);
             for (uint64_t i = 0; i < 5; i++) {
                 CHECK(ps_vectors_item(&v, i) == item[i] && ps_vectors_find(&v, item[i]) == i);
@@ -137,7 +141,8 @@ int main(void)
     all_patterns(PS_F16, f16_value, 0x7c00);
     all_patterns(PS_BF16, bf16_value, 0x7f80);
     i8();
-    tables();
+    tables(0);
+    tables(1);
     refused_tables();
     CHECK_END();
 }

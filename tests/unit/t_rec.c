@@ -13,7 +13,8 @@ enum { RECORDS = 1000 };
 /* A head of that kind with everything in it that can be other than the default. */
 static ps_head some_head(ps_kind kind, int width, ps_elem elem)
 {
-    int has_dim = kind == PS_WALKS || kind == PS_NEIGHBOURS || kind == PS_VECTORS || kind == PS_SPARSE || kind == PS_HITS;
+    int has_dim = kind == PS_WALKS || kind == PS_NEIGHBOURS || kind == PS_VECTORS || kind == PS_SPARSE ||
+                  kind == PS_HITS;
     ps_head h = ps_head_make(kind, has_dim ? 5 : 0);
     h.width = width;
     if (kind == PS_VECTORS)
@@ -302,6 +303,19 @@ static void in_a_row(void)
     CHECK_OK(ps_table_open(&t, "a.psr", PS_PAIRS));
     CHECK(t.count == 30 && memcmp(t.records, records, 30 * h.size) == 0);
     ps_table_close(&t);
+    /* Two streams are no file that can be mapped: in memory up to half of what there is, else in a temporary file. */
+    const uint64_t bytes = 30 * h.size;
+    for (uint64_t memory = 0; memory <= 4 * bytes; memory += bytes / 2) {
+        ps_spill left = {memory, "."};
+        CHECK_OK(ps_table_open_within(&t, "a.psr", PS_PAIRS, &left));
+        CHECK(t.count == 30 && memcmp(t.records, records, bytes) == 0);
+        CHECK(memory < 2 * bytes ? t.blob.mapped && left.memory == memory : t.own && left.memory == memory - bytes);
+        ps_table_rest(&t, 0, 30);
+        CHECK(memcmp(t.records, records, bytes) == 0);
+        ps_table_close(&t);
+    }
+    ps_spill nowhere = {0, "/nowhere"};
+    CHECK(ps_table_open_within(&t, "a.psr", PS_PAIRS, &nowhere) == PS_ESYS);
     other.graph++;
     write_stream("b.psr", &other, records, 10, 0);
     append("a.psr", "b.psr");
