@@ -39,6 +39,7 @@ typedef struct {
     uint32_t *row; /* their numbers and scores, appended at n; in no particular order */
     float *score;
     size_t n;
+    const float *x; /* panels.h: its elements, instead of code, sum and scale */
 } ps_codes_query;
 
 /* The m queries with the rows first .. first + 16 x groups - 1, whose codes, scales and offsets these are.  Each query

@@ -13,20 +13,42 @@ static inline __m512i query_word(const int8_t *code, size_t j)
     return _mm512_set1_epi32(word);
 }
 
-static inline void take(ps_codes_query *q, __m512i sum, const float *scale, const float *offset, uint32_t first)
+/* sum += the products.  As an instruction: gcc 12 moves every sum of the intrinsic's from register to register. */
+static inline __m512i add(__m512i sum, __m512i row, __m512i word)
 {
-    const __m512 product = _mm512_cvtepi32_ps(_mm512_sub_epi32(sum, _mm512_set1_epi32(q->sum)));
-    const __m512 score = _mm512_fmadd_ps(_mm512_mul_ps(product, _mm512_loadu_ps(scale)), _mm512_set1_ps(q->scale),
-                                         _mm512_loadu_ps(offset));
-    const __mmask16 in = _mm512_cmp_ps_mask(score, _mm512_set1_ps(q->floor), _CMP_GE_OQ);
-    if (!in)
-        return;
+    __asm__("vpdpbusd %2, %1, %0" : "+v"(sum) : "v"(row), "v"(word));
+    return sum;
+}
+
+static inline void append(ps_codes_query *q, __mmask16 in, __m512 score, uint32_t first)
+{
     /* Packed in a register: a packing store is slow on some processors. */
     const __m512i lane = _mm512_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15);
     const __m512i row = _mm512_add_epi32(lane, _mm512_set1_epi32((int)first));
     _mm512_storeu_si512(q->row + q->n, _mm512_maskz_compress_epi32(in, row));
     _mm512_storeu_ps(q->score + q->n, _mm512_maskz_compress_ps(in, score));
     q->n += (size_t)__builtin_popcount(in);
+}
+
+/* Takes in what is good enough of G groups; one branch for all of them. */
+__attribute__((always_inline)) static inline void take(const int G, ps_codes_query *q, const __m512i *sum,
+                                                       const float *scale, const float *offset, uint32_t first)
+{
+    const __m512 by = _mm512_set1_ps(q->scale), floor = _mm512_set1_ps(q->floor);
+    __m512 score[4];
+    __mmask16 in[4];
+    unsigned any = 0;
+    for (int g = 0; g < G; g++) {
+        const __m512 product = _mm512_cvtepi32_ps(sum[g]);
+        score[g] = _mm512_fmadd_ps(_mm512_mul_ps(product, _mm512_loadu_ps(scale + g * PS_CODES_LANES)), by,
+                                   _mm512_loadu_ps(offset + g * PS_CODES_LANES));
+        in[g] = _mm512_cmp_ps_mask(score[g], floor, _CMP_GE_OQ);
+        any |= in[g];
+    }
+    if (__builtin_expect(!any, 1))
+        return;
+    for (int g = 0; g < G; g++) /* of most groups nothing, which is no reason to branch */
+        append(q, in[g], score[g], first + (uint32_t)(g * PS_CODES_LANES));
 }
 
 /* Codes that are wanted soon: `lines` of them are asked for with every word. */
@@ -45,7 +67,7 @@ __attribute__((always_inline)) static inline void block(const int Q, const int G
     for (int i = 0; i < Q; i++) {
         code[i] = query[i]->code;
         for (int g = 0; g < G; g++)
-            sum[i][g] = _mm512_setzero_si512();
+            sum[i][g] = _mm512_set1_epi32(-query[i]->sum); /* codes are stored plus 128 */
     }
     for (size_t j = 0; j < words; j++) {
         __m512i row[4];
@@ -56,13 +78,11 @@ __attribute__((always_inline)) static inline void block(const int Q, const int G
         for (int i = 0; i < Q; i++) {
             const __m512i word = query_word(code[i], j);
             for (int g = 0; g < G; g++)
-                sum[i][g] = _mm512_dpbusd_epi32(sum[i][g], row[g], word);
+                sum[i][g] = add(sum[i][g], row[g], word);
         }
     }
-    for (int g = 0; g < G; g++)
-        for (int i = 0; i < Q; i++)
-            take(query[i], sum[i][g], scale + g * PS_CODES_LANES, offset + g * PS_CODES_LANES,
-                 first + (uint32_t)(g * PS_CODES_LANES));
+    for (int i = 0; i < Q; i++)
+        take(G, query[i], sum[i], scale, offset, first);
 }
 
 /* All queries, by fours and then one by one, with G groups from group g on. */

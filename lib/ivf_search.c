@@ -85,9 +85,14 @@ static int rank_cells(const job *w, scratch *s, const size_t *query, size_t begi
     for (size_t i = 0; i < n; i++) {
         int8_t *code = s->code + (begin + i) * 4 * words;
         ps_quant_query(c, knn_query(w->knn, w->q, query[i]), w->q->scale[query[i]], code, &s->coarse[i].q);
-        s->sieve[begin + i].q = (ps_codes_query){code, s->coarse[i].q.sum,        s->coarse[i].q.scale,
-                                                 0,    s->sieve[begin + i].q.row, s->sieve[begin + i].q.score,
-                                                 0};
+        s->sieve[begin + i].q = (ps_codes_query){code,
+                                                 s->coarse[i].q.sum,
+                                                 s->coarse[i].q.scale,
+                                                 0,
+                                                 s->sieve[begin + i].q.row,
+                                                 s->sieve[begin + i].q.score,
+                                                 0,
+                                                 NULL};
         /* Some more than asked for, should those hold too few rows. */
         ps_sieve_start(&s->coarse[i], cells + 4 + w->k / PS_CODES_LANES, 0);
         at[i] = &s->coarse[i].q;

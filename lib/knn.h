@@ -1,7 +1,7 @@
 /* knn.h - exact nearest neighbours: every candidate's product with every query.
  *
- * ps_knn_search may look at 8-bit codes of the candidates first (ps_knn_code) and score only those that the codes'
- * error bound cannot rule out: the same hits, sooner.
+ * ps_knn_search finds scores that are nearly right first, by products of floats in any order or by 8-bit codes of the
+ * candidates (ps_knn_code), and scores only those that the error bound cannot rule out: the same hits, sooner.
  *
  * Candidates are the rows of a vectors or a sparse stream, or a graph's boards (ps_sparse_boards).  Dense
  * rows are scored by ps_dots (dots.h), sparse ones through an inverted index: the score of a query and a

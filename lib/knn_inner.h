@@ -26,9 +26,9 @@ static inline const float *knn_query(const ps_knn *knn, const ps_knn_queries *q,
 /* Scores n dense rows with query i exactly, as ps_knn_scan would, and puts those that are not left out into `best`. */
 void knn_rerank(const ps_knn *knn, const ps_knn_queries *q, size_t i, size_t n, const uint32_t *row, ps_topk *best);
 
-/* The k best of each query by the codes of knn->quant and exact scores of what they cannot rule out; best[] is
- * query x part as in ps_knn_search. */
-PS_MUST_USE int knn_search_codes(const ps_knn *knn, const ps_knn_queries *q, ps_pool *pool, size_t parts, size_t k,
-                                 ps_topk *best);
+/* The k best of each query: knn->quant's codes where there are some, else floats, find what is to be scored exactly;
+ * best[] is query x part as in ps_knn_search. */
+PS_MUST_USE int knn_sift(const ps_knn *knn, const ps_knn_queries *q, ps_pool *pool, size_t parts, size_t k,
+                         ps_topk *best);
 
 #endif

@@ -5,7 +5,11 @@
 #include "knn_inner.h"
 #include "mem.h"
 
-enum { QUERIES_MIN = KNN_QUERIES, QUERIES_MAX = 2048 };
+enum {
+    QUERIES_MIN = KNN_QUERIES,
+    QUERIES_MAX = 2048,
+    SIFT_FROM = 8, /* queries: the rows' order is changed for them */
+};
 
 typedef struct {
     const ps_knn *knn;
@@ -54,10 +58,11 @@ static size_t merge(const ps_topk *parts, size_t n, size_t k, ps_hit *hits)
     return all.n;
 }
 
-/* Not where most of the rows are asked for. */
-static int has_use_for_codes(const ps_knn *knn, size_t k)
+/* Is it worth while to look first which rows are to be scored?  Not where most of them are asked for. */
+static int pays_to_sift(const ps_knn *knn, size_t queries, size_t k)
 {
-    return knn->quant.codes && k > 0 && k < knn->n / 8;
+    return !knn->is_sparse && knn->n <= UINT32_MAX - PS_CODES_LANES && k > 0 && k < knn->n / 8 &&
+           (knn->quant.codes || queries >= SIFT_FROM);
 }
 
 int ps_knn_search(const ps_knn *knn, const ps_knn_queries *q, ps_pool *pool, size_t k, ps_hit *hits, size_t *found)
@@ -69,8 +74,8 @@ int ps_knn_search(const ps_knn *knn, const ps_knn_queries *q, ps_pool *pool, siz
     int rc = w.best && (room || w.parts == 1) ? 0 : PS_EMEM;
     for (size_t i = 0; i < q->n * w.parts && rc == 0; i++)
         w.best[i] = (ps_topk){w.parts > 1 ? room + i * heap : hits + i * k, heap, 0};
-    if (rc == 0 && has_use_for_codes(knn, heap))
-        rc = knn_search_codes(knn, q, pool, w.parts, heap, w.best);
+    if (rc == 0 && pays_to_sift(knn, q->n, heap))
+        rc = knn_sift(knn, q, pool, w.parts, heap, w.best);
     else if (rc == 0)
         rc = ps_knn_scan(knn, q, pool, w.parts, take, &w);
     for (size_t i = 0; i < q->n && rc == 0; i++) {

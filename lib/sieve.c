@@ -13,6 +13,22 @@ static inline int32_t ordered(int32_t bits)
     return bits ^ ((bits >> 31) & INT32_MAX);
 }
 
+static float number(int32_t key)
+{
+    float x;
+    key = ordered(key);
+    memcpy(&x, &key, sizeof x);
+    return x;
+}
+
+static float least_from(const int32_t *key, size_t n, int32_t middle)
+{
+    int32_t least = INT32_MAX;
+    for (size_t i = 0; i < n; i++)
+        least = key[i] >= middle && key[i] < least ? key[i] : least;
+    return number(least);
+}
+
 /* By halving the range of the values: no branch depends on a number, and the counting is done many at a time. */
 float ps_highest(const float *x, size_t n, size_t k, int32_t *key)
 {
@@ -28,22 +44,21 @@ float ps_highest(const float *x, size_t n, size_t k, int32_t *key)
         uint32_t above = 0;
         for (size_t i = 0; i < n; i++)
             above += key[i] >= middle;
-        if (above >= k)
+        if (above == k) /* the least of these */
+            return least_from(key, n, middle);
+        if (above > k)
             low = middle;
         else
             high = middle - 1;
     }
-    low = ordered(low);
-    float found;
-    memcpy(&found, &low, sizeof found);
-    return found;
+    return number(low);
 }
 
 void ps_sieve_start(ps_sieve *s, size_t keep, double margin)
 {
     s->keep = keep;
     s->margin = margin;
-    s->q.n = 0;
+    s->q.n = s->kept = 0;
     s->q.floor = -FLT_MAX;
 }
 
@@ -65,7 +80,13 @@ void ps_sieve_end(ps_sieve *s)
         q->score[n] = q->score[i];
         n += q->score[i] >= q->floor;
     }
-    q->n = n;
+    q->n = s->kept = n;
+}
+
+void ps_sieve_often(ps_sieve *s)
+{
+    if (s->q.n >= 2 * s->kept + s->keep / 2)
+        ps_sieve_end(s);
 }
 
 int ps_sieve_room(ps_sieve *s, size_t more)

@@ -12,6 +12,7 @@
 typedef struct {
     ps_codes_query q; /* what the kernel appends to */
     size_t cap, keep; /* keep >= 1 */
+    size_t kept;      /* by the last ps_sieve_end */
     double margin;
     int32_t *scratch;
 } ps_sieve;
@@ -22,7 +23,8 @@ void ps_sieve_start(ps_sieve *s, size_t keep, double margin);
 /* Room for `more` rows and PS_CODES_LANES: drops what is out of the question, grows if that is not enough. */
 PS_MUST_USE int ps_sieve_room(ps_sieve *s, size_t more);
 
-/* Drops what is out of the question. */
+/* Drops what is out of the question.  ps_sieve_often: if that is worth while, so that the floor rises now and then. */
+void ps_sieve_often(ps_sieve *s);
 void ps_sieve_end(ps_sieve *s);
 void ps_sieve_free(ps_sieve *s);
 

@@ -1,0 +1,6 @@
+#include "panels.h"
+
+ps_panels_fn ps_panels_avx2;
+
+#define PS_PANELS_NAME ps_panels_avx2
+#include "panels_body.h"
