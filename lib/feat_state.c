@@ -1,17 +1,15 @@
 /* feat_state.c - psfeat(5): to and from files. */
 #include "feat_state.h"
 
-#include <math.h>
 #include <stdlib.h>
 #include <string.h>
-#include <zlib.h>
 
 #include "bytes.h"
+#include "frame.h"
 #include "mem.h"
 
-enum { VERSION = 1, HEAD = 64, END = 24, DIM_MAX = 1 << 16, LSA = 1, DEGREE = 2 };
-static const uint8_t magic[8] = {0x89, 'P', 'S', 'F', '\r', '\n', 0x1a, '\n'};
-static const uint8_t end_mark[8] = {'P', 'S', 'F', 'E', 'N', 'D', '\r', '\n'};
+enum { HEAD = 64, DIM_MAX = 1 << 16, LSA = 1, DEGREE = 2 };
+static const ps_frame frame = {"what psfeat --save wrote", 'F', 1, HEAD};
 
 void ps_feat_state_free(ps_feat_state *s)
 {
@@ -23,32 +21,6 @@ void ps_feat_state_free(ps_feat_state *s)
 
 /* ---- writing ---- */
 
-typedef struct {
-    ps_out *out;
-    uint64_t bytes;
-    uint32_t crc;
-} sink;
-
-static int put(sink *s, const void *data, size_t n)
-{
-    s->bytes += n;
-    s->crc = (uint32_t)crc32_z(s->crc, data, n);
-    return ps_out_write(s->out, data, n);
-}
-
-static int put_floats(sink *s, const float *x, size_t n)
-{
-    uint8_t buf[4096];
-    int rc = 0;
-    for (size_t i = 0; i < n && rc == 0;) {
-        size_t k = 0;
-        for (; k < sizeof buf / 4 && i < n; k++, i++)
-            ps_putf32(buf + 4 * k, x[i]);
-        rc = put(s, buf, 4 * k);
-    }
-    return rc;
-}
-
 uint32_t ps_feat_state_terms(const ps_feat_state *s)
 {
     uint32_t n = 0;
@@ -57,11 +29,9 @@ uint32_t ps_feat_state_terms(const ps_feat_state *s)
     return n;
 }
 
-static int put_head(sink *k, const ps_feat_state *s)
+static int put_head(ps_frame_writer *w, const ps_feat_state *s, ps_out *out)
 {
     uint8_t head[HEAD] = {0};
-    memcpy(head, magic, 8);
-    ps_put32(head + 8, VERSION);
     ps_put32(head + 12, (s->use_lsa ? LSA : 0) | (s->degree ? DEGREE : 0));
     ps_put64(head + 16, s->seed);
     ps_put64(head + 24, s->idf.texts);
@@ -70,73 +40,35 @@ static int put_head(sink *k, const ps_feat_state *s)
     ps_put32(head + 40, (uint32_t)s->terms.ngram_min);
     ps_put32(head + 44, (uint32_t)s->terms.ngram_max);
     ps_put32(head + 48, ps_feat_state_terms(s));
-    ps_put32(head + HEAD - 4, (uint32_t)crc32_z(0, head, HEAD - 4));
-    return put(k, head, HEAD);
+    return ps_frame_begin(w, &frame, out, head);
 }
 
-static int put_terms(sink *k, const ps_feat_state *s)
+static int put_terms(ps_frame_writer *w, const ps_feat_state *s)
 {
     int rc = 0;
     for (uint32_t b = 0; b < PS_TERM_BUCKETS && rc == 0 && s->idf.df; b++) {
         uint8_t entry[8];
         ps_put32(entry, b);
         ps_put32(entry + 4, s->idf.df[b]);
-        rc = s->idf.df[b] ? put(k, entry, sizeof entry) : 0;
+        rc = s->idf.df[b] ? ps_frame_put(w, entry, sizeof entry) : 0;
     }
     return rc;
 }
 
 int ps_feat_state_write(const ps_feat_state *s, ps_out *out)
 {
-    uint8_t end[END];
-    sink k = {.out = out};
-    int rc = put_head(&k, s);
+    ps_frame_writer w;
+    int rc = put_head(&w, s, out);
     if (rc == 0)
-        rc = put_terms(&k, s);
+        rc = put_terms(&w, s);
     if (rc == 0)
-        rc = put_floats(&k, s->lsa.v, (size_t)s->lsa.terms * s->lsa.k);
+        rc = ps_frame_put_floats(&w, s->lsa.v, (size_t)s->lsa.terms * s->lsa.k);
     if (rc == 0)
-        rc = put_floats(&k, s->mean, s->sketch);
-    memcpy(end, end_mark, 8);
-    ps_put64(end + 8, k.bytes);
-    ps_put32(end + 16, k.crc);
-    ps_put32(end + 20, (uint32_t)crc32_z(0, end, 20));
-    return rc < 0 ? rc : ps_out_write(out, end, sizeof end);
+        rc = ps_frame_put_floats(&w, s->mean, s->sketch);
+    return rc < 0 ? rc : ps_frame_end(&w);
 }
 
 /* ---- reading ---- */
-
-static int check_frame(const ps_blob *b, const char *path)
-{
-    const uint8_t *p = b->data;
-    if (b->size < 8 || memcmp(p, magic, 8) != 0)
-        return ps_fail(b->size < 8 ? PS_EDATA : PS_EKIND, "%s: %s", path,
-                       b->size < 8 ? "truncated: it ends inside the magic" : "not what psfeat --save wrote");
-    if (b->size < HEAD + END)
-        return ps_fail(PS_EDATA, "%s: truncated at byte %zu", path, b->size);
-    if (ps_get32(p + HEAD - 4) != crc32_z(0, p, HEAD - 4))
-        return ps_fail(PS_EDATA, "%s: the header is damaged (its CRC does not match)", path);
-    if (ps_get32(p + 8) != VERSION)
-        return ps_fail(PS_EKIND, "%s: format version %u, this program reads %d", path, ps_get32(p + 8), VERSION);
-    const uint8_t *end = p + b->size - END;
-    if (memcmp(end, end_mark, 8) != 0 || ps_get32(end + 20) != crc32_z(0, end, 20) ||
-        ps_get64(end + 8) != b->size - END)
-        return ps_fail(PS_EDATA, "%s: truncated or followed by other bytes: no end mark at byte %zu", path,
-                       b->size - END);
-    if (ps_get32(end + 16) != crc32_z(0, p, b->size - END))
-        return ps_fail(PS_EDATA, "%s: damaged: the CRC of its %zu bytes does not match", path, b->size - END);
-    return 0;
-}
-
-static int read_floats(float *to, const uint8_t *p, size_t n, const char *path)
-{
-    for (size_t i = 0; i < n; i++) {
-        to[i] = ps_getf32(p + 4 * i);
-        if (!isfinite(to[i]))
-            return ps_fail(PS_EDATA, "%s: a number in it is not finite", path);
-    }
-    return 0;
-}
 
 static int read_terms(ps_feat_state *s, const uint8_t *p, uint32_t terms, const char *path)
 {
@@ -171,7 +103,7 @@ static int parse(ps_feat_state *s, const ps_blob *b, const char *path)
         (flags & ~(uint32_t)(LSA | DEGREE)))
         return ps_fail(PS_EDATA, "%s: its options cannot be", path);
     size_t numbers = s->use_lsa ? (size_t)terms * s->text : 0;
-    if (b->size != HEAD + 8 * (size_t)terms + 4 * (numbers + s->sketch) + END)
+    if (b->size != HEAD + 8 * (size_t)terms + 4 * (numbers + s->sketch) + PS_FRAME_END)
         return ps_fail(PS_EDATA, "%s: %zu bytes, its header says otherwise", path, b->size);
     int rc = read_terms(s, p + HEAD, terms, path);
     p += HEAD + 8 * (size_t)terms;
@@ -179,24 +111,24 @@ static int parse(ps_feat_state *s, const ps_blob *b, const char *path)
         s->lsa.k = s->text;
         s->lsa.terms = terms;
         s->lsa.v = ps_aligned(numbers, sizeof *s->lsa.v);
-        rc = s->lsa.v ? read_floats(s->lsa.v, p, numbers, path) : PS_EMEM;
+        rc = s->lsa.v ? ps_frame_get_floats(s->lsa.v, p, numbers, path, "LSA's number") : PS_EMEM;
     }
     s->mean = rc == 0 ? ps_alloc(s->sketch, sizeof *s->mean) : NULL;
     if (rc == 0)
-        rc = s->mean ? read_floats(s->mean, p + 4 * numbers, s->sketch, path) : PS_EMEM;
+        rc = s->mean ? ps_frame_get_floats(s->mean, p + 4 * numbers, s->sketch, path, "the mean sketch's number")
+                     : PS_EMEM;
     return rc;
 }
 
 int ps_feat_state_read(ps_feat_state *s, const char *path)
 {
     ps_blob b;
+    const char *name;
     *s = (ps_feat_state){0};
-    int rc = ps_blob_open(&b, path);
+    int rc = ps_frame_open(&b, &frame, path, &name);
     if (rc < 0)
         return rc;
-    rc = check_frame(&b, path);
-    if (rc == 0)
-        rc = parse(s, &b, path);
+    rc = parse(s, &b, name);
     if (rc < 0)
         ps_feat_state_free(s);
     ps_blob_close(&b);

@@ -2,69 +2,50 @@
 #include "model_file.h"
 
 #include <inttypes.h>
-#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <zlib.h>
 
 #include "bytes.h"
+#include "frame.h"
 #include "mem.h"
 #include "model.h"
 #include "text.h"
 
-const uint8_t ps_model_magic_bytes[8] = {0x89, 'P', 'S', 'M', '\r', '\n', 0x1a, '\n'};
-const uint8_t ps_model_end_bytes[8] = {'P', 'S', 'M', 'E', 'N', 'D', '\r', '\n'};
+static const ps_frame frame = {"a model file", 'M', 1, PS_MODEL_HEAD};
 
 int ps_model_magic(const uint8_t *p, size_t n)
 {
-    return n >= 8 && memcmp(p, ps_model_magic_bytes, 8) == 0;
+    return ps_frame_is(&frame, p, n);
 }
 
 /* ---- writing ---- */
 
-typedef struct {
-    ps_out *out;
-    uint64_t bytes;
-    uint32_t crc;
-} sink;
-
-static int put(sink *s, const void *data, size_t n)
-{
-    s->bytes += n;
-    s->crc = (uint32_t)crc32_z(s->crc, data, n);
-    return ps_out_write(s->out, data, n);
-}
-
 static void format_shape(char *buf, size_t cap, const ps_shape *s)
 {
-    int n = snprintf(buf, cap,
-                    "inputs=%u\nlayers=%u\nhidden=%u\ndim=%u\npooling=%s\nbypass=%d\nbias=%d\nnormalize=%d\ntau=%.9g\n",
-                    s->dx, s->layers, s->m, s->d, ps_pooling_name(s->pooling), s->bypass, s->bias, s->normalize,
-                    s->tau);
+    int n = snprintf(
+        buf, cap, "inputs=%u\nlayers=%u\nhidden=%u\ndim=%u\npooling=%s\nbypass=%d\nbias=%d\nnormalize=%d\ntau=%.9g\n",
+        s->dx, s->layers, s->m, s->d, ps_pooling_name(s->pooling), s->bypass, s->bias, s->normalize, s->tau);
     if (s->tokens)
         snprintf(buf + n, cap - (size_t)n, "buckets=%u\ntokens=%u\ntoken-scale=%.9g\n", s->buckets, s->tokens,
                  s->token_scale);
 }
 
-static int put_head(sink *s, const ps_model *model, const char *shape)
+static int put_head(ps_frame_writer *w, const ps_model *model, const char *shape, ps_out *out)
 {
     uint8_t head[PS_MODEL_HEAD];
-    memcpy(head, ps_model_magic_bytes, 8);
-    ps_put32(head + 8, PS_MODEL_VERSION);
     ps_put32(head + 12, (uint32_t)model->tensors);
     ps_put32(head + 16, (uint32_t)(strlen(shape) + strlen(model->options)));
     ps_put32(head + 20, (uint32_t)strlen(model->log));
     ps_put32(head + 24, (uint32_t)strlen(model->history));
-    ps_put32(head + 28, (uint32_t)crc32_z(0, head, 28));
-    int rc = put(s, head, sizeof head);
+    int rc = ps_frame_begin(w, &frame, out, head);
     const char *texts[] = {shape, model->options, model->log, model->history};
     for (int i = 0; i < 4 && rc == 0; i++)
-        rc = put(s, texts[i], strlen(texts[i]));
+        rc = ps_frame_put(w, texts[i], strlen(texts[i]));
     return rc;
 }
 
-static int put_tensors(sink *s, const ps_model *model)
+static int put_tensors(ps_frame_writer *w, const ps_model *model)
 {
     int rc = 0;
     for (int t = 0; t < model->tensors && rc == 0; t++) {
@@ -72,18 +53,18 @@ static int put_tensors(sink *s, const ps_model *model)
         memcpy(entry, model->tensor[t].name, 8);
         ps_put32(entry + 8, model->tensor[t].rows);
         ps_put32(entry + 12, model->tensor[t].cols);
-        rc = put(s, entry, sizeof entry);
+        rc = ps_frame_put(w, entry, sizeof entry);
     }
-    uint8_t buf[4096];
-    for (size_t i = 0; i < model->size && rc == 0;) {
-        size_t n = 0;
-        for (; n < sizeof buf / 4 && i < model->size; n++, i++)
-            ps_putf32(buf + 4 * n, (float)model->param[i]);
-        rc = put(s, buf, 4 * n);
-    }
+    return rc < 0 ? rc : ps_frame_put_reals(w, model->param, model->size);
+}
+
+static int put_vocabulary(ps_frame_writer *w, const ps_model *model)
+{
+    int rc = 0;
     for (uint32_t i = 0; i < model->shape.tokens && rc == 0; i++) {
-        ps_put32(buf, model->vocabulary.bucket[i]);
-        rc = put(s, buf, 4);
+        uint8_t bucket[4];
+        ps_put32(bucket, model->vocabulary.bucket[i]);
+        rc = ps_frame_put(w, bucket, sizeof bucket);
     }
     return rc;
 }
@@ -91,19 +72,14 @@ static int put_tensors(sink *s, const ps_model *model)
 int ps_model_write(const ps_model *model, ps_out *out)
 {
     char shape[512];
-    sink s = {.out = out};
+    ps_frame_writer w;
     format_shape(shape, sizeof shape, &model->shape);
-    int rc = put_head(&s, model, shape);
+    int rc = put_head(&w, model, shape, out);
     if (rc == 0)
-        rc = put_tensors(&s, model);
-    if (rc < 0)
-        return rc;
-    uint8_t end[PS_MODEL_END];
-    memcpy(end, ps_model_end_bytes, 8);
-    ps_put64(end + 8, s.bytes);
-    ps_put32(end + 16, s.crc);
-    ps_put32(end + 20, (uint32_t)crc32_z(0, end, 20));
-    return ps_out_write(out, end, sizeof end);
+        rc = put_tensors(&w, model);
+    if (rc == 0)
+        rc = put_vocabulary(&w, model);
+    return rc < 0 ? rc : ps_frame_end(&w);
 }
 
 /* ---- reading ---- */
@@ -133,7 +109,8 @@ static int take_number(const char **text, const char *key, uint32_t max, uint32_
 static int parse_shape(const char **text, ps_shape *s)
 {
     uint32_t bypass, bias, normalize;
-    if (take_number(text, "inputs", PS_DIM_MAX, &s->dx) < 0 || take_number(text, "layers", PS_LAYERS_MAX, &s->layers) < 0 ||
+    if (take_number(text, "inputs", PS_DIM_MAX, &s->dx) < 0 ||
+        take_number(text, "layers", PS_LAYERS_MAX, &s->layers) < 0 ||
         take_number(text, "hidden", PS_DIM_MAX, &s->m) < 0 || take_number(text, "dim", PS_DIM_MAX, &s->d) < 0 ||
         s->dx == 0 || s->m == 0 || s->d == 0)
         return PS_EDATA;
@@ -151,7 +128,8 @@ static int parse_shape(const char **text, ps_shape *s)
     if (!value || ps_text_double((ps_str){value, strcspn(value, "\n")}, &s->tau) < 0 || !(s->tau > 0))
         return PS_EDATA;
     if (strncmp(*text, "buckets=", 8) == 0) {
-        if (take_number(text, "buckets", PS_BUCKETS_MAX, &s->buckets) < 0 || take_number(text, "tokens", s->buckets, &s->tokens) < 0)
+        if (take_number(text, "buckets", PS_BUCKETS_MAX, &s->buckets) < 0 ||
+            take_number(text, "tokens", s->buckets, &s->tokens) < 0)
             return PS_EDATA;
         value = take(text, "token-scale");
         if (!value || ps_text_double((ps_str){value, strcspn(value, "\n")}, &s->token_scale) < 0)
@@ -174,34 +152,6 @@ static char *copy(const uint8_t *p, size_t n)
     return s;
 }
 
-/* Head and end mark: what every later step relies on. */
-static int check_frame(const ps_blob *b, const char *path)
-{
-    const uint8_t *p = b->data;
-    if (!ps_model_magic(p, b->size))
-        return ps_fail(b->size < 8 ? PS_EDATA : PS_EKIND, "%s: %s", path,
-                       b->size == 0  ? "empty; a model was expected"
-                       : b->size < 8 ? "truncated: it ends inside the magic of a model file"
-                                     : "not a model file");
-    if (b->size < PS_MODEL_HEAD)
-        return ps_fail(PS_EDATA, "%s: truncated: it ends inside the header, at byte %zu", path, b->size);
-    if (ps_get32(p + 28) != crc32_z(0, p, 28))
-        return ps_fail(PS_EDATA, "%s: the header is damaged (its CRC does not match)", path);
-    if (ps_get32(p + 8) != PS_MODEL_VERSION)
-        return ps_fail(PS_EKIND, "%s: model format version %u, this program reads %d", path, ps_get32(p + 8),
-                       PS_MODEL_VERSION);
-    if (b->size < PS_MODEL_HEAD + PS_MODEL_END || memcmp(p + b->size - PS_MODEL_END, ps_model_end_bytes, 8) != 0)
-        return ps_fail(PS_EDATA, "%s: truncated or followed by other bytes: no end mark at byte %zu", path,
-                       b->size < PS_MODEL_END ? b->size : b->size - PS_MODEL_END);
-    const uint8_t *end = p + b->size - PS_MODEL_END;
-    if (ps_get32(end + 20) != crc32_z(0, end, 20) || ps_get64(end + 8) != b->size - PS_MODEL_END)
-        return ps_fail(PS_EDATA, "%s: the end mark at byte %zu is damaged", path, b->size - PS_MODEL_END);
-    if (ps_get32(end + 16) != crc32_z(0, p, b->size - PS_MODEL_END))
-        return ps_fail(PS_EDATA, "%s: damaged: the CRC of its %zu bytes does not match", path,
-                       b->size - PS_MODEL_END);
-    return 0;
-}
-
 static int read_vocabulary(ps_model *model, const uint8_t *p, const char *path)
 {
     ps_vocabulary v = {.n = model->shape.tokens, .bucket = ps_alloc(model->shape.tokens, sizeof *v.bucket)};
@@ -212,8 +162,8 @@ static int read_vocabulary(ps_model *model, const uint8_t *p, const char *path)
     for (uint32_t i = 0; i < model->shape.tokens; i++) {
         bucket[i] = ps_get32(p + 4 * i);
         if (bucket[i] >= model->shape.buckets || (i > 0 && bucket[i] <= bucket[i - 1]))
-            return ps_fail(PS_EDATA, "%s: token row %u has bucket %u: not ascending or not below %u", path, i, bucket[i],
-                           model->shape.buckets);
+            return ps_fail(PS_EDATA, "%s: token row %u has bucket %u: not ascending or not below %u", path, i,
+                           bucket[i], model->shape.buckets);
     }
     return 0;
 }
@@ -231,19 +181,14 @@ static int read_tensors(ps_model *model, const uint8_t *p, size_t left, const ch
             return ps_fail(PS_EDATA, "%s: parameter %d is not the %s [%u x %u] that its shape needs", path, t, x->name,
                            x->rows, x->cols);
     }
-    for (size_t i = 0; i < model->size; i++) {
-        float v = ps_getf32(p + 4 * i);
-        if (!isfinite(v))
-            return ps_fail(PS_EDATA, "%s: parameter element %zu is %s", path, i, isnan(v) ? "NaN" : "infinite");
-        model->param[i] = (ps_real)v;
-    }
-    return read_vocabulary(model, p + 4 * model->size, path);
+    int rc = ps_frame_get_reals(model->param, p, model->size, path, "parameter element");
+    return rc < 0 ? rc : read_vocabulary(model, p + 4 * model->size, path);
 }
 
 static int parse(ps_model *model, const ps_blob *b, const char *path)
 {
     const uint8_t *p = b->data;
-    size_t body = b->size - PS_MODEL_HEAD - PS_MODEL_END;
+    size_t body = b->size - PS_MODEL_HEAD - PS_FRAME_END;
     size_t options = ps_get32(p + 16), log = ps_get32(p + 20), history = ps_get32(p + 24);
     uint32_t tensors = ps_get32(p + 12);
     if (options > PS_MODEL_TEXT_MAX || log > PS_MODEL_TEXT_MAX || history > PS_MODEL_TEXT_MAX ||
@@ -283,14 +228,12 @@ static int parse(ps_model *model, const ps_blob *b, const char *path)
 int ps_model_read(ps_model *model, const char *path)
 {
     ps_blob b;
+    const char *name;
     memset(model, 0, sizeof *model);
-    int rc = ps_blob_open(&b, path);
+    int rc = ps_frame_open(&b, &frame, path, &name);
     if (rc < 0)
         return rc;
-    const char *name = !path || strcmp(path, "-") == 0 ? "<stdin>" : path;
-    rc = check_frame(&b, name);
-    if (rc == 0)
-        rc = parse(model, &b, name);
+    rc = parse(model, &b, name);
     if (rc < 0)
         ps_model_free(model);
     ps_blob_close(&b);

@@ -3,11 +3,12 @@
 #include <math.h>
 
 #include "checkpoint.h"
+#include "frame.h"
 #include "fuzz.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n);
 
-enum { HEAD = 96, END = 24, GOOD_MAX = 4096 };
+enum { HEAD = 96, END = PS_FRAME_END, GOOD_MAX = 4096 };
 static const char run[] = "seed=1\npairs=3\n";
 static uint8_t good[GOOD_MAX];
 static size_t good_size;

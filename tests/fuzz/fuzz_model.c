@@ -1,4 +1,5 @@
 /* Model files: what is read has a shape that its parameters fill. */
+#include "frame.h"
 #include "fuzz.h"
 #include "model.h"
 #include "model_file.h"
@@ -7,12 +8,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n);
 
 static void seal(uint8_t *p, size_t n)
 {
-    if (n < PS_MODEL_HEAD + PS_MODEL_END)
+    if (n < PS_MODEL_HEAD + PS_FRAME_END)
         return;
     ps_put32(p + PS_MODEL_HEAD - 4, (uint32_t)crc32_z(0, p, PS_MODEL_HEAD - 4));
-    uint8_t *end = p + n - PS_MODEL_END;
-    ps_put64(end + 8, n - PS_MODEL_END);
-    ps_put32(end + 16, (uint32_t)crc32_z(0, p, n - PS_MODEL_END));
+    uint8_t *end = p + n - PS_FRAME_END;
+    ps_put64(end + 8, n - PS_FRAME_END);
+    ps_put32(end + 16, (uint32_t)crc32_z(0, p, n - PS_FRAME_END));
     ps_put32(end + 20, (uint32_t)crc32_z(0, end, 20));
 }
 
