@@ -111,14 +111,15 @@ static void unload(ps_chunk *c, ps_edge_list *b)
 /* The first lane comes last: it alone takes weighted edges from a stream, the others only 1s before them. */
 int ps_edges_buckets(ps_edges *s, size_t from, size_t to, ps_edge_list *b)
 {
-    size_t n = 0;
+    size_t n = 0, end[PS_EDGE_PARTS];
+    int parts = 0;
     for (size_t i = from; i < to; i++)
         n += ps_edges_in(s, i);
     b->n = 0;
     b->weighted = s->weighted;
     if (ps_edge_list_room(b, n, s->weighted) < 0)
         return PS_EMEM;
-    for (int l = s->lanes - 1; l >= 0; l--)
+    for (int l = s->lanes - 1; l >= 0; l--) {
         for (size_t i = from; i < to; i++) {
             ps_bucket *from_bucket = &s->lane[l].b[i];
             for (ps_chunk *c = from_bucket->first; c; c = c->next)
@@ -127,7 +128,11 @@ int ps_edges_buckets(ps_edges *s, size_t from, size_t to, ps_edge_list *b)
                 ps_chunk_give(s->chunks, from_bucket->first, from_bucket->last);
             *from_bucket = (ps_bucket){0};
         }
-    return ps_edge_list_sort(b);
+        if (s->lanes <= PS_EDGE_PARTS)
+            end[parts++] = b->n;
+    }
+    int rc = ps_edge_list_merge(b, end, parts);
+    return rc < 0 ? rc : ps_edge_list_sort(b);
 }
 
 /* ---- runs ---- */

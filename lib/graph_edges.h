@@ -71,6 +71,11 @@ PS_MUST_USE int ps_edges_buckets(ps_edges *s, size_t from, size_t to, ps_edge_li
  * was the end. */
 PS_MUST_USE int ps_edges_merge(ps_edges *s, uint64_t limit, size_t most, ps_edge_list *b);
 
+/* Parts of the list, where each of them ends: if the edges of each ascend by their other node, all do afterwards, and a
+ * sort has less to do.  What several lanes took of sorted edges is like that.  Only without weights. */
+enum { PS_EDGE_PARTS = 64 };
+PS_MUST_USE int ps_edge_list_merge(ps_edge_list *b, const size_t *end, int parts);
+
 /* Stable sort by key. */
 PS_MUST_USE int ps_edge_list_sort(ps_edge_list *b);
 

@@ -8,7 +8,7 @@
 #include "crc.h"
 #include "mem.h"
 
-enum { IN_MEMORY = 32 << 20, COPY = 1 << 20, SMALL = 4 * PS_LAYOUT_LAY };
+enum { IN_MEMORY = 32 << 20, COPY = 1 << 20, SMALL = 4 * PS_HUGE_PAGE };
 
 static uint64_t page(uint64_t at)
 {
@@ -25,9 +25,8 @@ int ps_layout_open(ps_layout *l, ps_out *out, const char *dir, uint64_t most, in
     l->end = PS_GRAPH_PAGE; /* header and table take less */
     l->size = most + (PS_SEC_END + 1) * PS_GRAPH_PAGE;
     if (l->fd >= 0) {
-        pthread_mutex_init(&l->laying, NULL);
-        l->laid = ps_zalloc(l->size / PS_LAYOUT_LAY + 1, sizeof *l->laid);
-        return l->laid ? 0 : PS_EMEM;
+        l->pages = ps_pages_new(l->fd);
+        return l->pages ? 0 : PS_EMEM;
     }
     if (l->size > IN_MEMORY)
         return ps_temp_open(&l->temp, dir);
@@ -37,10 +36,8 @@ int ps_layout_open(ps_layout *l, ps_out *out, const char *dir, uint64_t most, in
 
 void ps_layout_free(ps_layout *l)
 {
-    if (l->fd >= 0)
-        pthread_mutex_destroy(&l->laying);
+    ps_pages_free(l->pages);
     ps_temp_close(&l->temp);
-    free(l->laid);
     free(l->mem);
     l->mem = NULL;
 }
@@ -57,24 +54,6 @@ int ps_layout_add(ps_layout *l, uint32_t id, uint32_t elem, uint64_t most)
     return l->n++;
 }
 
-/* Zeros where a section is about to be written, a huge page of them at a time: a file system that can keeps the file in
- * huge pages then, which whoever maps it has for nothing.  Pages that another section has a part in stay as they are.
- * Where zeros have no room the section itself may still have it. */
-static void lay(ps_layout *l, const ps_placed *p, uint64_t at, size_t n)
-{
-    static uint8_t zeros[PS_LAYOUT_LAY];
-    for (uint64_t k = at / PS_LAYOUT_LAY; n > 0 && k <= (at + n - 1) / PS_LAYOUT_LAY; k++) {
-        if (atomic_load(&l->laid[k]) || k * PS_LAYOUT_LAY < p->place ||
-            (k + 1) * PS_LAYOUT_LAY > p->place + p->reserved)
-            continue;
-        pthread_mutex_lock(&l->laying);
-        if (!atomic_load(&l->laid[k]))
-            (void)!ps_write_at(l->fd, k * PS_LAYOUT_LAY, zeros, sizeof zeros);
-        atomic_store(&l->laid[k], 1);
-        pthread_mutex_unlock(&l->laying);
-    }
-}
-
 int ps_layout_write(ps_layout *l, int section, uint64_t at, const void *data, size_t n)
 {
     const ps_placed *p = &l->at[section];
@@ -88,9 +67,11 @@ int ps_layout_write(ps_layout *l, int section, uint64_t at, const void *data, si
     }
     if (l->fd < 0)
         return ps_temp_write(&l->temp, at, data, n);
-    if (p->reserved >= SMALL)
-        lay(l, p, at, n);
-    return ps_write_at(l->fd, at, data, n) == 0 ? 0 : ps_fail(PS_ESYS, "%s: cannot write", ps_out_name(l->out));
+    /* Huge pages of large sections; those that another section has a part in are written as they come. */
+    const uint64_t end = p->reserved >= SMALL ? p->place + p->reserved : 0;
+    return ps_pages_write(l->pages, at, data, n, p->place, end) == 0
+               ? 0
+               : ps_fail(PS_ESYS, "%s: cannot write", ps_out_name(l->out));
 }
 
 int ps_layout_read(ps_layout *l, int section, uint64_t at, void *data, size_t n)
@@ -158,7 +139,7 @@ static size_t encode_head(const ps_layout *l, uint8_t *head, uint64_t items, uin
 
 static int finish_in_place(ps_layout *l, const uint8_t *head, size_t len, uint64_t end)
 {
-    if (ftruncate(l->fd, (off_t)end) < 0 || ps_write_at(l->fd, 0, head, len) < 0 ||
+    if (ps_pages_flush(l->pages) < 0 || ftruncate(l->fd, (off_t)end) < 0 || ps_write_at(l->fd, 0, head, len) < 0 ||
         lseek(l->fd, (off_t)end, SEEK_SET) < 0)
         return ps_fail(PS_ESYS, "%s: cannot write", ps_out_name(l->out));
     return 0;

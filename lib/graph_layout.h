@@ -7,10 +7,8 @@
 #ifndef PS_GRAPH_LAYOUT_H
 #define PS_GRAPH_LAYOUT_H
 
-#include <pthread.h>
-#include <stdatomic.h>
-
 #include "graph_file.h"
+#include "graph_pages.h"
 #include "io.h"
 #include "temp.h"
 
@@ -24,9 +22,8 @@ typedef struct {
 typedef struct {
     ps_out *out;
     const char *dir;
-    int fd;        /* the output's, -1: not written in place */
-    atomic_uchar *laid; /* in place: of each PS_LAYOUT_LAY bytes whether they have been laid out in the file */
-    pthread_mutex_t laying;
+    int fd;          /* the output's, -1: not written in place */
+    ps_pages *pages; /* through which it is written then */
     ps_temp temp;
     uint8_t *mem;  /* if the sections are held in memory */
     uint64_t size; /* of mem */
@@ -34,8 +31,6 @@ typedef struct {
     ps_placed at[PS_SEC_END];
     uint64_t end;
 } ps_layout;
-
-enum { PS_LAYOUT_LAY = 2 << 20 };
 
 /* most: bytes that all sections will take at most.  in_place: each section is closed before the next is opened. */
 PS_MUST_USE int ps_layout_open(ps_layout *l, ps_out *out, const char *dir, uint64_t most, int in_place);

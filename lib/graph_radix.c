@@ -41,6 +41,16 @@ static void insertion(uint64_t *key, float *w, size_t n)
     }
 }
 
+static void swap_keys(ps_edge_list *b)
+{
+    uint64_t *k = b->key;
+    b->key = b->key2;
+    b->key2 = k;
+    size_t c = b->key_cap;
+    b->key_cap = b->key2_cap;
+    b->key2_cap = c;
+}
+
 /* One stable pass by `bits` bits from `low` on, from key/weight to key2/weight2, which then change places. */
 static void pass(ps_edge_list *b, int low, int bits)
 {
@@ -65,16 +75,11 @@ static void pass(ps_edge_list *b, int low, int bits)
     else
         for (size_t i = 0; i < n; i++)
             b->key2[count[b->key[i] >> low & mask]++] = b->key[i];
-    uint64_t *k = b->key;
-    b->key = b->key2;
-    b->key2 = k;
+    swap_keys(b);
     float *w = b->weight;
     b->weight = b->weight2;
     b->weight2 = w;
-    size_t c = b->key_cap;
-    b->key_cap = b->key2_cap;
-    b->key2_cap = c;
-    c = b->weight_cap;
+    size_t c = b->weight_cap;
     b->weight_cap = b->weight2_cap;
     b->weight2_cap = c;
 }
@@ -169,14 +174,62 @@ static void sort_packed(ps_edge_list *b, packing *p)
         b->key[i] = same | (uint64_t)from[i] >> others << 32 | (from[i] & other);
 }
 
-/* ---- */
+/* ---- lists that are in order, or nearly ---- */
 
-static size_t ascending(const ps_edge_list *b, uint64_t mask)
+/* The end of what ascends from `from` on. */
+static size_t ascending(const ps_edge_list *b, size_t from, uint64_t mask)
 {
-    size_t i = 1;
+    size_t i = from + 1;
     while (i < b->n && (b->key[i] & mask) >= (b->key[i - 1] & mask))
         i++;
     return i;
+}
+
+/* The part that begins with the least other node: how many parts are left; *next: the least of the rest. */
+static int least(const uint64_t *key, const size_t *at, const size_t *end, int parts, int *part, uint32_t *next)
+{
+    int left = 0;
+    uint32_t first = UINT32_MAX;
+    *next = UINT32_MAX;
+    for (int i = 0; i < parts; i++) {
+        if (at[i] == end[i])
+            continue;
+        const uint32_t other = (uint32_t)key[at[i]];
+        if (left++ == 0 || other < first) {
+            *next = left == 1 ? UINT32_MAX : first;
+            first = other;
+            *part = i;
+        } else if (other < *next) {
+            *next = other;
+        }
+    }
+    return left;
+}
+
+int ps_edge_list_merge(ps_edge_list *b, const size_t *end, int parts)
+{
+    size_t at[PS_EDGE_PARTS];
+    int part = 0, used = 0;
+    uint32_t next;
+    if (b->weighted)
+        return 0;
+    for (int i = 0; i < parts; i++) {
+        at[i] = i > 0 ? end[i - 1] : 0;
+        used += at[i] < end[i];
+        if (at[i] < end[i] && ascending(b, at[i], UINT32_MAX) < end[i])
+            return 0;
+    }
+    if (used < 2)
+        return 0;
+    if (ps_grow(&b->key2, &b->key2_cap, b->n, sizeof *b->key2) < 0)
+        return PS_EMEM;
+    uint64_t *to = b->key2;
+    while (least(b->key, at, end, parts, &part, &next) > 0)
+        do
+            *to++ = b->key[at[part]++];
+        while (at[part] < end[part] && (uint32_t)b->key[at[part]] <= next);
+    swap_keys(b);
+    return 0;
 }
 
 int ps_edge_list_sort(ps_edge_list *b)
@@ -188,7 +241,7 @@ int ps_edge_list_sort(ps_edge_list *b)
     }
     if (n > UINT32_MAX)
         return ps_fail(PS_EDATA, "more than %u edges in one piece: give less memory (-M)", UINT32_MAX);
-    if (ascending(b, UINT64_MAX) == n)
+    if (ascending(b, 0, UINT64_MAX) == n)
         return 0;
     if (ps_grow(&b->key2, &b->key2_cap, n, sizeof *b->key2) < 0 ||
         (b->weighted && ps_grow(&b->weight2, &b->weight2_cap, n, sizeof *b->weight2) < 0))
@@ -197,7 +250,7 @@ int ps_edge_list_sort(ps_edge_list *b)
     for (size_t i = 1; i < n; i++)
         varying |= b->key[i] ^ b->key[0];
     packing p;
-    if (ascending(b, UINT32_MAX) == n)
+    if (ascending(b, 0, UINT32_MAX) == n)
         varying = varying >> 32 << 32;
     else if (pack_by(&p, b, varying)) {
         sort_packed(b, &p);

@@ -1,7 +1,6 @@
 /* graph_records.c - edge records from a stream, as blocks of keys, into a builder; of graph_input.h. */
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 
 #include "graph_input.h"
 #include "mem.h"
@@ -19,24 +18,23 @@ typedef struct {
     char message[512];
 } reading;
 
-/* n records with numbers of 4 bytes; true if all weights are 1. */
-static int narrow(const uint8_t *p, size_t n, uint64_t *key, float *weight, uint64_t largest[2])
+/* The numbers of n records, 4 bytes each; true if all weights are 1. */
+static int narrow(const uint8_t *p, size_t n, uint64_t *key, uint64_t largest[2])
 {
     uint32_t item = 0, board = 0, differ = 0;
     for (size_t i = 0; i < n; i++, p += 12) {
-        const uint32_t u = ps_get32(p), v = ps_get32(p + 4), w = ps_get32(p + 8);
+        const uint32_t u = ps_get32(p), v = ps_get32(p + 4);
         item = u > item ? u : item;
         board = v > board ? v : board;
-        differ |= w ^ UINT32_C(0x3f800000);
+        differ |= ps_get32(p + 8) ^ UINT32_C(0x3f800000);
         key[i] = (uint64_t)u << 32 | v;
-        memcpy(&weight[i], &w, sizeof w);
     }
     largest[0] = item;
     largest[1] = board;
     return differ == 0;
 }
 
-static int wide(const uint8_t *p, size_t n, uint64_t *key, float *weight, uint64_t largest[2])
+static int wide(const uint8_t *p, size_t n, uint64_t *key, uint64_t largest[2])
 {
     int plain = 1;
     largest[0] = largest[1] = 0;
@@ -45,8 +43,7 @@ static int wide(const uint8_t *p, size_t n, uint64_t *key, float *weight, uint64
         largest[0] = u > largest[0] ? u : largest[0];
         largest[1] = v > largest[1] ? v : largest[1];
         key[i] = u << 32 | (uint32_t)v;
-        weight[i] = ps_getf32(p + 16);
-        plain &= weight[i] == 1;
+        plain &= ps_getf32(p + 16) == 1;
     }
     return plain;
 }
@@ -76,18 +73,30 @@ static int too_large(reading *s, const uint8_t *p, size_t n)
     return fails(s, PS_EDATA);
 }
 
+/* The weights of n records; of those before them in the block, if they are the first that are not all 1. */
+static void add_weights(reading *s, const uint8_t *p, size_t n)
+{
+    const ps_head *h = ps_reader_head(s->r);
+    float *weight = s->weight[s->turn];
+    for (size_t i = 0; i < s->block.n && !s->block.weight; i++)
+        weight[i] = 1;
+    for (size_t i = 0; i < n; i++)
+        weight[s->block.n + i] = ps_getf32(p + i * h->size + 2 * h->width);
+    s->block.weight = weight;
+}
+
 static int add(reading *s, const uint8_t *p, size_t n)
 {
     uint64_t largest[2], *key = s->key[s->turn] + s->block.n;
-    float *weight = s->weight[s->turn];
     const int width = ps_reader_head(s->r)->width;
-    int plain = (width == 4 ? narrow : wide)(p, n, key, weight + s->block.n, largest);
+    int plain = (width == 4 ? narrow : wide)(p, n, key, largest);
     for (int i = 0; i < 2; i++) {
         if (largest[i] > PS_NODE_MAX)
             return too_large(s, p, n);
         s->block.nodes[i] = largest[i] >= s->block.nodes[i] ? largest[i] + 1 : s->block.nodes[i];
     }
-    s->block.weight = plain ? s->block.weight : weight;
+    if (!plain || s->block.weight)
+        add_weights(s, p, n);
     s->block.n += n;
     return 0;
 }

@@ -277,29 +277,38 @@ static void one(plan p, size_t n, int hub, int weighted, int grow)
     free(want.edges);
 }
 
-/* Some thousand files: in memory if there is a place for it, as each is made durable. */
-/* Large enough for the parts of the file to be written in pages of their own. */
-static void large(int threads)
+/* Large enough for the parts of the file to be written in pages of their own, and for buckets in which several threads'
+ * edges meet.  The first half million edges come a second time. */
+static void make_large(const char *path, int threads, ps_duplicates duplicates, uint32_t boards)
 {
-    enum { EDGES = 2500000, ITEMS = 1200000, BOARDS = 50000 };
-    const ps_build_options o = {.threads = threads, .duplicates = PS_KEEP};
-    const uint64_t key = ps_rng_key(5, 0);
+    enum { EDGES = 2500000, AGAIN = 500000, ITEMS = 1200000 };
+    const ps_build_options o = {.threads = threads, .duplicates = duplicates};
     ps_builder *b = ps_builder_open(&o);
-    ps_out *out = ps_out_open("a.psg", 0);
+    ps_out *out = ps_out_open(path, 0);
     ps_graph g;
     int rc = b && out ? 0 : -1;
-    for (uint64_t i = 0; i < EDGES && rc == 0; i++)
-        rc = ps_builder_edge(b, ps_below(ps_rng(key, 2 * i), ITEMS), ps_below(ps_rng(key, 2 * i + 1), BOARDS), 1);
+    for (uint64_t i = 0; i < EDGES + AGAIN && rc == 0; i++) {
+        const uint64_t e = i % EDGES;
+        rc = ps_builder_edge(b, e * 7919 % ITEMS, (e / ITEMS + 3 * (e % 1009)) % boards, 1);
+    }
     CHECK_OK(rc);
     CHECK_OK(ps_builder_write(b, out, "test\n"));
     CHECK_OK(ps_out_close(out));
     ps_builder_free(b);
-    CHECK_OK(ps_graph_open(&g, "a.psg"));
+    CHECK_OK(ps_graph_open(&g, path));
     CHECK_OK(ps_graph_check(&g));
-    CHECK(g.edges == EDGES);
+    CHECK(g.edges == (duplicates == PS_UNIQUE ? EDGES : EDGES + AGAIN));
     ps_graph_close(&g);
 }
 
+static void large(ps_duplicates duplicates, uint32_t boards)
+{
+    make_large("a.psg", 1, duplicates, boards);
+    make_large("b.psg", 3, duplicates, boards);
+    CHECK(same_bytes("a.psg", "b.psg"));
+}
+
+/* Some thousand files: in memory if there is a place for it, as each is made durable. */
 static char *work_folder(void)
 {
     static char name[] = "/dev/shm/psgraph-t_build.XXXXXX";
@@ -323,8 +332,9 @@ int main(int argc, char **argv)
         }
         one(p, n, (int)draw(&p, 2), (int)draw(&p, 2), (int)draw(&p, 2));
     }
-    large(1);
-    large(3);
+    large(PS_KEEP, 3029);
+    large(PS_KEEP, 31);
+    large(PS_UNIQUE, 3029);
     unlink("old.psg");
     unlink("a.psg");
     unlink("b.psg");
