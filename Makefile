@@ -102,11 +102,11 @@ UNITS := $(patsubst tests/unit/%.c,$(OUT)/test/%,$(wildcard tests/unit/t_*.c)) \
 BENCHES := $(patsubst tests/bench/%.c,$(OUT)/bench/%,$(wildcard tests/bench/*.c))
 FUZZERS := $(patsubst tests/fuzz/%.c,$(OUT)/fuzz/%,$(wildcard tests/fuzz/fuzz_*.c))
 SOURCES := $(wildcard lib/*.c kernels/*.c tools/*.c tests/unit/*.c tests/fuzz/*.c tests/bench/*.c)
-SOURCES += tests/cuda/bench.c
+SOURCES += tests/cuda/bench.c tests/faults/shim.c
 HEADERS := $(wildcard lib/*.h kernels/*.h tests/unit/*.h tests/fuzz/*.h tests/cuda/*.h) kernels/dev_cuda.cuh
 PAGES := $(wildcard man/*.[1-9])
 
-.PHONY: cuda-report gpu-check gpu-programs all units benches fuzzers check demo experiment table1 so-far asan ubsan tsan fuzz bench lint format install uninstall dist deb clean help
+.PHONY: cuda-report gpu-check gpu-programs all units benches fuzzers check demo experiment table1 so-far asan ubsan tsan fuzz bench faults lint format install uninstall dist deb clean help
 all: $(BINS)
 
 $(OUT)/obj/kernels/%_avx2.o: ISA := -mavx2 -mfma
@@ -201,11 +201,18 @@ $(OUT)/gpu/bench: $(OUT)/obj/tests/cuda/bench.o $(OUT)/libpsgraph.a
 .SECONDARY:
 -include $(shell find $(OUT)/obj -name '*.d' 2>/dev/null)
 
-units: $(UNITS)
+units: $(UNITS) $(OUT)/test/shim.so
 benches: $(BENCHES)
 fuzzers: $(FUZZERS)
 
 # ---- tests ----
+# Preloaded by tests/faults/inject.py.
+$(OUT)/test/shim.so: tests/faults/shim.c Makefile
+	@mkdir -p $(@D)
+	$(CC) -std=gnu11 -D_GNU_SOURCE -g -O1 $(WARN) -fno-builtin -fPIC -shared $< -o $@ -ldl
+# Every call of every tool's small jobs made to fail, one at a time: minutes.  Leaks are seen with FLAVOUR=asan.
+faults: all $(OUT)/test/shim.so
+	d=$$(mktemp -d) && (cd $$d && python3 $(CURDIR)/tests/faults/inject.py $(CURDIR)/$(OUT)/bin $(CURDIR)/$(OUT)/test/shim.so $(FAULT_ARGS)) && rm -r $$d
 check:
 	+tests/run --flavour $(FLAVOUR) --out $(OUT)
 demo: all
@@ -270,6 +277,7 @@ make demo         the tour on the embedded data
 make experiment   psgraph beside its baselines on DATA=FOLDER of your own: table and plots (man/psexperiment.7)
 make table1       the paper's ablation and the recipe's, three seeds; make so-far: what there is of it by now
 make fuzz         each reader on random input, FUZZ_SECONDS=10 each (clang)
+make faults       every call of the system made to fail, one at a time, under every tool; FLAVOUR=asan sees leaks
 make bench        what each tool takes on the embedded data, and a training step at several sizes
 make gpu-check    on a machine with a GPU: every CUDA kernel and ten steps of training tested, then a benchmark
 make cuda-report  registers, shared memory and spills of every CUDA kernel (nvcc)

@@ -281,8 +281,10 @@ static int add_query(ps_ranks *r, batch *b, size_t begin, size_t end)
         rc = ps_knn_leave_out(&b->q, row);
     if (rc == 0)
         rc = ps_knn_end(&b->q, b->knn);
+    if (rc < 0)
+        return rc;
     b->first[b->q.n - 1] = b->n;
-    for (size_t k = begin; k < end && rc == 0; k++) {
+    for (size_t k = begin; k < end; k++) {
         uint64_t positive = ps_knn_find(b->knn, p->positive[r->order[k]]);
         if (positive == PS_NONE) {
             r->no_positive += is_known(r, p->positive[r->order[k]]);
@@ -297,7 +299,7 @@ static int add_query(ps_ranks *r, batch *b, size_t begin, size_t end)
         b->pair[b->n++] = r->order[k];
     }
     b->first[b->q.n] = b->n;
-    return rc;
+    return 0;
 }
 
 /* Tallies and lists of this batch's size. */

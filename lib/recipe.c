@@ -2,6 +2,7 @@
 
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 
 #include "mem.h"
 
@@ -55,8 +56,10 @@ char *ps_recipe_text(const ps_recipe *r)
     enum { SIZE = 1024 };
     static const char *const optimizer[] = {"adam", "sgd"}, *const schedule[] = {"cosine", "exponential", "constant"};
     char *text = ps_alloc(SIZE, 1);
-    if (text)
-        snprintf(text, SIZE,
+    if (!text)
+        return NULL;
+    /* So many numbers may take memory. */
+    int n = snprintf(text, SIZE,
                  "loss=%s\nmargin=%.9g\noptimizer=%s\nrate=%.9g\ntoken-rate=%.9g\ndecay=%.9g\nschedule=%s\nwarmup=%.9g\nepochs=%u\n"
                  "patience=%u\nbatch=%u\nnegatives=%u\npopularity=%.9g\nin-batch=%d\ndropout=%.9g\nhard=%u\nband=%u-%u\nhard-steps=%" PRIu64
                  "\nhard-restart=%.9g\nseed=%" PRIu64 "\n%s%s",
@@ -64,5 +67,9 @@ char *ps_recipe_text(const ps_recipe *r)
                  schedule[r->schedule],
                  r->warmup, r->epochs, r->patience, r->batch, r->negatives, r->popularity, ps_recipe_in_batch(r), r->dropout, r->hard, r->band_low, r->band_high,
                  r->hard_steps, r->hard_restart, r->seed, r->no_logq ? "logq=0\n" : "", r->bf16 ? "precision=bf16\n" : r->tf32 ? "precision=tf32\n" : "");
-    return text;
+    if (n >= 0 && n < SIZE)
+        return text;
+    free(text);
+    ps_fail(PS_EMEM, "out of memory");
+    return NULL;
 }

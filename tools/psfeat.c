@@ -247,6 +247,17 @@ static int put_sparse(const sources *s, const ps_head *h, ps_writer *w)
     return rc;
 }
 
+static int save_state(const char *path, const ps_feat_state *state)
+{
+    ps_out *out = ps_out_open(path, 0);
+    int rc = out ? ps_feat_state_write(state, out) : PS_ESYS;
+    if (rc == 0)
+        return ps_out_close(out);
+    if (out)
+        ps_out_abort(out);
+    return rc;
+}
+
 static int write_output(const options *o, const sources *s)
 {
     ps_head h;
@@ -255,6 +266,9 @@ static int write_output(const options *o, const sources *s)
     ps_writer *w = out ? ps_writer_new(out, &h) : NULL;
     if (rc == 0)
         rc = !w ? PS_ESYS : o->sparse ? put_sparse(s, &h, w) : put_vectors(s, &h, w);
+    /* Before the end of the vectors: whoever has them whole has the state, too. */
+    if (rc == 0 && o->save)
+        rc = save_state(o->save, &s->state);
     if (rc == 0)
         rc = ps_writer_close(w);
     else
@@ -359,17 +373,6 @@ static int read_all(options *o, sources *s)
     return rc == 0 && !o->sparse ? add_blocks(o, s) : rc;
 }
 
-static int save_state(const char *path, const ps_feat_state *state)
-{
-    ps_out *out = ps_out_open(path, 0);
-    int rc = out ? ps_feat_state_write(state, out) : PS_ESYS;
-    if (rc == 0)
-        return ps_out_close(out);
-    if (out)
-        ps_out_abort(out);
-    return rc;
-}
-
 static int run(options *o)
 {
     ps_graph graph;
@@ -387,8 +390,6 @@ static int run(options *o)
         rc = read_all(o, &s);
     if (rc == 0)
         rc = write_output(o, &s);
-    if (rc == 0 && o->save)
-        rc = save_state(o->save, &s.state);
     if (rc == 0 && o->no_board)
         ps_warn("%llu boards skipped: %s does not know them", (unsigned long long)o->no_board, o->graph);
     if (rc == 0 && o->skipped)
