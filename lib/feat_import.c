@@ -35,7 +35,7 @@ int ps_feat_npy_names(ps_feat_npy *m, const char *path, const ps_graph *g, uint6
         return PS_EMEM;
     memset(m->row, 0xff, items * sizeof *m->row);
     name_list l = {.m = m, .path = path};
-    int rc = ps_feat_lines(path, g, skipped, name_line, &l);
+    int rc = ps_feat_lines(path, g, skipped, NULL, name_line, &l);
     uint64_t lines = l.taken + (skipped ? *skipped - before : 0);
     if (rc == 0 && lines != m->npy.rows)
         rc = ps_fail(PS_EMATCH, "%s: %llu names for the %llu rows of %s", path, (unsigned long long)lines,

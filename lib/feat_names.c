@@ -29,22 +29,30 @@ static int find_item(const ps_text *t, const ps_graph *g, ps_str name, uint64_t 
     return 0;
 }
 
-int ps_feat_lines(const char *path, const ps_graph *g, uint64_t *skipped, ps_feat_line each, void *ctx)
+int ps_feat_lines(const char *path, const ps_graph *g, uint64_t *skipped, const ps_columns_options *how, ps_feat_line each,
+                  void *ctx)
 {
     uint64_t *first = ps_zalloc(g ? g->items.nodes : 0, sizeof *first);
     ps_in *in = first ? ps_in_open(path) : NULL;
     int rc = in ? 0 : PS_ESYS;
     ps_text t = ps_text_make(in);
     ps_str line, name;
-    while (rc == 0 && (rc = ps_text_line(&t, &line)) > 0) {
-        uint64_t item = t.line - 1;
+    ps_columns columns = {0};
+    uint64_t number = 0;
+    if (ps_columns_asked(how)) {
+        ps_columns_make(&columns, how, 1);
+        t.columns = &columns;
+    }
+    for (; rc == 0 && (rc = ps_text_line(&t, &line)) > 0; number++) {
+        uint64_t item = number;
         ps_text_field(&line, &name);
         rc = g ? find_item(&t, g, name, skipped, first, &item) : 0;
         if (rc == 0 && item != PS_NONE)
-            rc = each(ctx, item, t.line - 1, line);
+            rc = each(ctx, item, number, line);
     }
-    if (rc == 0 && t.line == 0)
+    if (rc == 0 && number == 0)
         rc = ps_fail(PS_EDATA, "%s: empty input, expected a line for each item", ps_in_name(in));
+    ps_columns_free(&columns);
     ps_in_close(in);
     free(first);
     return rc;

@@ -1,5 +1,7 @@
 #include "graph_input.h"
 
+#include <string.h>
+
 #include "dict.h"
 
 enum { AT_ONCE = 32 }; /* lines whose names are looked for at the same time */
@@ -19,6 +21,18 @@ static int item_line(ps_builder *b, const ps_edge_input *o, const ps_text *t, ps
     return rc;
 }
 
+/* Which column of the item list has the items: the one that is called as in the edges, or the first. */
+static const char *item_column(const ps_columns_options *edges, char *name, size_t room)
+{
+    uint64_t number;
+    const size_t len = edges->list ? strcspn(edges->list, ",") : room;
+    if (!edges->header || len >= room || ps_text_u64((ps_str){edges->list, len}, &number) == 0)
+        return "1";
+    memcpy(name, edges->list, len);
+    name[len] = 0;
+    return name;
+}
+
 static int read_items(ps_builder *b, const ps_edge_input *o)
 {
     ps_in *in = ps_in_open(o->items);
@@ -26,10 +40,19 @@ static int read_items(ps_builder *b, const ps_edge_input *o)
         return PS_ESYS;
     ps_text t = ps_text_make(in);
     ps_str line;
+    ps_columns columns = {0};
+    char name[256];
     int rc;
+    if (ps_columns_asked(&o->columns)) {
+        ps_columns_options how = o->columns;
+        how.list = item_column(&o->columns, name, sizeof name);
+        ps_columns_make(&columns, &how, 1);
+        t.columns = &columns;
+    }
     while ((rc = ps_text_line(&t, &line)) > 0)
         if ((rc = item_line(b, o, &t, line)) < 0)
             break;
+    ps_columns_free(&columns);
     ps_in_close(in);
     if (rc == 0 && ps_builder_nodes(b, PS_ITEMS) == 0)
         rc = ps_fail(PS_EDATA, "%s: no items in it", o->items);
@@ -66,7 +89,7 @@ static int edge_line(ps_edge_input *o, ps_builder *b, const ps_text *t, ps_str l
     float weight = 1;
     int rc = 0;
     if (!ps_text_field(&line, &item) || !ps_text_field(&line, &board) || item.len == 0 || board.len == 0)
-        return ps_text_fail(t, "expected item TAB board [TAB weight]");
+        return ps_text_fail(t, "expected item TAB board [TAB weight]%s", ps_text_hint(t, item));
     if (ps_text_field(&line, &field)) {
         rc = read_weight(o, t, field, &weight);
         if (rc == 0 && ps_text_field(&line, &field))
@@ -173,15 +196,21 @@ int ps_edges_from_text(ps_builder *b, ps_edge_input *o)
         return rc < 0 ? rc : PS_ESYS;
     ps_text t = ps_text_make(in);
     ps_str line;
-    while ((rc = o->numbers ? 0 : plain_lines(b, &t)) == 0 && (rc = ps_text_line(&t, &line)) > 0) {
+    ps_columns columns = {0};
+    if (ps_columns_asked(&o->columns)) {
+        ps_columns_make(&columns, &o->columns, SIZE_MAX);
+        t.columns = &columns;
+    }
+    while ((rc = o->numbers || t.columns ? 0 : plain_lines(b, &t)) == 0 && (rc = ps_text_line(&t, &line)) > 0) {
         rc = edge_line(o, b, &t, line);
         if (rc < 0)
             break;
-        if (!o->numbers || t.line % 65536 == 0)
+        if ((!o->numbers && !t.columns) || t.line % 65536 == 0)
             o->progress("edges", t.line, 0);
     }
     if (rc == 0 && t.line == 0 && !o->growing)
         rc = ps_fail(PS_EDATA, "%s: empty, expected edges", ps_in_name(in));
+    ps_columns_free(&columns);
     ps_in_close(in);
     return rc;
 }

@@ -65,7 +65,8 @@ static int text_line(ps_pairs *p, text_source *s, ps_str line)
     uint64_t q, i;
     double weight = 1;
     if (!ps_text_field(&line, &query) || !ps_text_field(&line, &positive) || query.len == 0 || positive.len == 0)
-        return ps_text_fail(&s->text, "expected query TAB positive [TAB weight]");
+        return ps_text_fail(&s->text, "expected query TAB positive [TAB weight]%s",
+                            ps_text_hint(&s->text, query));
     if (ps_text_field(&line, &field)) {
         if (ps_text_double(field, &weight) < 0 || !((float)weight > 0) || !isfinite((float)weight))
             return ps_text_fail(&s->text, "weight '%.*s': it must be a positive number",
@@ -105,7 +106,8 @@ static int set_line(ps_pairs *p, text_source *s, ps_str line)
     return 0;
 }
 
-static int read_text(ps_pairs *p, const char *path, const ps_graph *g, int sets, int unknown)
+static int read_text(ps_pairs *p, const char *path, const ps_graph *g, int sets, int unknown,
+                     const ps_columns_options *how)
 {
     if (!g)
         return ps_fail(PS_EUSAGE, "-t needs -g GRAPH to look the names up");
@@ -113,6 +115,11 @@ static int read_text(ps_pairs *p, const char *path, const ps_graph *g, int sets,
     if (!in)
         return PS_ESYS;
     text_source s = {.text = ps_text_make(in), .g = g, .unknown = unknown};
+    ps_columns columns = {0};
+    if (ps_columns_asked(how)) {
+        ps_columns_make(&columns, how, SIZE_MAX);
+        s.text.columns = &columns;
+    }
     ps_str line;
     int rc;
     while ((rc = ps_text_line(&s.text, &line)) > 0) {
@@ -121,6 +128,7 @@ static int read_text(ps_pairs *p, const char *path, const ps_graph *g, int sets,
             break;
     }
     ps_dict_free(&s.names);
+    ps_columns_free(&columns);
     ps_in_close(in);
     p->head = ps_head_make(PS_PAIRS, 0);
     p->head.qspace = sets ? PS_PLAIN : PS_ITEMS;
@@ -184,10 +192,11 @@ static int read_records(ps_pairs *p, const char *path, const ps_graph *g)
     return rc;
 }
 
-int ps_pairs_read(ps_pairs *p, const char *path, const ps_graph *g, int text, int unknown)
+int ps_pairs_read(ps_pairs *p, const char *path, const ps_graph *g, int text, int unknown,
+                  const ps_columns_options *columns)
 {
     *p = (ps_pairs){0};
-    int rc = text ? read_text(p, path, g, text == PS_PAIRS_SETS, unknown) : read_records(p, path, g);
+    int rc = text ? read_text(p, path, g, text == PS_PAIRS_SETS, unknown, columns) : read_records(p, path, g);
     if (rc < 0)
         ps_pairs_free(p);
     return rc;

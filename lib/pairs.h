@@ -5,6 +5,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "columns.h"
 #include "graph.h"
 
 typedef struct {
@@ -34,9 +35,11 @@ enum {
 
 /* Reads all pairs from `path` (NULL or "-": stdin).  text: see above, names
  * of g.  Otherwise PS_PAIRS records, of g's fingerprint; their numbers must be items of g, or, with g NULL,
- * below 2^32 - 1.  `unknown` concerns text only: a number out of range always fails.  Free with
+ * below 2^32 - 1.  `unknown` concerns text only: a number out of range always fails.  `columns`: how
+ * the text has them, NULL: as it is.  Free with
  * ps_pairs_free, which is not needed after a failure. */
-PS_MUST_USE int ps_pairs_read(ps_pairs *p, const char *path, const ps_graph *g, int text, int unknown);
+PS_MUST_USE int ps_pairs_read(ps_pairs *p, const char *path, const ps_graph *g, int text, int unknown,
+                              const ps_columns_options *columns);
 void ps_pairs_free(ps_pairs *p);
 
 /* The positives of each query, each once and ascending: what must not be drawn as a negative. */

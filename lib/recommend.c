@@ -283,7 +283,7 @@ int ps_groups_read(ps_groups *g, const char *path, const ps_graph *graph, const 
         return PS_EMEM;
     memset(g->of, 0xff, knn->n * sizeof *g->of);
     lines l = {g, knn, NULL};
-    int rc = ps_feat_lines(path, graph, skipped, group_line, &l);
+    int rc = ps_feat_lines(path, graph, skipped, NULL, group_line, &l);
     return rc < 0 ? ps_fail_in(rc, path) : 0;
 }
 
@@ -320,7 +320,7 @@ int ps_list_read(uint8_t *listed, const char *path, const ps_graph *graph, const
 {
     lines l = {NULL, knn, listed};
     if (text)
-        return ps_feat_lines(path, graph, skipped, list_line, &l);
+        return ps_feat_lines(path, graph, skipped, NULL, list_line, &l);
     ps_reader *r = ps_reader_open(path, PS_IDS);
     int rc = r ? list_ids(&l, r, graph) : PS_EDATA;
     ps_reader_close(r);

@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "columns.h"
+
 ps_text ps_text_make(ps_in *in)
 {
     return (ps_text){.in = in};
@@ -22,6 +24,11 @@ int ps_text_fail(const ps_text *t, const char *fmt, ...)
 }
 
 int ps_text_line(ps_text *t, ps_str *line)
+{
+    return t->columns ? ps_columns_line(t->columns, t, line) : ps_text_raw_line(t, line);
+}
+
+int ps_text_raw_line(ps_text *t, ps_str *line)
 {
     ps_in_skip(t->in, t->consumed);
     t->consumed = 0;
@@ -69,6 +76,15 @@ int ps_text_field(ps_str *rest, ps_str *field)
         *rest = (ps_str){tab + 1, rest->len - field->len - 1};
     }
     return 1;
+}
+
+const char *ps_text_hint(const ps_text *t, ps_str field)
+{
+    if (t->columns || field.len == 0)
+        return "";
+    return memchr(field.s, ',', field.len)   ? " (with commas between: -F ,)"
+           : memchr(field.s, ';', field.len) ? " (with semicolons between: -F ';')"
+                                             : "";
 }
 
 int ps_text_u64(ps_str f, uint64_t *value)

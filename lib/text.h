@@ -18,6 +18,7 @@ typedef struct {
     ps_in *in;
     uint64_t line;   /* number of the last line read, from 1 */
     size_t consumed; /* internal: bytes of the last line, skipped at the next read */
+    struct ps_columns *columns; /* columns.h: how the line's fields are made; NULL: it is taken as it is */
 } ps_text;
 
 /* `in` stays the caller's. */
@@ -27,11 +28,17 @@ ps_text ps_text_make(ps_in *in);
  * failure: a read error, a line above PS_LINE_MAX bytes, or a NUL byte. */
 PS_MUST_USE int ps_text_line(ps_text *t, ps_str *line);
 
+/* The same without regard to `columns`. */
+PS_MUST_USE int ps_text_raw_line(ps_text *t, ps_str *line);
+
 /* Cuts the next tab-separated field off *rest: 1; 0 if none is left.  The last field sets rest->s to NULL. */
 int ps_text_field(ps_str *rest, ps_str *field);
 
 /* Fails with "name: line N: " before the message. */
 int ps_text_fail(const ps_text *t, const char *fmt, ...) PS_PRINTF(2, 3);
+
+/* Where a tab was expected in `field`, and -F was not given: what to do about commas in it, else "". */
+const char *ps_text_hint(const ps_text *t, ps_str field);
 
 /* Strict numbers: the whole field, nothing else.  0, or PS_EDATA without a message. */
 PS_MUST_USE int ps_text_u64(ps_str field, uint64_t *value);

@@ -14,7 +14,7 @@
 #include "par.h"
 #include "visible.h"
 
-enum { MAX_OPTIONS = 64, LONG_BASE = 256, MAX_THREADS = 1024, MAX_GIVEN = 256 };
+enum { MAX_OPTIONS = 96, LONG_BASE = 256, MAX_THREADS = 1024, MAX_GIVEN = 256 };
 
 static const ps_tool *tool = &(ps_tool){.name = "psgraph"};
 static const ps_common *common;

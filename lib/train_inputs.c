@@ -13,7 +13,7 @@
 
 static int read_pairs(ps_pairs *p, const char *path, const ps_graph *g, const ps_train_paths *from)
 {
-    int rc = ps_pairs_read(p, path, g, from->text, from->unknown);
+    int rc = ps_pairs_read(p, path, g, from->text, from->unknown, &from->columns);
     if (rc == 0 && p->n == 0)
         rc = ps_fail(PS_EDATA, "%s: no pairs in it", path ? path : "<stdin>");
     return rc;

@@ -13,6 +13,7 @@
 typedef struct {
     const char *graph, *vectors, *texts, *neighbours, *valid; /* texts NULL: no token embeddings; neighbours NULL: walked on the fly; valid NULL: none */
     int text, unknown;                                /* of the pairs: pairs.h */
+    ps_columns_options columns;                       /* of their text */
     ps_walk_options walk;
     uint32_t top;
 } ps_train_paths;

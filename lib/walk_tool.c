@@ -120,7 +120,7 @@ static int read_known(material *m, ps_walk_job *job, const ps_walk_input *in, co
 {
     if (!in->known)
         return 0;
-    int rc = ps_pairs_read(&m->pairs, in->known, g, in->text, in->skip_unknown ? PS_UNKNOWN_SKIPPED : PS_UNKNOWN_FAILS);
+    int rc = ps_pairs_read(&m->pairs, in->known, g, in->text, in->skip_unknown ? PS_UNKNOWN_SKIPPED : PS_UNKNOWN_FAILS, NULL);
     if (rc < 0)
         return rc;
     rc = ps_known_make(&m->known, &m->pairs, g->items.nodes);

@@ -9,6 +9,7 @@ enum { HITS_AT_ONCE = 64 };
 
 typedef struct {
     ps_common common;
+    ps_columns_options columns;
     const char *graph, *vectors, *pairs_path, *against, *cutoffs_text;
     int boards, text, sets, skip_unknown, cosine, json, tsv, breakdown;
     int64_t cold, cosines, samples;
@@ -80,15 +81,18 @@ static int check_options(options *o)
         return ps_usage_error("-t needs -g GRAPH");
     if (o->skip_unknown && !o->text)
         return ps_usage_error("-u is about names: it needs -t");
+    if (ps_columns_asked(&o->columns) && !o->text)
+        return ps_usage_error("-F, -H and --columns are about text: they need -t");
     if (o->sets && !o->text)
         return ps_usage_error("--sets reads lines of text: it needs -t");
-    return ps_cutoffs_parse(&o->cutoffs, o->cutoffs_text);
+    rc = ps_columns_check(&o->columns);
+    return rc < 0 ? rc : ps_cutoffs_parse(&o->cutoffs, o->cutoffs_text);
 }
 
 static int read_pairs(options *o)
 {
     int rc = ps_pairs_read(&o->pairs, o->pairs_path, o->g, o->sets ? PS_PAIRS_SETS : o->text,
-                           o->skip_unknown ? PS_UNKNOWN_NUMBERED : 0);
+                           o->skip_unknown ? PS_UNKNOWN_NUMBERED : 0, &o->columns);
     if (rc == 0 && o->pairs.n == 0)
         rc = ps_fail(PS_EDATA, "%s: no pairs in it", o->pairs_path);
     if (rc == 0 && o->pairs.skipped)
@@ -278,6 +282,7 @@ int main(int argc, char **argv)
         {'g', "graph", "FILE", PS_OPT_STR, &o.graph, 0, 0, "graph that numbers and names the items", NULL},
         {'p', "pairs", "FILE", PS_OPT_STR, &o.pairs_path, 0, 0, "held-out pairs of query and positive", NULL},
         {'t', "text", NULL, PS_OPT_FLAG, &o.text, 0, 0, "the pairs are text: query TAB positive", NULL},
+        PS_COLUMNS_ROWS(o.columns),
         {0, "sets", NULL, PS_OPT_FLAG, &o.sets, 0, 0, "queries are sets: line i has the positives of set i", NULL},
         {'u', "skip-unknown", NULL, PS_OPT_FLAG, &o.skip_unknown, 0, 0, "names unknown to the graph count as misses",
          NULL},

@@ -18,6 +18,7 @@ typedef struct {
     ps_common common;
     const char *graph, *npy, *names, *ngrams, *save, *load, *boards;
     ps_list joins;
+    ps_columns_options columns;
     int text, skip_unknown, sparse, text_only, no_degree, lsa, normalise, elem;
     int64_t dim, sketch;
     double scale;
@@ -56,7 +57,8 @@ static int read_texts(options *o, sources *s)
 {
     ps_texts texts = {0};
     ps_feat_state *k = &s->state;
-    int rc = ps_feat_lines(NULL, o->boards ? NULL : s->graph, o->skip_unknown ? &o->skipped : NULL, text_line, &texts);
+    int rc = ps_feat_lines(NULL, o->boards ? NULL : s->graph, o->skip_unknown ? &o->skipped : NULL, &o->columns, text_line,
+                           &texts);
     if (rc == 0 && o->boards && texts.rows != s->n)
         rc = ps_fail(PS_EMATCH, "%s: boards of %llu items, texts of %llu", o->boards, (unsigned long long)s->n,
                      (unsigned long long)texts.rows);
@@ -309,6 +311,8 @@ static int check_options(options *o)
         return ps_usage_error("standard input can be read only once: -t reads it, and so does a FILE named -");
     if (!o->text && !o->npy && !o->joins.n && (o->sparse || (o->dim > 0 && !o->load)))
         return ps_usage_error("nothing to make features of: give -t, --npy or -x (or -g and -d 0: structure only)");
+    if (ps_columns_asked(&o->columns) && !o->text)
+        return ps_usage_error("-F, -H and --columns are about text: they need -t");
     if (o->sparse && (o->npy || o->joins.n || !o->text))
         return ps_usage_error("--sparse writes the tf-idf of texts: it goes with -t, not with --npy or -x");
     if (o->names && (!o->npy || !o->graph))
@@ -325,7 +329,8 @@ static int check_options(options *o)
     }
     if (!o->sparse && o->dim == 0)
         o->text = 0;
-    return parse_ngrams(o);
+    int rc = ps_columns_check(&o->columns);
+    return rc < 0 ? rc : parse_ngrams(o);
 }
 
 /* What text and structure are made with, by the options or as it was saved. */
@@ -414,6 +419,7 @@ int main(int argc, char **argv)
     const ps_option rows[] = {
         {'g', "graph", "FILE", PS_OPT_STR, &o.graph, 0, 0, "the graph: a vector for each of its items, with structure", NULL},
         {'t', "text", NULL, PS_OPT_FLAG, &o.text, 0, 0, "texts on standard input: item TAB free text", NULL},
+        PS_COLUMNS_ROWS(o.columns),
         {'d', "dim", "N", PS_OPT_INT, &o.dim, 0, 65536, "elements of the text block, 0: no text block", NULL},
         {0, "lsa", NULL, PS_OPT_FLAG, &o.lsa, 0, 0, "the text block by latent semantic analysis, not by random signs", NULL},
         {0, "ngrams", "MIN-MAX", PS_OPT_STR, &o.ngrams, 0, 0, "also character n-grams of the words, 0: words only", NULL},

@@ -13,8 +13,9 @@
 
 typedef struct {
     ps_common common;
-    int text, numbers, skip_unknown, unique, sum, order;
+    int text, mtx, numbers, skip_unknown, unique, sum, order;
     const char *items, *old, *vectors, *tmp;
+    ps_columns_options columns;
     double drop_diverse, keep_power;
     int64_t drop_large, max_board, memory;
 } options;
@@ -36,9 +37,13 @@ static int prunes(const options *o)
 
 static int check_options(const options *o)
 {
+    if (o->mtx && (o->text || o->old))
+        return ps_usage_error("--mtx has numbers that are its own: neither -t nor -g goes with it");
     if (!o->text && (o->items || o->numbers))
         return ps_usage_error(o->items ? "-I needs -t: edge records carry numbers, not names"
                                        : "-i needs -t: edge records carry numbers anyway");
+    if (!o->text && ps_columns_asked(&o->columns))
+        return ps_usage_error("-F, -H and --columns are about text: they need -t");
     if (o->items && o->numbers)
         return ps_usage_error("-I and -i do not go together: numbers are not listed");
     if (o->unique && o->sum)
@@ -47,7 +52,7 @@ static int check_options(const options *o)
         return ps_usage_error("--drop-diverse and --keep-power need the items' vectors (-x)");
     if (o->vectors && !(o->drop_diverse > 0 || o->keep_power < 1))
         return ps_usage_error("-x needs --drop-diverse or --keep-power");
-    return 0;
+    return ps_columns_check(&o->columns);
 }
 
 static int open_old(job *j)
@@ -104,11 +109,12 @@ static int read_edges(job *j, ps_graph *g)
 {
     const options *o = j->o;
     j->in = (ps_edge_input){.items = o->items, .numbers = o->numbers, .skip_unknown = o->skip_unknown,
-                            .growing = j->has_old, .progress = ps_progress};
+                            .growing = j->has_old, .columns = o->columns, .progress = ps_progress};
     ps_builder *b = ps_builder_open(&j->build);
     int rc = b ? 0 : PS_EMEM;
     if (rc == 0)
-        rc = o->text ? ps_edges_from_text(b, &j->in)
+        rc = o->text  ? ps_edges_from_text(b, &j->in)
+             : o->mtx ? ps_edges_from_mtx(b, &j->in)
                      : ps_edges_from_records(b, &j->in, j->has_old ? j->old.fingerprint : 0);
     if (rc == 0)
         rc = finish_builder(j, b, o->unique ? "psgraph-build " PS_VERSION " unique\n"
@@ -216,6 +222,8 @@ int main(int argc, char **argv)
     options o = {.common = PS_COMMON_DEFAULT, .keep_power = 1};
     const ps_option rows[] = {
         {'t', "text", NULL, PS_OPT_FLAG, &o.text, 0, 0, "edges are text: item TAB board [TAB weight]", NULL},
+        PS_COLUMNS_ROWS(o.columns),
+        {0, "mtx", NULL, PS_OPT_FLAG, &o.mtx, 0, 0, "edges are a Matrix Market file: items are rows, boards columns", NULL},
         {'i', "numbers", NULL, PS_OPT_FLAG, &o.numbers, 0, 0, "the ids in the text are node numbers", NULL},
         {'I', "items", "FILE", PS_OPT_STR, &o.items, 0, 0, "all items, a line each (first column), in this order", NULL},
         {'u', "skip-unknown", NULL, PS_OPT_FLAG, &o.skip_unknown, 0, 0, "skip edges of items that -I does not list", NULL},

@@ -45,6 +45,10 @@ static int settle(options *o)
     o->from.walk.seed = r->seed;
     if (!o->from.graph || !o->from.vectors)
         return ps_usage_error("-g GRAPH and -x VECTORS are needed");
+    if (ps_columns_asked(&o->from.columns) && !o->from.text)
+        return ps_usage_error("-F, -H and --columns are about text: they need -t");
+    if (ps_columns_check(&o->from.columns) < 0)
+        return PS_EUSAGE;
     int on_cpu = strcmp(o->device, "cpu") == 0;
     if (r->tf32 && (on_cpu || r->bf16))
         return ps_usage_error(on_cpu ? "--tf32 is of GPUs: -D cuda" : "--tf32 and --bf16 cannot be together");
@@ -252,6 +256,7 @@ int main(int argc, char **argv)
         {'r', "restart", "P", PS_OPT_REAL, &o.from.walk.restart, 0, 1, "on the fly: probability of a restart after each step", NULL},
         {'p', "pairs", "FILE", PS_OPT_STR, &o.from.valid, 0, 0, "validation pairs: the best epoch's model is kept", NULL},
         {'t', "text", NULL, PS_OPT_FLAG, &o.from.text, 0, 0, "pairs are text: query TAB positive [TAB weight]", NULL},
+        PS_COLUMNS_ROWS(o.from.columns),
         {'u', "skip-unknown", NULL, PS_OPT_FLAG, &o.skip_unknown, 0, 0, "skip pairs of items that the graph does not know", NULL},
         {'c', "checkpoint", "FILE", PS_OPT_STR, &o.checkpoint, 0, 0, "checkpoint, now and then and at SIGINT and SIGTERM", NULL},
         {0, "every", "MINUTES", PS_OPT_REAL, &o.every, 0, 1e6, "between checkpoints", NULL},

@@ -89,7 +89,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
     }
     ps_pairs pairs;
     ps_known known;
-    if (ps_pairs_read(&pairs, f.path, NULL, 0, PS_UNKNOWN_FAILS) == 0) {
+    if (ps_pairs_read(&pairs, f.path, NULL, 0, PS_UNKNOWN_FAILS, NULL) == 0) {
         if (ps_known_make(&known, &pairs, 1000) == 0) {
             for (size_t i = 0; i < pairs.n; i++)
                 MUST(ps_known_has(&known, pairs.query[i], pairs.positive[i]));

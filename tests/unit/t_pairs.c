@@ -37,7 +37,7 @@ static int refused(const char *text, int unknown, const char *why)
 {
     ps_pairs p;
     write_text(text);
-    int rc = ps_pairs_read(&p, "pairs.tsv", &graph, 1, unknown);
+    int rc = ps_pairs_read(&p, "pairs.tsv", &graph, 1, unknown, NULL);
     if (rc == 0)
         ps_pairs_free(&p);
     if (rc < 0 && !strstr(ps_errmsg(), why))
@@ -49,7 +49,7 @@ static void text(void)
 {
     ps_pairs p;
     write_text("a\tb\nc\td\t2.5\nb\tb\n");
-    CHECK_OK(ps_pairs_read(&p, "pairs.tsv", &graph, 1, PS_UNKNOWN_FAILS));
+    CHECK_OK(ps_pairs_read(&p, "pairs.tsv", &graph, 1, PS_UNKNOWN_FAILS, NULL));
     CHECK(p.n == 2 && p.query[0] == 0 && p.positive[0] == 1 && p.weight[0] == 1);
     CHECK(p.query[1] == 2 && p.positive[1] == 3 && p.weight[1] == 2.5f);
     CHECK(p.self == 1 && p.skipped == 0);
@@ -70,10 +70,10 @@ static void unknown_names(void)
 {
     ps_pairs p;
     write_text("a\tb\nnew\tb\na\told\nnew\told\n");
-    CHECK_OK(ps_pairs_read(&p, "pairs.tsv", &graph, 1, PS_UNKNOWN_SKIPPED));
+    CHECK_OK(ps_pairs_read(&p, "pairs.tsv", &graph, 1, PS_UNKNOWN_SKIPPED, NULL));
     CHECK(p.n == 1 && p.skipped == 3);
     ps_pairs_free(&p);
-    CHECK_OK(ps_pairs_read(&p, "pairs.tsv", &graph, 1, PS_UNKNOWN_NUMBERED));
+    CHECK_OK(ps_pairs_read(&p, "pairs.tsv", &graph, 1, PS_UNKNOWN_NUMBERED, NULL));
     CHECK(p.n == 4 && p.skipped == 3);
     CHECK(p.query[1] == 4 && p.positive[1] == 1);
     CHECK(p.query[2] == 0 && p.positive[2] == 5);
@@ -112,25 +112,25 @@ static void records(void)
     const triple good[] = {{3, 0, 1}, {1, 2, 0.5f}};
     for (int width = 4; width <= 8; width += 4) {
         write_records(width, graph.fingerprint, good, 2);
-        CHECK_OK(ps_pairs_read(&p, "pairs.psr", &graph, 0, 0));
+        CHECK_OK(ps_pairs_read(&p, "pairs.psr", &graph, 0, 0, NULL));
         CHECK(p.n == 2 && p.query[0] == 3 && p.positive[1] == 2 && p.weight[1] == 0.5f);
         ps_pairs_free(&p);
     }
     const triple bad[] = {{0, 4, 1}, {7, 0, 1}, {0, 1, -1}, {0, 1, 0}, {0, 1, __builtin_nanf("")}};
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
         write_records(4, 0, &bad[i], 1);
-        CHECK(ps_pairs_read(&p, "pairs.psr", &graph, 0, PS_UNKNOWN_SKIPPED) == PS_EDATA);
+        CHECK(ps_pairs_read(&p, "pairs.psr", &graph, 0, PS_UNKNOWN_SKIPPED, NULL) == PS_EDATA);
         CHECK(strstr(ps_errmsg(), "record 0") != NULL);
     }
     write_records(4, 0, bad, 1); /* no graph to be out of range of */
-    CHECK_OK(ps_pairs_read(&p, "pairs.psr", NULL, 0, 0));
+    CHECK_OK(ps_pairs_read(&p, "pairs.psr", NULL, 0, 0, NULL));
     CHECK(p.n == 1 && p.positive[0] == 4);
     ps_pairs_free(&p);
     const triple wide = {0, UINT64_C(1) << 32, 1};
     write_records(8, 0, &wide, 1);
-    CHECK(ps_pairs_read(&p, "pairs.psr", NULL, 0, 0) == PS_EDATA);
+    CHECK(ps_pairs_read(&p, "pairs.psr", NULL, 0, 0, NULL) == PS_EDATA);
     write_records(4, graph.fingerprint + 1, good, 2);
-    CHECK(ps_pairs_read(&p, "pairs.psr", &graph, 0, 0) == PS_EMATCH);
+    CHECK(ps_pairs_read(&p, "pairs.psr", &graph, 0, 0, NULL) == PS_EMATCH);
 }
 
 static void known(void)
