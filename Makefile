@@ -3,6 +3,7 @@
 # Nothing to configure: what the machine has is found by compiling a probe, and the result is printed.
 #   CUDA=0      leave CUDA out            OPENBLAS=0  use the own products       ONEDNN=0  no bf16
 #   CUDA_ARCHS="80 90"  architectures, with PTX of the last for later ones         NVCC=/usr/local/cuda/bin/nvcc
+#   MPI=0       leave MPI out
 #   PREFIX=/usr/local  DESTDIR=          CC=clang    any C11 compiler
 
 MAKEFLAGS += --no-builtin-rules
@@ -71,19 +72,28 @@ endif
 ifndef ONEDNN
 ONEDNN := $(call probe,\0043include <oneapi/dnnl/dnnl.h>\nint main(void){dnnl_matmul_desc_t d;return sizeof d == DNNL_VERSION_MAJOR;}\n,)
 endif
+# OpenMPI's compiler driver knows where its headers are.  ThreadSanitizer has to see all that is linked.
+MPI_CFLAGS := $(shell mpicc --showme:compile 2>/dev/null)
+ifneq ($(filter tsan double fuzz,$(FLAVOUR)),)
+MPI := 0
+endif
+ifndef MPI
+MPI := $(call probe,\0043include <mpi.h>\n\0043ifndef OMPI_MAJOR_VERSION\n\0043error\n\0043endif\nint main(void){return sizeof(MPI_Request) != sizeof(void*);}\n,$(MPI_CFLAGS))
+endif
 AVX2 := $(call probe,int main(void){return 0;}\n,-mavx2 -mfma)
 AVX512 := $(call probe,int main(void){return 0;}\n,-mavx512f -mavx512bw -mavx512vl -mavx512dq)
 VNNI := $(call probe,int main(void){return 0;}\n,-mavx512f -mavx512vnni)
 ifeq ($(MAKELEVEL),0)
-$(info zlib yes, OpenBLAS $(if $(filter 1,$(OPENBLAS)),yes,no (own products serve)), CUDA $(if $(filter 1,$(CUDA)),yes,no), AVX2 kernels $(if $(filter 1,$(AVX2)),yes,no), AVX-512 kernels $(if $(filter 1,$(AVX512)),yes,no), VNNI kernels $(if $(filter 1,$(VNNI)),yes,no), oneDNN $(if $(filter 1,$(ONEDNN)),yes,no (no bf16)))
+$(info zlib yes, OpenBLAS $(if $(filter 1,$(OPENBLAS)),yes,no (own products serve)), CUDA $(if $(filter 1,$(CUDA)),yes,no), AVX2 kernels $(if $(filter 1,$(AVX2)),yes,no), AVX-512 kernels $(if $(filter 1,$(AVX512)),yes,no), VNNI kernels $(if $(filter 1,$(VNNI)),yes,no), oneDNN $(if $(filter 1,$(ONEDNN)),yes,no (no bf16)), OpenMPI $(if $(filter 1,$(MPI)),yes,no))
 endif
 endif
 DEFS := $(if $(filter 1,$(OPENBLAS)),-DPS_OPENBLAS) $(if $(filter 1,$(AVX2)),-DPS_AVX2) $(if $(filter 1,$(AVX512)),-DPS_AVX512) \
-	$(if $(filter 1,$(VNNI)),-DPS_VNNI) $(if $(filter 1,$(ONEDNN)),-DPS_ONEDNN)
+	$(if $(filter 1,$(VNNI)),-DPS_VNNI) $(if $(filter 1,$(ONEDNN)),-DPS_ONEDNN) $(if $(filter 1,$(MPI)),-DPS_MPI $(MPI_CFLAGS:-I%=-isystem %))
+# OpenMPI is opened when mpirun starts pstrain, not linked: alone, pstrain needs none, and starts no slower.
 # oneDNN is opened when bf16 is asked for, not linked: few runs need it, and it is large.
 # As needed: OpenBLAS starts threads, which spin for a while, in every program that it is linked into.
 LIBS := -Wl,--as-needed $(if $(filter 1,$(OPENBLAS)),-lopenblas) -ldl
-export OPENBLAS ONEDNN CC
+export OPENBLAS ONEDNN MPI CC
 ifeq ($(FLAVOUR),release)
 export CUDA
 endif
@@ -286,7 +296,7 @@ make install      tools, manual pages and completions to DESTDIR= PREFIX=/usr/lo
 make dist         build/psgraph-$(VERSION).tar.gz of what is committed
 make deb          build/psgraph_$(VERSION)_ARCH.deb, a Debian package (dpkg-dev)
 make clean        removes build/
-Settings: CC=clang  CUDA=0|1  CUDA_ARCHS="80 90"  OPENBLAS=0  ONEDNN=0  FLAVOUR=release|asan|ubsan|tsan|double|plain  OUT=build/FLAVOUR
+Settings: CC=clang  CUDA=0|1  CUDA_ARCHS="80 90"  OPENBLAS=0  ONEDNN=0  MPI=0  FLAVOUR=release|asan|ubsan|tsan|double|plain  OUT=build/FLAVOUR
 endef
 help:
 	$(info $(HELP))@:

@@ -320,3 +320,12 @@ int ps_minibatch_finish(ps_minibatch *mb, const ps_sources *from, int gradients,
     gathering g = {mb, from->x, from};
     return rc < 0 ? rc : ps_pool_run(pool, (mb->n[0] + GATHER_ROWS - 1) / GATHER_ROWS, gather, &g);
 }
+
+int ps_minibatch_outputs(ps_minibatch *mb, const ps_sources *from)
+{
+    for (uint32_t k = 1; k <= mb->layers; k++)
+        mb->n[k] = mb->n[0];
+    mb->complete = 0;
+    mb->tokens.items = 0;
+    return from->texts ? list_tokens(mb, from, mb->n[0], 1) : 0;
+}

@@ -82,6 +82,9 @@ uint32_t ps_minibatch_find(const ps_minibatch *mb, uint32_t item);
  * PS_EMATCH naming the item if one has no feature vector. */
 PS_MUST_USE int ps_minibatch_finish(ps_minibatch *mb, const ps_sources *from, int gradients, size_t most, ps_pool *pool);
 
+/* Instead of that: a batch of S_K and its token lists alone, whose items are embedded elsewhere (shares.h). */
+PS_MUST_USE int ps_minibatch_outputs(ps_minibatch *mb, const ps_sources *from);
+
 /* Memory of a batch of that many items and edges, complete or not. */
 size_t ps_minibatch_bytes(size_t items, size_t edges, size_t dx, int complete);
 static inline size_t ps_minibatch_edges(const ps_minibatch *mb)

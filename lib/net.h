@@ -39,6 +39,9 @@ typedef struct {
     ps_real *work;                /* columns of p forward, blocks of gradients by h and p backward */
     ps_real *sums;                /* of net_rows.h */
     size_t cap[6];
+    /* Told now and then in the backward pass that gradients from that place on are complete; NULL: nobody. */
+    void (*ready)(void *ctx, size_t from);
+    void *ready_ctx;
 } ps_net;
 
 void ps_net_init(ps_net *net, const ps_model *model, ps_pool *pool);

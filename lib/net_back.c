@@ -185,6 +185,13 @@ static int back_room(descent *g)
     return 0;
 }
 
+/* Parameters from that place on have their gradients. */
+static void tell(const ps_net *net, size_t from)
+{
+    if (net->ready)
+        net->ready(net->ready_ctx, from);
+}
+
 int ps_net_backward(ps_net *net, const ps_real *param, const ps_minibatch *mb, ps_real *dz, const ps_real *dbeta,
                     ps_real *grad)
 {
@@ -199,10 +206,16 @@ int ps_net_backward(ps_net *net, const ps_real *param, const ps_minibatch *mb, p
         if (K)
             combine_back(&g, K - 1, i, n);
     }
-    for (uint32_t k = K; k-- > 0;)
+    size_t from = K ? net->at.W[K - 1] : 0;
+    tell(net, from);
+    for (uint32_t k = K; k-- > 0;) {
         for (size_t i = 0, n; i < mb->n[k]; i += n) {
             n = mb->n[k] - i < g.rows ? mb->n[k] - i : g.rows;
             project_back(&g, k, i, n);
+            tell(net, from);
         }
+        from = k ? net->at.W[k - 1] : 0;
+        tell(net, from);
+    }
     return 0;
 }

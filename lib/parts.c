@@ -91,8 +91,10 @@ static int part_forward(ps_parts *p, const ps_real *param, const ps_minibatch *m
     return rc < 0 ? rc : ps_net_forward(p->net, param, &p->part);
 }
 
-static int part_backward(ps_parts *p, const ps_real *param, ps_real *dz, const ps_real *dbeta, ps_real *grad)
+static int part_backward(ps_parts *p, const ps_real *param, ps_real *dz, const ps_real *dbeta, ps_real *grad, int last)
 {
+    p->net->ready = last ? p->ready : NULL;
+    p->net->ready_ctx = p->ready_ctx;
     return ps_net_backward(p->net, param, &p->part, dz + (size_t)p->first * p->net->shape.d,
                            dbeta ? dbeta + p->first : NULL, grad);
 }
@@ -129,14 +131,16 @@ int ps_parts_forward(ps_parts *p, const ps_real *param, const ps_minibatch *mb, 
 int ps_parts_backward(ps_parts *p, const ps_real *param, const ps_minibatch *mb, const ps_sources *from, ps_real *dz,
                       const ps_real *dbeta, ps_real *grad)
 {
+    p->net->ready = p->ready;
+    p->net->ready_ctx = p->ready_ctx;
     if (mb->complete)
         return ps_net_backward(p->net, param, mb, dz, dbeta, grad);
     uint32_t last = p->first; /* the last part is still there */
-    int rc = part_backward(p, param, dz, dbeta, grad);
+    int rc = part_backward(p, param, dz, dbeta, grad, last == 0);
     for (uint32_t first = 0; first < last && rc == 0; first = p->end) {
         rc = part_forward(p, param, mb, from, first);
         if (rc == 0)
-            rc = part_backward(p, param, dz, dbeta, grad);
+            rc = part_backward(p, param, dz, dbeta, grad, p->end == last);
     }
     return rc;
 }

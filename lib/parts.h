@@ -11,6 +11,9 @@
 
 typedef struct {
     ps_net *net;
+    /* As the net's, for the sum over all parts; the net's is set by these functions. */
+    void (*ready)(void *ctx, size_t from);
+    void *ready_ctx;
     size_t most;             /* bytes of a part: its activations, itself and the batch; tests set another */
     const ps_real *z, *beta; /* of the batch, after ps_parts_forward: n[K] x d; n[K] */
     ps_minibatch part;

@@ -21,7 +21,7 @@ static uint64_t key_for(const ps_producer *p, uint64_t purpose, uint32_t epoch, 
 int ps_producer_init(ps_producer *p, const ps_sources *from, const ps_graph *g, const ps_pairs *pairs,
                      const ps_recipe *recipe, ps_pool *pool)
 {
-    *p = (ps_producer){.from = *from, .pairs = pairs, .recipe = recipe, .most = COMPLETE};
+    *p = (ps_producer){.from = *from, .pairs = pairs, .recipe = recipe, .cut = {1, 0, 1}, .most = COMPLETE};
     if (pairs->n == 0 || pairs->n >= UINT32_MAX)
         return ps_fail(PS_EDATA, pairs->n ? "too many training pairs: 2^32 at most" : "no training pairs");
     int rc = ps_draw_make(&p->draw, from->x->n, pairs->positive, pairs->n, recipe->popularity);
@@ -104,6 +104,74 @@ static void draw(const ps_producer *p, uint32_t epoch, const uint32_t *pairs, ui
         negative[n] = random_negative(p, ps_rng(negatives, n), N, &batch->log_np[n]);
 }
 
+/* ---- shares ---- */
+
+/* The share of item i of M.  A pair's query, positive and hard negatives are in one, as they have neighbours in common. */
+static uint32_t share_of(uint64_t i, uint32_t count, uint32_t B, uint32_t N, uint32_t H)
+{
+    if (i < 2 * (uint64_t)B)
+        return (uint32_t)(i % B * count / B);
+    i -= 2 * (uint64_t)B;
+    return (uint32_t)(i < N ? i * count / N : (i - N) / H * count / B);
+}
+
+/* Every output belongs to the first share that needs it: fills share_row and share_at, and leaves in `of` each row's. */
+static int assign(const ps_producer *p, ps_batch *batch, uint32_t B, uint32_t N, uint32_t H)
+{
+    uint32_t rows = batch->mb.n[0], count = p->cut.count;
+    if (ps_grow(&batch->share_row, &batch->cap[5], 2 * (size_t)rows, sizeof *batch->share_row) < 0 ||
+        ps_grow(&batch->share_at, &batch->cap[6], (size_t)count + 2, sizeof *batch->share_at) < 0)
+        return PS_EMEM;
+    uint32_t *of = batch->share_row + rows, *next = batch->share_at + 1, seen = 0;
+    memset(batch->share_at, 0, ((size_t)count + 2) * sizeof *batch->share_at);
+    for (uint64_t i = 0; seen < rows; i++) /* rows are numbered as items are first seen */
+        if (batch->rows[i] == seen) {
+            of[seen] = share_of(i, count, B, N, H);
+            next[of[seen++] + 1]++;
+        }
+    for (uint32_t s = 0; s < count; s++)
+        next[s + 1] += next[s];
+    for (uint32_t row = 0; row < rows; row++)
+        batch->share_row[next[of[row]]++] = row;
+    return 0;
+}
+
+static int make_share(const ps_producer *p, const ps_sources *from, const ps_batch *batch, uint32_t share, ps_pool *pool)
+{
+    ps_minibatch *mb = &batch->share[share - p->cut.first];
+    uint32_t begin = batch->share_at[share], end = batch->share_at[share + 1], local;
+    int rc = ps_minibatch_begin(mb, from->shape, 2 * ((size_t)end - begin));
+    for (uint32_t i = begin; i < end && rc == 0; i++)
+        rc = ps_minibatch_add(mb, batch->mb.item[batch->share_row[i]], &local);
+    return rc < 0 || begin == end ? rc : ps_minibatch_finish(mb, from, 1, p->most / batch->shares, pool);
+}
+
+static int make_shares(const ps_producer *p, const ps_sources *from, ps_batch *batch, uint32_t B, uint32_t N, uint32_t H,
+                       ps_pool *pool)
+{
+    int rc = assign(p, batch, B, N, H);
+    batch->shares = p->cut.end - p->cut.first;
+    if (rc == 0 && !batch->share && !(batch->share = ps_zalloc(batch->shares, sizeof *batch->share)))
+        rc = PS_EMEM;
+    for (uint32_t s = p->cut.first; s < p->cut.end && rc == 0; s++)
+        rc = make_share(p, from, batch, s, pool);
+    return rc < 0 ? rc : ps_minibatch_outputs(&batch->mb, from);
+}
+
+size_t ps_batch_bytes(const ps_batch *b, int *complete)
+{
+    const ps_minibatch *mb = b->shares ? b->share : &b->mb;
+    size_t bytes = 0;
+    *complete = 1;
+    for (uint32_t i = 0; i < (b->shares ? b->shares : 1); i++) {
+        if (mb[i].n[0] == 0)
+            continue;
+        bytes += ps_minibatch_bytes(mb[i].n[0], ps_minibatch_edges(&mb[i]), mb[i].dx, mb[i].complete);
+        *complete = *complete && mb[i].complete;
+    }
+    return bytes;
+}
+
 int ps_producer_batch(const ps_producer *p, uint32_t epoch, const uint32_t *order, uint64_t b, ps_batch *batch,
                       ps_pool *pool)
 {
@@ -124,7 +192,9 @@ int ps_producer_batch(const ps_producer *p, uint32_t epoch, const uint32_t *orde
     from.walk.seed = key_for(p, FOR_WALKS, epoch, 0);
     from.dropout = r->dropout;
     from.dropout_key = key_for(p, FOR_DROPOUT, epoch, b);
-    if (rc == 0)
+    if (rc == 0 && p->cut.count > 1)
+        rc = make_shares(p, &from, batch, B, N, H, pool);
+    else if (rc == 0)
         rc = ps_minibatch_finish(&batch->mb, &from, 1, p->most, pool);
     batch->from = from;
     uint32_t *items = batch->items, *rows = batch->rows;
@@ -141,6 +211,11 @@ int ps_producer_batch(const ps_producer *p, uint32_t epoch, const uint32_t *orde
 void ps_batch_free(ps_batch *batch)
 {
     ps_minibatch_free(&batch->mb);
+    for (uint32_t i = 0; batch->share && i < batch->shares; i++)
+        ps_minibatch_free(&batch->share[i]);
+    free(batch->share);
+    free(batch->share_row);
+    free(batch->share_at);
     free(batch->items);
     free(batch->rows);
     free(batch->weight);

@@ -10,16 +10,25 @@
 #include "minibatch.h"
 #include "recipe.h"
 
+/* How a batch is cut into shares (shares.h): how many, and which of them are made here, first .. end - 1. */
+typedef struct {
+    uint32_t count, first, end;
+} ps_cut;
+
 /* One batch, ready for the consumer; its arrays are reused from batch to batch. */
 typedef struct {
-    ps_minibatch mb;
+    ps_minibatch mb; /* in shares: of the outputs alone */
+    ps_minibatch *share;  /* of each that is made here; its outputs are rows of mb's, in the order of share_row */
+    uint32_t shares;      /* they; 0: the batch is not cut */
+    uint32_t *share_row;  /* rows of z, share by share; ascending in each */
+    uint32_t *share_at;   /* count + 1: where a share begins in share_row */
     ps_sources from; /* what it was made from */
     ps_loss_batch loss;
     uint32_t *items; /* query, positive, negatives, hard: as loss points into it */
     uint32_t *rows;  /* their local numbers */
     float *weight;
     ps_real *log_bq, *log_np;
-    size_t cap[5];
+    size_t cap[7];
 } ps_batch;
 
 typedef struct {
@@ -28,6 +37,7 @@ typedef struct {
     const ps_recipe *recipe;
     ps_draw draw;      /* of random negatives, out of the rows of from.x */
     ps_hard hard;      /* empty unless the recipe has hard negatives */
+    ps_cut cut;        /* 1, 0, 1 after ps_producer_init: whole */
     size_t most;       /* bytes of a batch with its features; of a larger one they are gathered part by part (parts.h) */
 } ps_producer;
 
@@ -46,5 +56,8 @@ void ps_producer_order(const ps_producer *p, uint32_t epoch, uint32_t *order);
 PS_MUST_USE int ps_producer_batch(const ps_producer *p, uint32_t epoch, const uint32_t *order, uint64_t b,
                                   ps_batch *batch, ps_pool *pool);
 void ps_batch_free(ps_batch *batch);
+
+/* Its memory, and whether all of it has its features. */
+size_t ps_batch_bytes(const ps_batch *batch, int *complete);
 
 #endif

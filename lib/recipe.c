@@ -1,6 +1,7 @@
 #include "recipe.h"
 
 #include <inttypes.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -72,4 +73,11 @@ char *ps_recipe_text(const ps_recipe *r)
     free(text);
     ps_fail(PS_EMEM, "out of memory");
     return NULL;
+}
+
+void ps_recipe_scale(ps_recipe *r, uint32_t batch)
+{
+    double times = (double)r->batch / batch;
+    r->rate *= r->optimizer == PS_SGD ? times : sqrt(times);
+    r->token_rate *= sqrt(times);
 }

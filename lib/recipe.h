@@ -42,6 +42,10 @@ ps_recipe ps_recipe_default(void);
 /* As in the paper: K = 2, importance pooling, max-margin loss, curriculum of hard negatives. */
 ps_recipe ps_recipe_paper(void);
 
+/* The rates, meant for batches of `batch` pairs, become those of the recipe's: in proportion for SGD (Goyal et al., 2017), by the
+ * square root for Adam and Adagrad (Malladi et al., 2022). */
+void ps_recipe_scale(ps_recipe *r, uint32_t batch);
+
 int ps_recipe_in_batch(const ps_recipe *r); /* 0 or 1 */
 
 /* "key=value" lines for the model file (malloc'ed), NULL without memory. */

@@ -70,11 +70,12 @@ static int64_t claim(ps_ring *r)
 }
 
 /* How many batches like this one are to be made ahead. */
-static uint64_t ahead_of(const ps_ring *r, const ps_minibatch *mb)
+static uint64_t ahead_of(const ps_ring *r, const ps_batch *batch)
 {
-    size_t bytes = ps_minibatch_bytes(mb->n[0], ps_minibatch_edges(mb), mb->dx, mb->complete) + 1;
-    uint64_t n = (mb->complete ? COMPLETE_AHEAD : LARGE_AHEAD) / bytes;
-    if (n == 0 && mb->complete)
+    int complete;
+    size_t bytes = ps_batch_bytes(batch, &complete) + 1;
+    uint64_t n = (complete ? COMPLETE_AHEAD : LARGE_AHEAD) / bytes;
+    if (n == 0 && complete)
         n = 1;
     return n < r->slots - 1 ? n : r->slots - 1;
 }
@@ -94,7 +95,7 @@ static void make(ps_ring *r, uint64_t b, ps_pool *helpers)
         book(r);
     r->makers--;
     if (s->rc == 0)
-        r->ahead = ahead_of(r, &s->batch->mb);
+        r->ahead = ahead_of(r, s->batch);
     s->ready = 1;
     pthread_cond_broadcast(&r->changed);
 }

@@ -11,15 +11,14 @@
 #include "gemm.h"
 #include "mem.h"
 #include "optim.h"
-#include "parts.h"
+#include "shares.h"
 
 typedef struct {
     const ps_training *t;
     ps_model *model;
     ps_producer producer;
     ps_ring *ring;
-    ps_net net;
-    ps_parts parts;
+    ps_shares shares;
     ps_loss loss;
     ps_optim optim;
     ps_device_train *device; /* NULL: net, loss and optim work here; else optim holds what is stored */
@@ -55,15 +54,16 @@ static int consume(work *w, const ps_batch *batch, ps_step *s)
     if (ps_grow(&w->dz, &w->dz_cap, (size_t)rows * r->shape.d, sizeof *w->dz) < 0 ||
         ps_grow(&w->dbeta, &w->dbeta_cap, rows, sizeof *w->dbeta) < 0)
         return PS_EMEM;
-    int rc = ps_parts_forward(&w->parts, w->model->param, &batch->mb, &batch->from);
+    int rc = ps_shares_forward(&w->shares, w->model->param, batch);
     if (rc == 0)
-        rc = ps_loss_run(&w->loss, &batch->loss, rows, w->parts.z, r->shape.bias ? w->parts.beta : NULL, w->dz, w->dbeta,
+        rc = ps_loss_run(&w->loss, &batch->loss, rows, w->shares.z, r->shape.bias ? w->shares.beta : NULL, w->dz, w->dbeta,
                          &s->loss);
+    if (rc < 0)
+        ps_comm_lost(w->t->comm); /* unless the others know of it: they are on their way to the sums */
     if (rc == 0 && !isfinite(s->loss))
         rc = diverged(s, "loss", s->loss);
-    memset(w->grad, 0, w->model->dense * sizeof *w->grad);
     if (rc == 0)
-        rc = ps_parts_backward(&w->parts, w->model->param, &batch->mb, &batch->from, w->dz, w->dbeta, w->grad);
+        rc = ps_shares_backward(&w->shares, w->model->param, batch, w->dz, w->dbeta, w->grad);
     if (rc < 0)
         return rc;
     s->gradient = ps_optim_norm(&w->optim, w->grad);
@@ -156,6 +156,17 @@ static int check_parameters(const ps_model *model, uint32_t epoch)
     return 0;
 }
 
+/* On rank 0, for all. */
+static int validate(const work *w, double *score)
+{
+    const ps_training *t = w->t;
+    int rc = ps_comm_rank(t->comm) == 0 ? t->validate(t->ctx, w->model, score) : 0;
+    rc = ps_comm_agree(t->comm, rc, NULL);
+    if (rc == 0)
+        ps_comm_give(t->comm, score, sizeof *score);
+    return rc;
+}
+
 static int end_epoch(work *w, ps_step *s)
 {
     ps_epoch e = {.epoch = s->epoch, .loss = w->at.loss_sum / w->at.pairs_sum, .rate = s->rate, .valid = NAN,
@@ -163,8 +174,10 @@ static int end_epoch(work *w, ps_step *s)
     int rc = fetch(w);
     if (rc == 0)
         rc = check_parameters(w->model, s->epoch);
+    if (rc == 0 && !ps_comm_same(w->t->comm, w->model->param, w->model->size))
+        rc = ps_fail(PS_EDATA, "after epoch %u the ranks have different parameters: are their machines of one kind?", s->epoch);
     if (rc == 0 && w->t->validate) {
-        rc = w->t->validate(w->t->ctx, w->model, &e.valid);
+        rc = validate(w, &e.valid);
         e.best = rc == 0 && e.valid > w->at.best_score;
         w->at.since_best = e.best ? 0 : w->at.since_best + 1;
         s->valid = e.valid;
@@ -212,10 +225,10 @@ static ps_checkpoint contents(work *w)
 
 /* A checkpoint if one is due.  One that cannot be written does not end training, which has the last one: unless
  * training ends here and would be lost, or its parameters are. */
-static int save(work *w)
+static int save(work *w, int stop)
 {
     const ps_training *t = w->t;
-    int stop = t->stop && t->stop(t->ctx), rc = 0;
+    int rc = 0;
     if (t->checkpoint && (stop || now() - w->saved >= t->every)) {
         const ps_checkpoint c = contents(w);
         rc = fetch(w);
@@ -242,56 +255,74 @@ static int run(work *w)
     w->operations = ps_gemm_operations();
     while (rc == 0 && w->at.step < w->steps) {
         rc = one_step(w);
+        int stop = w->t->stop && w->t->stop(w->t->ctx);
+        rc = ps_comm_agree(w->t->comm, rc, &stop);
         if (r->patience && w->at.since_best >= r->patience)
             break;
         if (rc == 0 && w->at.step < w->steps)
-            rc = save(w);
+            rc = ps_comm_agree(w->t->comm, save(w, stop), NULL);
     }
     if (rc == 0 && w->t->validate && w->at.best_score >= 0)
         memcpy(w->model->param, w->best, w->model->size * sizeof *w->best);
     return rc;
 }
 
+/* On rank 0, for all; the best parameters stay there. */
 static int resume(work *w)
 {
+    ps_comm *comm = w->t->comm;
     ps_checkpoint c = contents(w);
-    int rc = ps_checkpoint_read(&c, w->t->resume);
+    int rc = ps_comm_rank(comm) == 0 ? ps_checkpoint_read(&c, w->t->resume) : 0;
     if (rc == 0 && c.at.step > w->steps)
         rc = ps_fail(PS_EDATA, "%s: it stands behind the last batch", w->t->resume);
     w->at = c.at;
     w->log_len = strlen(w->model->log);
     w->log_cap = w->log_len + 1;
-    return rc;
+    rc = ps_comm_agree(comm, rc, NULL);
+    if (rc < 0)
+        return rc;
+    ps_comm_give(comm, &w->at, sizeof w->at);
+    ps_comm_give(comm, &w->optim.steps, sizeof w->optim.steps);
+    ps_comm_give(comm, w->model->param, w->model->size * sizeof *w->model->param);
+    ps_comm_give(comm, w->optim.m, w->model->dense * sizeof *w->optim.m);
+    if (w->optim.v)
+        ps_comm_give(comm, w->optim.v, w->model->dense * sizeof *w->optim.v);
+    return 0;
 }
 
 static int set_up(work *w)
 {
     const ps_training *t = w->t;
     const ps_recipe *r = t->recipe;
-    ps_net_init(&w->net, w->model, t->pool);
-    ps_parts_init(&w->parts, &w->net);
-    if (r->bf16)
-        w->net.gemm = ps_gemm_bf16;
     ps_loss_init(&w->loss, r->loss, ps_recipe_in_batch(r), r->margin, r->shape.tau, r->shape.d, t->known, t->pool);
     w->grad = ps_aligned(w->model->dense, sizeof *w->grad);
     w->best = t->validate ? ps_aligned(w->model->size, sizeof *w->best) : NULL;
     if (!w->grad || (t->validate && !w->best))
         return PS_EMEM;
-    int rc = ps_optim_init(&w->optim, r->optimizer, r->decay, w->model, t->pool);
+    int rc = ps_shares_init(&w->shares, w->model, t->pool, r->bf16 ? ps_gemm_bf16 : ps_gemm, t->comm, t->shares);
+    if (rc == 0)
+        rc = ps_optim_init(&w->optim, r->optimizer, r->decay, w->model, t->pool);
     if (rc == 0)
         rc = ps_producer_init(&w->producer, &t->from, t->graph, t->pairs, r, t->pool);
     if (rc < 0)
         return rc;
+    w->producer.cut = w->shares.cut;
     if (t->device)
         w->producer.most = SIZE_MAX; /* a device takes no batch in parts */
     w->batches = ps_producer_batches(&w->producer);
     w->steps = w->batches * r->epochs;
     w->warmup = (uint64_t)((double)w->batches * r->warmup);
     w->at.best_score = -1;
-    if (t->resume)
-        rc = resume(w);
+    return 0;
+}
+
+/* Where training begins, and all that is there from then on. */
+static int start(work *w)
+{
+    const ps_training *t = w->t;
+    int rc = t->resume ? resume(w) : 0;
     w->staged = w->at.step;
-    if (rc == 0 && t->device && !(w->device = ps_device_train_new(t->device, w->model, r, t->known)))
+    if (rc == 0 && t->device && !(w->device = ps_device_train_new(t->device, w->model, t->recipe, t->known)))
         rc = PS_EMEM;
     if (rc == 0 && w->device)
         rc = ps_device_train_load(w->device, w->model, &w->optim);
@@ -305,14 +336,15 @@ static int set_up(work *w)
 int ps_train(const ps_training *t, ps_model *model)
 {
     work w = {.t = t, .model = model};
-    int rc = set_up(&w);
+    int rc = ps_comm_agree(t->comm, set_up(&w), NULL);
+    if (rc == 0)
+        rc = ps_comm_agree(t->comm, start(&w), NULL);
     if (rc == 0)
         rc = run(&w);
     ps_ring_free(w.ring);
     ps_producer_free(&w.producer);
-    ps_parts_free(&w.parts);
+    ps_shares_free(&w.shares);
     ps_device_train_free(w.device);
-    ps_net_free(&w.net);
     ps_loss_free(&w.loss);
     ps_optim_free(&w.optim);
     free(w.grad);

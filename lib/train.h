@@ -5,6 +5,7 @@
 #include "device.h"
 #include "producer.h"
 #include "ring.h"
+#include "shares.h"
 
 /* What came of one batch. */
 typedef struct {
@@ -36,6 +37,9 @@ typedef struct {
     ps_pool *pool;
     ps_device *device;     /* that computes (device_train.h); NULL: the pool's threads */
     uint32_t ahead;        /* batches made ahead (ring.h); changes no result */
+    ps_comm *comm;         /* the ranks that train together; NULL: this process alone.  Only rank 0's callbacks, validation and
+                              checkpoints are used; its `validate` and `resume` must be there on all, as must `stop` */
+    uint32_t shares;       /* that a batch is cut into (shares.h) */
 
     /* Checkpoints (checkpoint.h): NULL, or the file that gets one every `every` seconds and when told to stop; NULL, or the file to
      * go on from; what both belong to, as "key=value" lines. */
@@ -55,7 +59,7 @@ typedef struct {
     void *ctx;
 } ps_training;
 
-/* Trains a model that has been made and initialised; leaves the best (or last) parameters and the log in it.
+/* ALL (comm.h).  Trains a model that has been made and initialised; leaves the best (or last) parameters and the log in it.
  * PS_EDATA if loss, gradient or parameters are no longer finite: the checkpoint is then the last good one.
  * Broken off and resumed, it leaves the same bytes as at one go. */
 PS_MUST_USE int ps_train(const ps_training *t, ps_model *model);

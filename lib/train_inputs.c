@@ -19,8 +19,31 @@ static int read_pairs(ps_pairs *p, const char *path, const ps_graph *g, const ps
     return rc;
 }
 
-int ps_train_inputs_open(ps_train_inputs *in, const ps_train_paths *from, uint32_t layers, ps_pool *pool)
+/* Rank 0's pairs become everybody's. */
+static int share_pairs(ps_pairs *p, ps_comm *comm)
 {
+    uint64_t n = p->n;
+    ps_comm_give(comm, &n, sizeof n);
+    if (ps_comm_rank(comm) > 0) {
+        p->query = ps_alloc(n, sizeof *p->query);
+        p->positive = ps_alloc(n, sizeof *p->positive);
+        p->weight = ps_alloc(n, sizeof *p->weight);
+        if (!p->query || !p->positive || !p->weight) {
+            ps_comm_lost(comm);
+            return PS_EMEM;
+        }
+    }
+    p->n = n;
+    ps_comm_give(comm, p->query, n * sizeof *p->query);
+    ps_comm_give(comm, p->positive, n * sizeof *p->positive);
+    ps_comm_give(comm, p->weight, n * sizeof *p->weight);
+    return 0;
+}
+
+int ps_train_inputs_open(ps_train_inputs *in, const ps_train_paths *from, uint32_t layers, ps_pool *pool,
+                         ps_comm *comm)
+{
+    const int first = ps_comm_rank(comm) == 0;
     memset(in, 0, sizeof *in);
     in->walks = layers > 0 && !from->neighbours;
     int rc = ps_graph_open(&in->graph, from->graph);
@@ -36,13 +59,16 @@ int ps_train_inputs_open(ps_train_inputs *in, const ps_train_paths *from, uint32
         rc = ps_sparse_open(&in->texts, from->texts, in->graph.fingerprint, in->graph.items.nodes);
     if (rc == 0 && from->neighbours)
         rc = ps_neighbours_open(&in->neighbours, from->neighbours, in->graph.fingerprint, in->graph.items.nodes);
-    if (rc == 0 && from->valid)
+    if (rc == 0 && from->valid && first)
         rc = read_pairs(&in->valid, from->valid, &in->graph, from);
-    if (rc == 0)
+    if (rc == 0 && first)
         rc = read_pairs(&in->pairs, NULL, &in->graph, from);
+    rc = ps_comm_agree(comm, rc, NULL);
+    if (rc == 0)
+        rc = ps_comm_agree(comm, share_pairs(&in->pairs, comm), NULL);
     if (rc == 0)
         rc = ps_known_make(&in->known, &in->pairs, in->graph.items.nodes);
-    if (rc == 0 && from->valid && in->walks)
+    if (rc == 0 && from->valid && in->walks && first)
         rc = ps_neighbours_walk(&in->neighbours, &in->graph, &from->walk, from->top, pool);
     return rc;
 }

@@ -2,6 +2,7 @@
 #ifndef PS_TRAIN_INPUTS_H
 #define PS_TRAIN_INPUTS_H
 
+#include "comm.h"
 #include "graph.h"
 #include "neigh.h"
 #include "pairs.h"
@@ -28,8 +29,9 @@ typedef struct {
     int walks; /* neighbourhoods are walked on the fly */
 } ps_train_inputs;
 
-/* `layers`: 0 needs no neighbourhoods. */
-PS_MUST_USE int ps_train_inputs_open(ps_train_inputs *in, const ps_train_paths *from, uint32_t layers, ps_pool *pool);
+/* ALL (comm.h).  `layers`: 0 needs no neighbourhoods.  Rank 0 reads the pairs, for all, and the validation pairs, for itself. */
+PS_MUST_USE int ps_train_inputs_open(ps_train_inputs *in, const ps_train_paths *from, uint32_t layers, ps_pool *pool,
+                                     ps_comm *comm);
 void ps_train_inputs_close(ps_train_inputs *in);
 
 /* The model's history: those of the inputs, then a line of its own (malloc'ed; NULL without memory). */

@@ -21,7 +21,8 @@ typedef struct {
     const char *band, *device, *checkpoint, *resume, *log;
     double every; /* minutes */
     int64_t steps; /* of a walk */
-    uint32_t ahead;
+    uint32_t ahead, shares, rate_batch;
+    ps_comm *comm;
     int skip_unknown, no_bypass, no_bias, no_normalize;
 } options;
 
@@ -57,6 +58,14 @@ static int settle(options *o)
     if (o->from.neighbours && (o->from.top != 20 || o->steps != 1000 || o->from.walk.restart != .5))
         return ps_usage_error("-T, -w and -r are of walks on the fly: not with -n NEIGHBOURHOODS");
     o->from.walk.steps = (uint64_t)o->steps;
+    if (o->shares == 0)
+        o->shares = (uint32_t)ps_comm_size(o->comm);
+    if (o->shares < (uint32_t)ps_comm_size(o->comm))
+        return ps_usage_error("--shares %u: each of the %d ranks needs one", o->shares, ps_comm_size(o->comm));
+    if (o->shares > 1 && !on_cpu)
+        return ps_usage_error("-D %s: a GPU takes whole batches, without --shares or other ranks", o->device);
+    if (o->rate_batch)
+        ps_recipe_scale(r, o->rate_batch);
     if (r->patience && !o->from.valid)
         return ps_usage_error("--patience needs validation pairs (-p)");
     if (!ps_recipe_in_batch(r) && r->negatives == 0)
@@ -139,7 +148,8 @@ static int write_model(const ps_train_inputs *in, const options *o, ps_model *mo
 /* *log_rc: what became of the log; it does not keep the model from being written. */
 static int train_on(const options *o, ps_train_inputs *in, ps_model *model, ps_pool *pool, ps_device *device, int *log_rc)
 {
-    char *run = o->checkpoint || o->resume ? ps_train_run(in, &o->from, &o->recipe) : NULL;
+    const int first = ps_comm_rank(o->comm) == 0;
+    char *run = first && (o->checkpoint || o->resume) ? ps_train_run(in, &o->from, &o->recipe) : NULL;
     const ps_neighbours *table = in->neighbours.dim ? &in->neighbours : NULL;
     const ps_sparse *texts = o->from.texts ? &in->texts : NULL;
     watcher w = {.o = o, .validation = {&in->x, table, texts, &in->valid, pool}};
@@ -147,18 +157,18 @@ static int train_on(const options *o, ps_train_inputs *in, ps_model *model, ps_p
         .graph = &in->graph, .pairs = &in->pairs, .known = &in->known, .recipe = &o->recipe, .pool = pool, .device = device,
         .from = {.shape = &o->recipe.shape, .x = &in->x, .neighbours = in->walks ? NULL : table, .graph = &in->graph,
                  .walk = o->from.walk, .top = o->from.top, .texts = texts, .vocabulary = &model->vocabulary},
-        .ahead = o->ahead, .checkpoint = o->checkpoint, .resume = o->resume, .run = run, .every = 60 * o->every,
-        .validate = o->from.valid ? validate : NULL, .on_start = on_start, .on_step = on_step, .on_epoch = on_epoch,
-        .on_checkpoint = on_checkpoint, .stop = stop, .ctx = &w,
+        .ahead = o->ahead, .comm = o->comm, .shares = o->shares, .checkpoint = first ? o->checkpoint : NULL, .resume = o->resume, .run = run, .every = 60 * o->every,
+        .validate = o->from.valid ? validate : NULL, .on_start = first ? on_start : NULL, .on_step = first ? on_step : NULL,
+        .on_epoch = first ? on_epoch : NULL, .on_checkpoint = on_checkpoint, .stop = stop, .ctx = &w,
     };
-    if ((o->checkpoint || o->resume) && !run)
+    if (first && (o->checkpoint || o->resume) && !run)
         return PS_EMEM;
     if (o->checkpoint)
         ps_stop_catch();
     if (device)
         ps_info("device: %s", device->name);
     else
-        ps_info("products: %s%s%s", ps_gemm_backend(), o->recipe.bf16 ? "; the network's from bf16: " : "",
+        ps_info("%d ranks, batches in %u shares; products: %s%s%s", ps_comm_size(o->comm), o->shares, ps_gemm_backend(), o->recipe.bf16 ? "; the network's from bf16: " : "",
                 o->recipe.bf16 ? ps_bf16_backend(NULL) : "");
     int rc = ps_train(&t, model);
     ps_stop_restore();
@@ -202,27 +212,35 @@ static int train(options *o)
     ps_pool *pool = NULL;
     ps_device *device = NULL;
     ps_out *out = NULL;
-    int rc = settle(o), log_rc = 0;
+    int rc = ps_comm_begin(&o->comm), log_rc = 0;
+    const int first = ps_comm_rank(o->comm) == 0;
+    if (!first) {
+        o->common.quiet = 1;
+        o->common.verbose = 0;
+    }
+    if (rc == 0)
+        rc = settle(o);
     if (rc == 0)
         rc = ps_device_named(o->device, &device);
     if (rc == 0 && !(pool = ps_pool_new((int)o->common.threads)))
         rc = PS_EMEM;
     if (rc == 0)
-        rc = ps_train_inputs_open(&in, &o->from, o->recipe.shape.layers, pool);
+        rc = ps_train_inputs_open(&in, &o->from, o->recipe.shape.layers, pool, o->comm);
     warn_of_pairs("<stdin>", &in.pairs);
     warn_of_pairs(o->from.valid, &in.valid);
     if (rc == 0)
         rc = make_model(o, &in, &model);
     /* Training may take long: an output that cannot be is known before. */
-    if (rc == 0 && !(out = ps_tool_output(&o->common, 0)))
+    if (rc == 0 && first && !(out = ps_tool_output(&o->common, 0)))
         rc = PS_ESYS;
+    rc = ps_comm_agree(o->comm, rc, NULL);
     if (rc == 0) {
         ps_model_init(&model, o->recipe.seed);
         rc = train_on(o, &in, &model, pool, device, &log_rc);
     }
-    if (rc == 0)
+    if (rc == 0 && first)
         rc = write_model(&in, o, &model, out);
-    if (rc == 0)
+    if (rc == 0 && first)
         rc = ps_out_close(out);
     else
         ps_out_abort(out);
@@ -265,6 +283,8 @@ int main(int argc, char **argv)
         {'D', "device", "NAME", PS_OPT_STR, &o.device, 0, 0, "what computes: cpu, cuda or cuda:N", NULL},
         {0, "tf32", NULL, PS_OPT_FLAG, &r->tf32, 0, 0, "on a GPU: products of the network from TF32 numbers", NULL},
         {0, "ahead", "N", PS_OPT_U32, &o.ahead, 0, 64, "most batches to make ahead; 0: one after the other", NULL},
+        {0, "shares", "N", PS_OPT_U32, &o.shares, 0, 1024, "cut batches in so many shares for the ranks of mpirun; 0: one a rank", NULL},
+        {0, "rate-batch", "N", PS_OPT_U32, &o.rate_batch, 0, 1 << 20, "the rates are meant for batches of N pairs: scale them to --batch; 0: do not", NULL},
         {0, "paper", NULL, PS_OPT_PRESET, (void *)&paper, 0, 0, "the paper's recipe; other options change it", NULL},
         {0, "layers", "K", PS_OPT_U32, &s->layers, 0, PS_LAYERS_MAX, "convolutions", NULL},
         {0, "hidden", "M", PS_OPT_U32, &s->m, 1, PS_DIM_MAX, "width of the hidden layers", NULL},
@@ -298,5 +318,7 @@ int main(int argc, char **argv)
     };
     const ps_tool tool = {"pstrain", "Trains a PinSage model on the pairs on standard input.", NULL, ps_gemm_backend};
     ps_tool_parse(&tool, rows, &o.common, argc, argv);
-    return ps_tool_finish(train(&o));
+    int rc = train(&o), status = ps_comm_speaks(o.comm) ? ps_tool_finish(rc) : 1;
+    ps_comm_end(o.comm, rc);
+    return status;
 }

@@ -1,0 +1,125 @@
+#!/bin/sh
+# pstrain by 1, 2 and 3 ranks of MPI: the same bytes for the same shares, the same losses for any; a rank killed; told to stop;
+# going on with another number of ranks.
+set -eu
+. "$PS_ROOT/tests/fixture.sh"
+PATH=$PS_BIN:$PATH
+fail() {
+    echo "$*" >&2
+    exit 1
+}
+case $PS_FLAVOUR in
+tsan | plain) echo "built without MPI, or not to be run under mpirun: flavour $PS_FLAVOUR" && exit 77 ;;
+esac
+if ! command -v mpirun >/dev/null || ! mpirun --version 2>/dev/null | grep -q 'Open MPI'; then
+    echo "mpirun of OpenMPI is not there (Debian: openmpi-bin)"
+    exit 77
+fi
+# What OpenMPI itself leaves allocated is not ours; as root it wants to be asked twice.
+export OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1 ASAN_OPTIONS="${ASAN_OPTIONS-}:detect_leaks=0"
+ranks() {
+    n=$1
+    shift
+    timeout 120 mpirun --oversubscribe --bind-to none -n "$n" "$@"
+}
+small_debian '^libjs-'
+psgraph-build -t -I items.tsv <edges.tsv >g.psg
+psfeat -g g.psg -t -d 32 --sketch 16 <items.tsv >x.psr
+psfeat -g g.psg -t --sparse <items.tsv >y.psr
+psneigh -g g.psg -a -T 8 >n.psr
+for i in 1 2 3 4; do cat pairs.tsv; done >p.tsv
+if ! ranks 1 pstrain -g g.psg -x x.psr -n n.psr -t --epochs 1 -o one.psm <p.tsv 2>err; then
+    grep -q 'built without MPI' err && echo "built without MPI" && exit 77
+    fail "one rank: $(cat err)"
+fi
+
+# The sums are in the order of the shares: ranks change no byte.  Against one share, the losses agree to rounding.
+# The recipe with its tokens; the paper's with walks on the fly and hard negatives; shares without a pair; no convolution.
+compare() {
+    set -- pstrain -g g.psg -x x.psr -t --hidden 64 -d 32 -j 1 "$@"
+    "$@" --log whole.log <p.tsv >whole.psm
+    "$@" --shares 4 -j 2 --log cut.log <p.tsv >cut.psm
+    paste whole.log cut.log | awk -F '\t' 'NR > 1 { d = ($3 - $10) / $3; worst = d * d > worst ? d * d : worst; n++ }
+        END { exit !(n && worst < 1e-10) }' || fail "the losses of four shares: $*"
+    for n in 1 2 3; do
+        rm -f out.psm
+        ranks $n "$@" --shares 4 --log ranks.log -o out.psm <p.tsv || fail "$n ranks: $*"
+        cmp out.psm cut.psm || fail "$n ranks give other bytes: $*"
+        cut -f 1-4,6- ranks.log >a
+        cut -f 1-4,6- cut.log | cmp - a || fail "$n ranks write another log: $*"
+    done
+}
+compare -y y.psr -n n.psr -p valid.tsv --batch 48 --negatives 50 --epochs 2
+compare -w 100 -T 8 --paper --batch 32 --negatives 50 --epochs 3
+compare -n n.psr --batch 3 --negatives 1 --epochs 1
+compare --layers 0 --batch 48 --epochs 1 --optimizer sgd --rate .01
+# By default a rank has one share
+ranks 3 pstrain -g g.psg -x x.psr -n n.psr -t --hidden 64 -d 32 --batch 48 -j 2 -o out.psm <p.tsv
+pstrain -g g.psg -x x.psr -n n.psr -t --hidden 64 -d 32 --batch 48 --shares 3 <p.tsv | cmp - out.psm || fail "not a share a rank"
+
+# Failures: one message, status 1, no output
+refuse() {
+    status=0
+    rm -f out.psm
+    "$@" 2>err || status=$?
+    [ $status -ne 0 ] && [ ! -e out.psm ] && [ "$(grep -c '^pstrain:' err)" = 1 ] || fail "status $status: $*: $(cat err)"
+}
+echo "nothing	nowhere" >bad.tsv
+refuse ranks 2 pstrain -g g.psg -x x.psr -n n.psr -t -o out.psm <bad.tsv
+grep -q '^pstrain: rank 0: <stdin>: line 1:' err || fail "bad pairs: $(cat err)"
+refuse ranks 2 pstrain -g g.psg -x nowhere.psr -n n.psr -t -o out.psm <p.tsv
+refuse ranks 2 pstrain -g g.psg -x x.psr -n n.psr -t --shares 1 -o out.psm <p.tsv
+refuse ranks 2 pstrain -g g.psg -x x.psr -n n.psr -t --paper --rate 1000 --optimizer sgd --epochs 50 -o out.psm <p.tsv
+grep -q 'diverged' err || fail "divergence: $(cat err)"
+# Rank 1 alone cannot go on: it has few vectors
+cat >swapped <<'END'
+#!/bin/sh
+[ "$OMPI_COMM_WORLD_RANK" = 1 ] && exec pstrain -x short.psr "$@"
+exec pstrain -x x.psr "$@"
+END
+chmod +x swapped
+psview --raw --take 20 x.psr >short.psr
+refuse ranks 2 ./swapped -g g.psg -n n.psr -t -o out.psm <p.tsv
+grep -q '^pstrain: rank 1: ' err || fail "a rank that fails: $(cat err)"
+
+# A rank killed: the others end within seconds; the last checkpoint goes on with any number of ranks, to the same bytes
+train() {
+    set -- pstrain -g g.psg -x x.psr -n n.psr -t -p valid.tsv --hidden 64 -d 32 --batch 48 --shares 4 --epochs 200 -j 1 "$@"
+    echo "$@" >command
+    "$@" <p.tsv
+}
+train >whole.psm
+begin() {
+    rm -f c
+    timeout 120 mpirun --oversubscribe --bind-to none -n 2 $(cat command) -c c --every 0 -o out.psm <p.tsv 2>err &
+    job=$!
+    tries=0
+    until [ -e c ] || [ $tries = 100 ]; do
+        sleep .1
+        tries=$((tries + 1))
+    done
+    mpirun=$(pgrep -P $job)
+}
+begin
+kill -9 "$(pgrep -P "$mpirun" | tail -n 1)"
+start=$(date +%s)
+status=0
+wait $job || status=$?
+[ $status -ne 0 ] && [ ! -e out.psm ] && [ $(($(date +%s) - start)) -le 20 ] && grep -q 'signal 9' err ||
+    fail "a rank killed: status $status after $(($(date +%s) - start)) s: $(cat err)"
+for n in 1 3; do
+    ranks $n $(cat command) --resume c -o out.psm <p.tsv || fail "$n ranks do not go on"
+    cmp out.psm whole.psm || fail "$n ranks went on to other bytes"
+done
+$(cat command) --resume c <p.tsv | cmp - whole.psm || fail "without MPI it went on to other bytes"
+# With other shares it goes on too, differing by rounding
+ranks 2 $(cat command) --shares 2 --resume c -o out.psm <p.tsv || fail "other shares do not go on"
+
+# Told to stop
+rm -f out.psm
+begin
+kill -TERM "$mpirun"
+status=0
+wait $job || status=$?
+[ $status -ne 0 ] && [ ! -e out.psm ] && grep -q '^pstrain: rank 0: stopped after batch' err || fail "SIGTERM: $status: $(cat err)"
+ranks 2 $(cat command) --resume c -o out.psm <p.tsv && cmp out.psm whole.psm || fail "stopped, it went on to other bytes"
