@@ -1,4 +1,4 @@
-/* embed_ask.h - embedding what is asked for: all items, those that a stream names, or new ones. */
+/* embed_ask.h - embedding what is asked for: all items, or those that a stream names. */
 #ifndef PS_EMBED_ASK_H
 #define PS_EMBED_ASK_H
 
@@ -18,10 +18,5 @@ int ps_embed_write(void *ctx, uint64_t first, size_t n, const ps_real *z);
 /* The items of the queries, each once, in their order; soon: each is answered before the next is read, as often as it
  * is asked for.  PS_EMATCH for one that x does not hold. */
 PS_MUST_USE int ps_embed_ask(ps_embedder *m, ps_embed_answer *a, ps_queries *q, int soon);
-
-/* New items: vectors and, record by record, their neighbourhoods.  PS_EMATCH if these are not those of the same items
- * or the vectors not of the model's dimension.  texts NULL: none. */
-PS_MUST_USE int ps_embed_ask_new(ps_embedder *m, ps_embed_answer *a, ps_reader *vectors, ps_reader *near,
-                                 const ps_sparse *texts, int soon);
 
 #endif
