@@ -11,7 +11,10 @@ enum { MANY = 1024 }; /* read at a time */
 typedef struct {
     ps_reader *vectors;
     const ps_new_from *from;
-    ps_head near;       /* shape of their neighbourhoods */
+    ps_head near;    /* shape of their neighbourhoods, read or walked */
+    uint8_t *walked; /* one of these */
+    ps_walker *walker;
+    ps_query_batch boards;
     ps_new_items items; /* its arrays are these: */
     ps_real *x;
     uint64_t *item;
@@ -43,7 +46,7 @@ static int take_vector(incoming *g, const uint8_t *p)
 
 static const char *near_name(const incoming *g)
 {
-    return ps_reader_name(g->from->near);
+    return g->from->near ? ps_reader_name(g->from->near) : ps_queries_name(g->from->boards);
 }
 
 static int other_item(const incoming *g, int there)
@@ -62,12 +65,29 @@ static int read_near(incoming *g, const uint8_t **record)
     return ps_neighbours_check(&g->near, *record, ps_reader_name(g->from->near), g->number, UINT32_MAX);
 }
 
+/* As the record that psneigh --boards writes of it. */
+static int walk_near(incoming *g, const uint8_t **record)
+{
+    const ps_query_batch *b = &g->boards;
+    const ps_visit *visits;
+    long n = ps_queries_next(g->from->boards, &g->boards, 1);
+    if (n <= 0 || b->id[0] != g->item[g->items.n])
+        return n < 0 ? (int)n : other_item(g, n > 0);
+    n = ps_walker_new_item(g->walker, b->id[0], b->item, ps_queries_boards(g->from->boards) == 2 ? b->weight : NULL,
+                           b->off[1], g->near.dim, &visits);
+    if (n < 0)
+        return (int)n;
+    ps_neighbours_put(g->walked, &g->near, PS_NONE, visits, (size_t)n);
+    *record = g->walked;
+    return 0;
+}
+
 static int take_near(incoming *g)
 {
     const ps_head *h = &g->near;
     const size_t n = g->items.n;
     const uint8_t *p;
-    int rc = read_near(g, &p);
+    int rc = g->from->near ? read_near(g, &p) : walk_near(g, &p);
     if (rc < 0)
         return rc;
     uint32_t end = n ? g->off[n] : 0;
@@ -112,7 +132,7 @@ static long take_some(incoming *g, size_t most)
 static int nothing_left(incoming *g)
 {
     const uint8_t *p;
-    long n = ps_reader_next(g->from->near, &p, 1);
+    long n = g->from->near ? ps_reader_next(g->from->near, &p, 1) : ps_queries_next(g->from->boards, &g->boards, 1);
     return n <= 0
                ? (int)n
                : ps_fail(PS_EMATCH, "%s: more records than %s has vectors", near_name(g), ps_reader_name(g->vectors));
@@ -124,8 +144,14 @@ static int begin(incoming *g, const ps_vectors *x)
     if (h->dim != x->d)
         return ps_fail(PS_EMATCH, "%s: vectors of %u elements, those of %s have %u", ps_reader_name(g->vectors), h->dim,
                        x->table.name, x->d);
-    g->near = *ps_reader_head(g->from->near);
-    return 0;
+    if (g->from->near) {
+        g->near = *ps_reader_head(g->from->near);
+        return 0;
+    }
+    g->near = ps_head_make(PS_NEIGHBOURS, g->from->top);
+    g->walked = ps_alloc(g->near.size, 1);
+    g->walker = g->walked ? ps_walker_new(g->from->graph, &g->from->walk) : NULL;
+    return g->walker ? 0 : PS_EMEM;
 }
 
 int ps_embed_ask_new(ps_embedder *m, ps_embed_answer *a, ps_reader *vectors, const ps_new_from *from, int soon)
@@ -144,7 +170,9 @@ int ps_embed_ask_new(ps_embedder *m, ps_embed_answer *a, ps_reader *vectors, con
     if (rc == 0)
         rc = n < 0 ? (int)n : nothing_left(&g);
     a->item = NULL;
-    void *const all[] = {g.x, g.item, g.off, g.neighbour, g.weight};
+    ps_walker_free(g.walker);
+    ps_query_batch_free(&g.boards);
+    void *const all[] = {g.x, g.item, g.off, g.neighbour, g.weight, g.walked};
     for (size_t i = 0; i < sizeof all / sizeof *all; i++)
         free(all[i]);
     return rc;

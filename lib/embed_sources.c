@@ -24,8 +24,19 @@ static int open_asked(ps_embed_sources *s, const ps_embed_files *f)
 static int open_near(ps_embed_sources *s, const ps_embed_files *f)
 {
     ps_new_from *from = &s->fresh;
-    from->near = ps_reader_open(f->fresh, PS_NEIGHBOURS);
-    return from->near ? ps_head_match(ps_reader_head(from->near), f->fresh, s->x.head.graph) : PS_EDATA;
+    if (f->fresh) {
+        from->near = ps_reader_open(f->fresh, PS_NEIGHBOURS);
+        return from->near ? ps_head_match(ps_reader_head(from->near), f->fresh, s->x.head.graph) : PS_EDATA;
+    }
+    const ps_query_options q = {
+        .graph = &s->graph, .text = f->text, .skip_unknown = f->skip_unknown, .boards = 1, .path = f->boards};
+    from->graph = &s->graph;
+    from->walk = f->walk;
+    from->top = f->top ? f->top : s->n.dim;
+    from->boards = ps_queries_open(&q);
+    return !from->boards ? PS_EDATA
+           : from->top   ? 0
+                         : ps_usage_error("--boards without -n needs -T N: how many neighbours the items have");
 }
 
 static int open_fresh(ps_embed_sources *s, const ps_embed_files *f)
@@ -86,7 +97,7 @@ int ps_embed_sources_open(ps_embed_sources *s, const ps_embed_files *f, uint64_t
         rc = ps_embed_sources_texts(s, f);
     if (rc == 0 && f->old_z)
         rc = open_earlier(s, f);
-    if (rc == 0 && f->fresh)
+    if (rc == 0 && (f->fresh || f->boards))
         rc = open_fresh(s, f);
     else if (rc == 0 && f->asked)
         rc = open_asked(s, f);
@@ -96,6 +107,7 @@ int ps_embed_sources_open(ps_embed_sources *s, const ps_embed_files *f, uint64_t
 void ps_embed_sources_close(ps_embed_sources *s)
 {
     ps_queries_close(s->queries);
+    ps_queries_close(s->fresh.boards);
     ps_reader_close(s->fresh.near);
     ps_reader_close(s->vectors);
     ps_sparse_free(&s->texts);

@@ -8,10 +8,13 @@
 /* Their names, NULL for what is not there; vectors NULL: standard input. */
 typedef struct {
     const char *model, *graph, *vectors, *neighbours, *texts;
-    int asked;                                 /* standard input names the items that are wanted, */
-    int text;                                  /* as lines of names, */
-    int skip_unknown;                          /* of which those that the graph does not know are left out */
-    const char *fresh, *fresh_texts;           /* new items: their neighbourhoods, texts; vectors on standard input */
+    int asked;        /* standard input names the items that are wanted, */
+    int text;         /* as lines of names (the boards too), */
+    int skip_unknown; /* of which those that the graph does not know are left out */
+    const char *fresh, *boards,
+        *fresh_texts;     /* new items: their neighbourhoods or boards, texts; vectors on standard input */
+    ps_walk_options walk; /* from boards */
+    uint32_t top;         /* neighbours then; 0: as many as the neighbourhoods have */
     const char *old_z, *old_x, *old_n, *old_y; /* of an earlier run */
 } ps_embed_files;
 

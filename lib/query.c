@@ -28,13 +28,13 @@ ps_queries *ps_queries_open(const ps_query_options *o)
         goto fail;
     }
     if (o->text) {
-        q->in = ps_in_open(NULL);
+        q->in = ps_in_open(o->path);
         if (!q->in)
             goto fail;
         q->text = ps_text_make(q->in);
         return q;
     }
-    q->reader = ps_reader_open(NULL, 0);
+    q->reader = ps_reader_open(o->path, 0);
     if (!q->reader)
         goto fail;
     const ps_head *h = ps_reader_head(q->reader);
@@ -80,6 +80,11 @@ ps_space ps_queries_space(const ps_queries *q)
     if (q->o.text)
         return q->o.sets || q->o.boards ? PS_PLAIN : PS_ITEMS;
     return ps_reader_head(q->reader)->kind == PS_IDS ? PS_ITEMS : PS_PLAIN;
+}
+
+const char *ps_queries_name(const ps_queries *q)
+{
+    return q->in ? ps_in_name(q->in) : q->reader ? ps_reader_name(q->reader) : q->o.graph->name;
 }
 
 int ps_queries_boards(const ps_queries *q)

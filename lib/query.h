@@ -20,6 +20,7 @@ typedef struct {
     int sets;         /* text lines are sets */
     int skip_unknown; /* skip (text: unknown names; a set left empty is an empty set) and count */
     int boards;       /* queries are new items; `item` of a batch holds their boards */
+    const char *path; /* a file; NULL: standard input */
 } ps_query_options;
 
 typedef struct ps_queries ps_queries;
@@ -35,12 +36,15 @@ typedef struct {
     size_t id_cap, off_cap, item_cap, weight_cap;
 } ps_query_batch;
 
-/* Opens standard input (not for `all`) and reads the header of a record stream. NULL on failure. */
+/* Opens the input (not for `all`) and reads the header of a record stream. NULL on failure. */
 PS_MUST_USE ps_queries *ps_queries_open(const ps_query_options *o);
 void ps_queries_close(ps_queries *q);
 
 /* PS_ITEMS: each query is one item and is numbered as it; PS_PLAIN: queries are sets or new items. */
 ps_space ps_queries_space(const ps_queries *q);
+
+/* What to call the input in messages. */
+const char *ps_queries_name(const ps_queries *q);
 
 /* 0: queries are items or sets; 1: new items given their boards, 2: with weights. */
 int ps_queries_boards(const ps_queries *q);

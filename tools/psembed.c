@@ -15,7 +15,7 @@ typedef struct {
     ps_embed_step step;
     const char *device, *tmp;
     int all, soon, skip_missing, bf16, elem;
-    int64_t memory;
+    int64_t memory, steps;
 } options;
 
 static void show(uint64_t done, uint64_t items)
@@ -51,8 +51,12 @@ static int run(ps_embedder *m, const ps_embedding *e, ps_embed_sources *s, ps_de
         return ps_device_embed(e, device);
     if (s->earlier.x)
         return update(m, e, &s->earlier, a->to);
-    if (s->vectors)
-        return ps_embed_ask_new(m, a, s->vectors, &s->fresh, soon);
+    if (s->vectors) {
+        rc = ps_embed_ask_new(m, a, s->vectors, &s->fresh, soon);
+        if (rc == 0 && s->fresh.boards)
+            warn_of_skipped(s->fresh.boards, "boards");
+        return rc;
+    }
     if (!s->queries)
         return ps_embed_all(m);
     rc = ps_embed_ask(m, a, s->queries, soon);
@@ -103,18 +107,22 @@ static int write_embeddings(const options *o, ps_embed_sources *s, ps_device *de
 static int check_options(const options *o)
 {
     const ps_embed_files *f = &o->files;
-    const int fresh = f->fresh != NULL;
+    const int fresh = (f->fresh != NULL) + (f->boards != NULL);
     const char *why;
     if (!f->model)
         return ps_usage_error("-m MODEL is needed");
     if (!f->vectors && (o->all || f->text || f->graph || o->soon || fresh))
-        return ps_usage_error("-a, -t, -g, -l and --new go with -x VECTORS: without, standard input has all vectors");
-    if (o->all + f->text + fresh > 1 || (o->all && o->soon))
-        return ps_usage_error("only one of -a, -t and --new can be had at once, and -l not with -a");
-    if (f->text && !f->graph)
-        return ps_usage_error("-t needs -g GRAPH, which knows the names");
+        return ps_usage_error(
+            "-a, -t, -g, -l, --new and --boards go with -x VECTORS: without, standard input has all vectors");
+    if (o->all + (f->text && !f->boards) + fresh > 1 || (o->all && o->soon))
+        return ps_usage_error("only one of -a, -t, --new and --boards can be had at once, and -l not with -a");
+    if ((f->text || f->boards) && !f->graph)
+        return ps_usage_error("%s needs -g GRAPH%s", f->boards ? "--boards" : "-t",
+                              f->boards ? "" : ", which knows the names");
+    if (!f->boards && (f->top || o->steps != 1000 || f->walk.restart != .5))
+        return ps_usage_error("-T, -w and -r are for walks from --boards");
     if (f->fresh_texts && (!fresh || !f->texts))
-        return ps_usage_error("--new-texts goes with --new and -y");
+        return ps_usage_error("--new-texts goes with --new or --boards, and -y");
     if (!f->old_z != !f->old_x || (!f->old_z && (f->old_n || f->old_y)))
         return ps_usage_error("--update needs --old-x, and --old-n and --old-y go with it");
     if (f->old_z && f->vectors && !o->all)
@@ -140,6 +148,8 @@ static int embed(options *o)
     ps_device *device = NULL;
     f->asked = f->vectors && !o->all;
     f->skip_unknown = o->skip_missing;
+    f->walk.steps = (uint64_t)o->steps;
+    f->walk.seed = (uint64_t)o->common.seed;
     int rc = check_options(o);
     if (rc == 0)
         rc = ps_device_named(o->device, &device);
@@ -169,7 +179,7 @@ static int check_filter(const options *o)
     const ps_embed_files *f = &o->files;
     const char *why;
     if (ps_embed_steps(&o->step) > 1 || f->neighbours || o->all || f->text || f->graph || o->soon || f->fresh ||
-        f->old_z || strcmp(o->device, "cpu") != 0)
+        f->boards || f->old_z || strcmp(o->device, "cpu") != 0)
         return ps_usage_error("--invert, --project, --scatter and --gather are by themselves");
     if (!o->step.invert && !f->model)
         return ps_usage_error("-m MODEL is needed");
@@ -208,7 +218,7 @@ static int filter(options *o)
 
 int main(int argc, char **argv)
 {
-    options o = {.common = PS_COMMON_DEFAULT, .device = "cpu"};
+    options o = {.common = PS_COMMON_DEFAULT, .device = "cpu", .steps = 1000, .files.walk = PS_WALK_DEFAULT};
     ps_embed_files *f = &o.files;
     ps_embed_step *step = &o.step;
     const ps_option rows[] = {
@@ -220,10 +230,16 @@ int main(int argc, char **argv)
          NULL},
         {'x', "vectors", "FILE", PS_OPT_STR, &f->vectors, 0, 0, "vectors; standard input then says which items", NULL},
         {'a', "all", NULL, PS_OPT_FLAG, &o.all, 0, 0, "with -x: all items, nothing is read", NULL},
-        {'t', "text", NULL, PS_OPT_FLAG, &f->text, 0, 0, "the items are text: a name a line", NULL},
-        {'g', "graph", "FILE", PS_OPT_STR, &f->graph, 0, 0, "the graph that knows the names", NULL},
+        {'t', "text", NULL, PS_OPT_FLAG, &f->text, 0, 0, "the items, or the boards of new ones, are text: names", NULL},
+        {'g', "graph", "FILE", PS_OPT_STR, &f->graph, 0, 0, "the graph that knows the names, and is walked from boards",
+         NULL},
         {'l', "line-buffered", NULL, PS_OPT_FLAG, &o.soon, 0, 0, "answer each item before the next is read", NULL},
         {0, "new", "FILE", PS_OPT_STR, &f->fresh, 0, 0, "new items on standard input, with these neighbourhoods", NULL},
+        {0, "boards", "FILE", PS_OPT_STR, &f->boards, 0, 0, "new items on standard input, on these boards", NULL},
+        {'T', "top", "N", PS_OPT_U32, &f->top, 1, 65536, "from boards: neighbours (default: as many as -n has)", NULL},
+        {'w', "steps", "N", PS_OPT_INT, &o.steps, 1, PS_WALK_STEPS_MAX, "from boards: steps of the walk", NULL},
+        {'r', "restart", "P", PS_OPT_REAL, &f->walk.restart, 0, 1,
+         "from boards: probability of a restart after each step", NULL},
         {0, "new-texts", "FILE", PS_OPT_STR, &f->fresh_texts, 0, 0, "texts of the new items", NULL},
         {0, "update", "FILE", PS_OPT_STR, &f->old_z, 0, 0, "embeddings of an earlier run: compute what has changed",
          NULL},

@@ -41,6 +41,13 @@ psview x.psr | awk -F '\t' -v OFS='\t' -v last=$last '$1 >= last {$1 -= last; pr
 awk -F '\t' '{seen[$1]; print} END {for (i = 0; i < 5; i++) if (!(i in seen)) print i}' new.txt | sort -s -n -k 1,1 |
     psview -t -K neighbours -d 8 --first plain >new-n.psr
 
+# The boards of the new ones, by name and as edges.
+awk -F '\t' -v last=$last 'NR > last {print $1}' items.tsv >new.names
+awk -F '\t' 'NR == FNR {b[$1] = b[$1] (b[$1] == "" ? "" : "\t") $2; next} {print b[$1] == "" ? "(no board)" : b[$1]}' edges.tsv new.names >boards.tsv
+grep -q '^(no board)' boards.tsv && fail "a new item is on no board"
+awk -F '\t' -v OFS='\t' 'NR == FNR {n[$1]; next} $1 in n {print $1, $2, 1}' new.names edges.tsv | psview -t -K edges -g g.psg | psview |
+    awk -F '\t' -v OFS='\t' -v last=$last '{$1 -= last; print}' | sort -s -n -k 1,1 | psview -t -K edges --first plain >boards.psr
+
 for shape in "1 importance" "2 max" "3 mean" "2 importance -y y.psr"; do
     set -- $shape
     layers=$1 pooling=$2
@@ -77,9 +84,23 @@ for shape in "1 importance" "2 max" "3 mean" "2 importance -y y.psr"; do
             psview -t -K sparse -d "$(psview -J -H y.psr | sed 's/.*"dimension":\([0-9]*\).*/\1/')" --first plain >new-y.psr
         set -- "$@" --new-texts new-y.psr
     fi
-    psembed -m m.psm -n old-n.psr -x old-x.psr --new new-n.psr "$@" <new-x.psr | psview | cut -f 2- >new.got
+    psembed -m m.psm -n old-n.psr -x old-x.psr --new new-n.psr "$@" <new-x.psr >new-z.psr
+    psview new-z.psr | cut -f 2- >new.got
     psview --skip $last z.psr | cut -f 2- | cmp - new.got || fail "$shape: new items differ"
     psembed -m m.psm -n old-n.psr -x old-x.psr --new new-n.psr -l "$@" <new-x.psr | psview | cut -f 2- | cmp - new.got || fail "$shape: new items, -l"
+
+    # from boards what psneigh makes of the same boards, whatever says how they are walked
+    psneigh -q -g g.psg -t -u --boards -T 8 <boards.tsv >boards-n.psr
+    psembed -m m.psm -n old-n.psr -u -x old-x.psr --new boards-n.psr "$@" <new-x.psr >boards-z.psr
+    cmp -s boards-z.psr new-z.psr && fail "$shape: boards make no difference"
+    psembed -q -m m.psm -n old-n.psr -x old-x.psr -g g.psg -t -u --boards boards.tsv "$@" <new-x.psr | cmp - boards-z.psr ||
+        fail "$shape: new items on boards differ from those with their neighbourhoods"
+    psembed -q -m m.psm -n old-n.psr -x old-x.psr -g g.psg -t -u --boards boards.tsv -l "$@" <new-x.psr | cmp - boards-z.psr ||
+        fail "$shape: new items on boards, -l"
+    psneigh -q -g g.psg -t -u --boards -T 5 -w 300 -r .3 -s 7 <boards.tsv >boards-n.psr
+    psembed -m m.psm -n old-n.psr -u -x old-x.psr --new boards-n.psr "$@" <new-x.psr >boards-z.psr
+    psembed -q -m m.psm -n old-n.psr -x old-x.psr -g g.psg --boards boards.psr -u -T 5 -w 300 -r .3 -s 7 "$@" <new-x.psr |
+        cmp - boards-z.psr || fail "$shape: boards as edges, -T -w -r -s"
     [ $# -eq 0 ] || set -- -y y.psr
 
     # a change: features of two, neighbours of two, one that is gone, one that is new
