@@ -29,14 +29,13 @@ typedef struct {
 typedef struct {
     ps_pool *pool;
     ps_gemm_fn *gemm; /* ps_gemm; may be set to another */
-    size_t
-        columns; /* most columns of p at a time, a multiple of 16, and rows of gradients by h and p; tests set others */
-    size_t block;
+    size_t columns;   /* of p at a time forward, at most, a multiple of 16; */
+    size_t block;     /* rows of gradients by h and p at a time backward; tests set others of both */
     ps_shape shape;
     ps_places at;
     ps_layer_state layer[PS_LAYERS_MAX];
     ps_real *r, *z, *norm, *beta; /* n_K x m, n_K x d, n_K, n_K */
-    ps_real *work;                /* columns of p forward, blocks of gradients by h and p backward */
+    ps_real *work;                /* forward those columns of p, backward those two blocks of rows */
     ps_real *sums;                /* of net_rows.h */
     size_t cap[6];
     /* Told now and then in the backward pass that gradients from that place on are complete; NULL: nobody. */
