@@ -5,20 +5,14 @@
 
 #include "mem.h"
 #include "rec.h"
-#include "rng.h"
 
 /* FNV-1a, then mixed: its low bits alone cluster. */
-uint64_t ps_hash_end(uint64_t h)
-{
-    return ps_mix64(h);
-}
-
 uint64_t ps_name_hash(ps_str name)
 {
-    uint64_t h = PS_HASH_START;
+    uint64_t h = UINT64_C(0xcbf29ce484222325);
     for (size_t i = 0; i < name.len; i++)
-        h = ps_hash_byte(h, (unsigned char)name.s[i]);
-    return ps_hash_end(h);
+        h = (h ^ (unsigned char)name.s[i]) * UINT64_C(0x100000001b3);
+    return ps_mix64(h);
 }
 
 uint64_t ps_name_lookup(const uint32_t *hash, uint64_t slots, const uint64_t *off, const char *text, uint64_t bytes,
@@ -53,35 +47,79 @@ void ps_name_enter(uint32_t *hash, uint64_t slots, ps_str name, uint64_t number)
     hash[at & (slots - 1)] = (uint32_t)(number + 1);
 }
 
+/* ---- the dictionary ---- */
+
 static ps_str name_of(const ps_dict *d, uint64_t u)
 {
     return (ps_str){d->text + d->off[u], d->off[u + 1] - d->off[u]};
 }
 
-uint64_t ps_dict_seek(const ps_dict *d, ps_str name, uint64_t hash)
+/* Eight bytes at a time, and what is left of them. */
+static uint64_t long_hash(ps_str name)
+{
+    uint64_t h = name.len, word = 0;
+    size_t i = 0;
+    for (; i + sizeof word <= name.len; i += sizeof word) {
+        memcpy(&word, name.s + i, sizeof word);
+        h = ps_mix64(h ^ word) + UINT64_C(0x9e3779b97f4a7c15);
+    }
+    word = 0;
+    memcpy(&word, name.s + i, name.len - i);
+    return ps_mix64(h ^ word);
+}
+
+ps_name_key ps_name_key_of(ps_str name)
+{
+    ps_name_key k = {.name = name};
+    /* An empty name, and one with zeros in it, cannot be told from another by its first bytes. */
+    if (name.len == 0 || name.len > PS_NAME_SHORT || memchr(name.s, 0, name.len)) {
+        k.head = name.len ? long_hash(name) : 0;
+        k.tail = PS_NAME_LONG;
+        return k;
+    }
+    char text[PS_NAME_SHORT] = {0};
+    memcpy(text, name.s, name.len);
+    memcpy(&k.head, text, sizeof k.head);
+    memcpy(&k.tail, text + sizeof k.head, sizeof k.tail);
+    return k;
+}
+
+static int is(const ps_dict *d, const ps_dict_slot *e, const ps_name_key *key)
+{
+    if (e->head != key->head || e->tail != key->tail)
+        return 0;
+    if (key->tail != PS_NAME_LONG)
+        return 1;
+    ps_str other = name_of(d, e->number - 1);
+    return other.len == key->name.len && memcmp(other.s, key->name.s, other.len) == 0;
+}
+
+uint64_t ps_dict_seek(const ps_dict *d, const ps_name_key *key)
 {
     if (d->slots == 0)
         return PS_NONE;
-    for (uint64_t at = hash, e; (e = d->table[at & (d->slots - 1)]) != 0; at++)
-        if (e >> 32 == hash >> 32) {
-            ps_str other = name_of(d, (e & UINT32_MAX) - 1);
-            if (other.len == name.len && memcmp(other.s, name.s, name.len) == 0)
-                return (e & UINT32_MAX) - 1;
-        }
-    return PS_NONE;
+    const uint64_t mask = d->slots - 1;
+    for (uint64_t at = ps_name_place(key->head, key->tail);; at++) {
+        const ps_dict_slot *e = &d->table[at & mask];
+        if (e->number == 0)
+            return PS_NONE;
+        if (is(d, e, key))
+            return e->number - 1;
+    }
 }
 
 uint64_t ps_dict_find(const ps_dict *d, ps_str name)
 {
-    return ps_dict_seek(d, name, ps_name_hash(name));
+    const ps_name_key key = ps_name_key_of(name);
+    return ps_dict_seek(d, &key);
 }
 
-static void enter(uint64_t *table, uint64_t slots, uint64_t hash, uint64_t number)
+static void enter(ps_dict_slot *table, uint64_t slots, ps_dict_slot e)
 {
-    uint64_t at = hash;
-    while (table[at & (slots - 1)])
+    uint64_t at = ps_name_place(e.head, e.tail);
+    while (table[at & (slots - 1)].number)
         at++;
-    table[at & (slots - 1)] = hash >> 32 << 32 | (number + 1);
+    table[at & (slots - 1)] = e;
 }
 
 static int widen(ps_dict *d)
@@ -97,11 +135,13 @@ static int widen(ps_dict *d)
         ps_paged_free(&table);
         return rc;
     }
+    ps_paged_huge(&table);
     if (!table.mapped)
         memset(table.p, 0, slots * sizeof *d->table);
-    for (uint64_t u = 0; u < d->n; u++) {
-        enter(table.p, slots, ps_name_hash(name_of(d, u)), u);
-        if (d->dir && u % 65536 == 0 && ps_resident() > d->memory) {
+    for (uint64_t i = 0; i < d->slots; i++) {
+        if (d->table[i].number)
+            enter(table.p, slots, d->table[i]);
+        if (d->dir && i % 65536 == 0 && ps_resident() > d->memory) {
             ps_paged_rest(&table);
             ps_dict_rest(d);
         }
@@ -113,8 +153,9 @@ static int widen(ps_dict *d)
     return 0;
 }
 
-int ps_dict_append(ps_dict *d, ps_str name, uint64_t hash, uint64_t *number)
+int ps_dict_append(ps_dict *d, const ps_name_key *key, uint64_t *number)
 {
+    const ps_str name = key->name;
     if (d->n >= UINT32_MAX - 1)
         return ps_fail(PS_EDATA, "more than %u names", UINT32_MAX - 1);
     uint64_t used = d->n ? d->off[d->n] : 0;
@@ -131,15 +172,15 @@ int ps_dict_append(ps_dict *d, ps_str name, uint64_t hash, uint64_t *number)
     d->off[d->n] = used;
     d->off[d->n + 1] = used + name.len;
     *number = d->n++;
-    enter(d->table, d->slots, hash, *number);
+    enter(d->table, d->slots, (ps_dict_slot){key->head, key->tail, (uint32_t)d->n});
     return 0;
 }
 
 int ps_dict_add(ps_dict *d, ps_str name, uint64_t *number)
 {
-    uint64_t hash = ps_name_hash(name);
-    *number = ps_dict_seek(d, name, hash);
-    return *number != PS_NONE ? 0 : ps_dict_append(d, name, hash, number);
+    const ps_name_key key = ps_name_key_of(name);
+    *number = ps_dict_seek(d, &key);
+    return *number != PS_NONE ? 0 : ps_dict_append(d, &key, number);
 }
 
 static uint64_t held(const ps_paged *a)

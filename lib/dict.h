@@ -5,13 +5,30 @@
 #include <stdint.h>
 
 #include "paged.h"
+#include "rng.h"
 #include "text.h"
+
+/* A name as it is looked for.  A short one, of PS_NAME_SHORT bytes at most, is in head and tail as a whole, zeros
+ * behind it; so that of most names the table tells all in one cache line.  Of others head is a hash, tail PS_NAME_LONG.
+ */
+enum { PS_NAME_SHORT = 12, PS_NAME_LONG = 256 }; /* no short name's: its ninth byte is not 0 where there is a tenth */
+typedef struct {
+    ps_str name;
+    uint64_t head;
+    uint32_t tail;
+} ps_name_key;
+ps_name_key ps_name_key_of(ps_str name);
+
+typedef struct {
+    uint64_t head;
+    uint32_t tail, number; /* number + 1; 0: empty */
+} ps_dict_slot;
 
 typedef struct {
     uint64_t n;
     uint64_t *off; /* n + 1 */
     char *text;
-    uint64_t *table; /* `slots` entries: upper half of the hash, number + 1; 0: empty */
+    ps_dict_slot *table; /* `slots` of them, half of them empty */
     uint64_t slots;
     ps_paged offs, texts, slot; /* where off, text and table are */
     const char *dir;            /* of temporary files, once it has outgrown memory */
@@ -26,24 +43,32 @@ uint64_t ps_dict_find(const ps_dict *d, ps_str name);
 /* The same, adding it at the end if it is new. */
 PS_MUST_USE int ps_dict_add(ps_dict *d, ps_str name, uint64_t *number);
 
-/* Both with the name's hash at hand; `number` as found by ps_dict_seek, which adds nothing. */
-uint64_t ps_dict_seek(const ps_dict *d, ps_str name, uint64_t hash);
-PS_MUST_USE int ps_dict_append(ps_dict *d, ps_str name, uint64_t hash, uint64_t *number);
+/* Both with the key at hand; `number` as found by ps_dict_seek, which adds nothing. */
+uint64_t ps_dict_seek(const ps_dict *d, const ps_name_key *key);
+PS_MUST_USE int ps_dict_append(ps_dict *d, const ps_name_key *key, uint64_t *number);
 
-/* Asks for what a look-up of that hash will read, in three steps, some time apart: the place in the table, the
- * offsets of the name that is probably it, its text. */
-static inline void ps_dict_expect(const ps_dict *d, uint64_t hash, int step)
+/* The place in the table where a search begins, if taken modulo its size. */
+static inline uint64_t ps_name_place(uint64_t head, uint32_t tail)
+{
+    return tail == PS_NAME_LONG ? head : ps_mix64(head + tail * UINT64_C(0x9e3779b97f4a7c15));
+}
+
+/* Asks for what a search will read, in three steps, some time apart: the place in the table; of a long name the offsets
+ * of what is probably it, and its text. */
+static inline void ps_dict_expect(const ps_dict *d, const ps_name_key *key, int step)
 {
     __asm__ volatile(""); /* a function that only prefetches is taken for one that does nothing, and left out */
     if (d->slots == 0)
         return;
-    const uint64_t *e = &d->table[hash & (d->slots - 1)];
+    const ps_dict_slot *e = &d->table[ps_name_place(key->head, key->tail) & (d->slots - 1)];
     if (step == 0)
         __builtin_prefetch(e);
-    else if (*e && step == 1)
-        __builtin_prefetch(&d->off[(*e & UINT32_MAX) - 1]);
-    else if (*e)
-        __builtin_prefetch(&d->text[d->off[(*e & UINT32_MAX) - 1]]);
+    else if (e->number == 0)
+        return;
+    else if (step == 1)
+        __builtin_prefetch(&d->off[e->number - 1]);
+    else
+        __builtin_prefetch(&d->text[d->off[e->number - 1]]);
 }
 
 /* Bytes of memory that it takes: none of what is in temporary files. */
@@ -59,17 +84,10 @@ void ps_dict_rest(ps_dict *d);
 uint64_t ps_name_slots(uint64_t n);
 void ps_name_enter(uint32_t *hash, uint64_t slots, ps_str name, uint64_t number);
 
-/* The lookup that dictionary and graph file share: psgraph(5), "Names".  Offsets beyond the text's `bytes` are
+/* The lookup of a graph file: psgraph(5), "Names".  Offsets beyond the text's `bytes` are
  * no match: those of a large graph file are believed only so far. */
 uint64_t ps_name_hash(ps_str name);
 
-/* The same, a byte at a time: from PS_HASH_START, each byte, the end. */
-#define PS_HASH_START UINT64_C(0xcbf29ce484222325)
-static inline uint64_t ps_hash_byte(uint64_t h, unsigned char byte)
-{
-    return (h ^ byte) * UINT64_C(0x100000001b3);
-}
-uint64_t ps_hash_end(uint64_t h);
 uint64_t ps_name_lookup(const uint32_t *hash, uint64_t slots, const uint64_t *off, const char *text, uint64_t bytes,
                         uint64_t n, ps_str name);
 

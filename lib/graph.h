@@ -7,6 +7,7 @@
 
 #include <stdint.h>
 
+#include "dict.h"
 #include "io.h"
 #include "rec.h"
 #include "text.h"
@@ -122,10 +123,10 @@ void ps_builder_free(ps_builder *b);
 
 /* Number of the name, new if it is not known yet.  With `closed` items an unknown one gives PS_NONE. */
 PS_MUST_USE int ps_builder_node(ps_builder *b, ps_space space, ps_str name, uint64_t *number);
-/* The same with the name's hash (ps_name_hash) at hand, which ps_builder_expect may have been told before: as step
- * 0, 1 and 2, for several names at a time. */
-PS_MUST_USE int ps_builder_hashed(ps_builder *b, ps_space space, ps_str name, uint64_t hash, uint64_t *number);
-void ps_builder_expect(const ps_builder *b, ps_space space, uint64_t hash, int step);
+/* The same with the key at hand (dict.h), which ps_builder_expect may have been told before: as step 0, and if the name is
+ * long 1 and 2, for several names at a time. */
+PS_MUST_USE int ps_builder_keyed(ps_builder *b, ps_space space, const ps_name_key *key, uint64_t *number);
+void ps_builder_expect(const ps_builder *b, ps_space space, const ps_name_key *key, int step);
 /* No further items are taken on. */
 void ps_builder_close_items(ps_builder *b);
 uint64_t ps_builder_nodes(const ps_builder *b, ps_space space);

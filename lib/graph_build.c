@@ -73,28 +73,29 @@ const ps_built *ps_builder_result(const ps_builder *b)
 
 /* ---- nodes ---- */
 
-void ps_builder_expect(const ps_builder *b, ps_space space, uint64_t hash, int step)
+void ps_builder_expect(const ps_builder *b, ps_space space, const ps_name_key *key, int step)
 {
-    ps_dict_expect(&b->names[space == PS_BOARDS], hash, step);
+    ps_dict_expect(&b->names[space == PS_BOARDS], key, step);
 }
 
 int ps_builder_node(ps_builder *b, ps_space space, ps_str name, uint64_t *number)
 {
-    return ps_builder_hashed(b, space, name, ps_name_hash(name), number);
+    const ps_name_key key = ps_name_key_of(name);
+    return ps_builder_keyed(b, space, &key, number);
 }
 
-int ps_builder_hashed(ps_builder *b, ps_space space, ps_str name, uint64_t hash, uint64_t *number)
+int ps_builder_keyed(ps_builder *b, ps_space space, const ps_name_key *key, uint64_t *number)
 {
     const int s = space == PS_BOARDS;
     if (b->base[s] > 0) {
-        *number = ps_graph_find(b->o.old, space, name);
+        *number = ps_graph_find(b->o.old, space, key->name);
         if (*number != PS_NONE)
             return 0;
     }
-    *number = ps_dict_seek(&b->names[s], name, hash);
+    *number = ps_dict_seek(&b->names[s], key);
     if (*number == PS_NONE && s == 0 && b->items_closed)
         return 0;
-    int rc = *number != PS_NONE ? 0 : ps_dict_append(&b->names[s], name, hash, number);
+    int rc = *number != PS_NONE ? 0 : ps_dict_append(&b->names[s], key, number);
     *number += b->base[s];
     if (rc == 0 && *number >= b->nodes[s])
         rc = space == PS_BOARDS ? ps_builder_reserve(b, 0, *number + 1) : ps_builder_reserve(b, *number + 1, 0);

@@ -2,7 +2,9 @@
 
 #include <string.h>
 
-#include "dict.h"
+#ifdef __SSE2__
+#include <emmintrin.h>
+#endif
 
 enum { AT_ONCE = 32 }; /* lines whose names are looked for at the same time */
 
@@ -112,29 +114,52 @@ static int edge_line(ps_edge_input *o, ps_builder *b, const ps_text *t, ps_str l
 /* ---- the common case: lines of two names without control characters ---- */
 
 typedef struct {
-    ps_str item, board;
-    uint64_t item_hash, board_hash;
+    ps_name_key item, board;
 } two_names;
 
-/* The name at p that `end` follows; 0 if it is empty, not whole, or holds a byte below a blank. */
-static size_t scan_name(const uint8_t *p, size_t n, uint8_t end, ps_str *name, uint64_t *hash)
+#ifdef __SSE2__
+/* The name at p, of which 16 bytes can be read: its length, 0 if it is not short. */
+static size_t scan_short(const uint8_t *p, ps_name_key *key)
 {
-    uint64_t h = PS_HASH_START;
-    size_t i = 0;
-    for (; i < n && p[i] >= ' '; i++)
-        h = ps_hash_byte(h, p[i]);
+    static const uint8_t keep[32] = {255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255};
+    const __m128i x = _mm_loadu_si128((const __m128i *)(const void *)p);
+    const int below = _mm_movemask_epi8(_mm_cmpeq_epi8(_mm_min_epu8(x, _mm_set1_epi8(' ' - 1)), x));
+    const size_t len = (size_t)__builtin_ctz((unsigned)below | 1 << 16);
+    if (len > PS_NAME_SHORT)
+        return 0;
+    const __m128i name = _mm_and_si128(x, _mm_loadu_si128((const __m128i *)(const void *)(keep + 16 - len)));
+    key->name = (ps_str){(const char *)p, len};
+    key->head = (uint64_t)_mm_cvtsi128_si64(name);
+    key->tail = (uint32_t)_mm_cvtsi128_si32(_mm_srli_si128(name, 8));
+    return len;
+}
+#else
+static size_t scan_short(const uint8_t *p, ps_name_key *key)
+{
+    (void)p, (void)key;
+    return 0;
+}
+#endif
+
+/* The name at p that `end` follows; 0 if it is empty, not whole, or holds a byte below a blank. */
+static size_t scan_name(const uint8_t *p, size_t n, uint8_t end, ps_name_key *key)
+{
+    size_t i = n >= 16 ? scan_short(p, key) : 0;
+    if (i > 0)
+        return p[i] == end ? i + 1 : 0;
+    while (i < n && p[i] >= ' ')
+        i++;
     if (i == 0 || i == n || p[i] != end)
         return 0;
-    *name = (ps_str){(const char *)p, i};
-    *hash = ps_hash_end(h);
+    *key = ps_name_key_of((ps_str){(const char *)p, i});
     return i + 1;
 }
 
 /* The line at p: its bytes, 0 if it is another case. */
 static size_t scan_line(const uint8_t *p, size_t n, two_names *line)
 {
-    size_t a = scan_name(p, n, '\t', &line->item, &line->item_hash);
-    size_t b = a ? scan_name(p + a, n - a, '\n', &line->board, &line->board_hash) : 0;
+    size_t a = scan_name(p, n, '\t', &line->item);
+    size_t b = a ? scan_name(p + a, n - a, '\n', &line->board) : 0;
     return b && a + b < PS_LINE_MAX ? a + b : 0;
 }
 
@@ -142,14 +167,19 @@ static size_t scan_line(const uint8_t *p, size_t n, two_names *line)
 static size_t scan_lines(const ps_builder *b, const uint8_t *p, size_t n, two_names *line)
 {
     size_t lines = 0, at = 0, size;
+    int long_items = 0, long_boards = 0;
     for (; lines < AT_ONCE && (size = scan_line(p + at, n - at, &line[lines])) > 0; lines++, at += size) {
-        ps_builder_expect(b, PS_ITEMS, line[lines].item_hash, 0);
-        ps_builder_expect(b, PS_BOARDS, line[lines].board_hash, 0);
+        ps_builder_expect(b, PS_ITEMS, &line[lines].item, 0);
+        ps_builder_expect(b, PS_BOARDS, &line[lines].board, 0);
+        long_items |= line[lines].item.tail == PS_NAME_LONG;
+        long_boards |= line[lines].board.tail == PS_NAME_LONG;
     }
     for (int step = 1; step <= 2; step++)
-        for (size_t i = 0; i < lines; i++) {
-            ps_builder_expect(b, PS_ITEMS, line[i].item_hash, step);
-            ps_builder_expect(b, PS_BOARDS, line[i].board_hash, step);
+        for (size_t i = 0; i < lines && (long_items || long_boards); i++) {
+            if (long_items)
+                ps_builder_expect(b, PS_ITEMS, &line[i].item, step);
+            if (long_boards)
+                ps_builder_expect(b, PS_BOARDS, &line[i].board, step);
         }
     return lines;
 }
@@ -158,11 +188,11 @@ static size_t scan_lines(const ps_builder *b, const uint8_t *p, size_t n, two_na
 static int give_line(ps_builder *b, const two_names *line)
 {
     uint64_t u, v = 0;
-    int rc = ps_builder_hashed(b, PS_ITEMS, line->item, line->item_hash, &u);
+    int rc = ps_builder_keyed(b, PS_ITEMS, &line->item, &u);
     if (rc == 0 && u == PS_NONE)
         return 1;
     if (rc == 0)
-        rc = ps_builder_hashed(b, PS_BOARDS, line->board, line->board_hash, &v);
+        rc = ps_builder_keyed(b, PS_BOARDS, &line->board, &v);
     return rc < 0 ? rc : ps_builder_edge(b, u, v, 1);
 }
 
@@ -180,7 +210,7 @@ static int plain_lines(ps_builder *b, ps_text *t)
     while (rc == 0 && lines == AT_ONCE) {
         lines = scan_lines(b, p + at, (size_t)n - at, line);
         for (size_t i = 0; i < lines && (rc = give_line(b, &line[i])) == 0; i++) {
-            at += line[i].item.len + line[i].board.len + 2;
+            at += line[i].item.name.len + line[i].board.name.len + 2;
             t->line++;
         }
     }

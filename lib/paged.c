@@ -36,6 +36,14 @@ int ps_paged_grow(ps_paged *a, size_t bytes)
     return 0;
 }
 
+void ps_paged_huge(ps_paged *a)
+{
+    enum { HUGE_PAGE = 2 << 20 };
+    const size_t before = -(uintptr_t)a->p % HUGE_PAGE;
+    if (!a->mapped && a->bytes >= 2 * HUGE_PAGE)
+        (void)madvise((char *)a->p + before, (a->bytes - before) / HUGE_PAGE * HUGE_PAGE, MADV_HUGEPAGE);
+}
+
 int ps_paged_to_file(ps_paged *a, const char *dir)
 {
     if (a->mapped)

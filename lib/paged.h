@@ -7,13 +7,16 @@
 
 typedef struct {
     void *p;
-    size_t bytes;  /* that it can hold */
+    size_t bytes; /* that it can hold */
     int mapped;
     ps_temp file;
 } ps_paged;
 
 /* Room for `bytes`; new bytes of a mapped array are 0, others are not set. */
 PS_MUST_USE int ps_paged_grow(ps_paged *a, size_t bytes);
+
+/* It will be read at random: asks for huge pages, unless it is mapped. */
+void ps_paged_huge(ps_paged *a);
 
 /* The same contents in a file in `dir`, which must outlive it. */
 PS_MUST_USE int ps_paged_to_file(ps_paged *a, const char *dir);

@@ -125,6 +125,20 @@ board 1 W 0*1
 END
 sed 's/$/\t1.0/' edges.tsv | "$build" -t | cmp - plain.psg
 
+# ---- names of all lengths: as short ones are read, as long ones are, by the line, and a little at a time ----
+awk 'BEGIN { s = "abcdefghijklmnopqrstuvwxyz0123456789_+%"
+    for (i = 0; i < 60000; i++) { x = (x * 1103515245 + 12345) % 2147483648
+        a = int(x / 4096) % 3000; b = int(x / 64) % 2000
+        print a substr(s, 1 + a % 7, a % 30) "\t" substr(s, 1 + b % 9, b % 17) b } }' >names.tsv
+"$build" -t <names.tsv >names.psg
+"$PS_BIN/psview" -c names.psg
+"$PS_BIN/psview" --edges names.psg | sort >got
+sort names.tsv | cmp - got
+sed 's/$/\t1.0/' names.tsv | "$build" -t | cmp - names.psg
+dd if=names.tsv bs=1000 2>/dev/null | "$build" -t | cmp - names.psg
+cut -f 1 names.tsv | awk '!seen[$0]++' >order
+"$build" -t -I order <names.tsv | cmp - names.psg
+
 # ---- records: numbers as they are, no names ----
 printf '2 1 1\n0 0 1\n2 1 1\n' | python3 graph.py edges >edges.psr
 "$build" <edges.psr >numbers.psg

@@ -38,6 +38,41 @@ static void test_few(void)
     CHECK(d.n == 0 && d.off == NULL);
 }
 
+/* Names of every length around what a place in the table holds, that differ in one byte, or by a zero at the end. */
+static void test_alike(void)
+{
+    enum { LONGEST = 30 };
+    static const char zeros[LONGEST + 1];
+    ps_dict d = {0};
+    uint64_t number, n = 0;
+    char name[LONGEST + 1];
+    for (size_t len = 0; len <= LONGEST; len++)
+        for (size_t differs = 0; differs <= len; differs++) {
+            memset(name, 'a', sizeof name);
+            if (differs < len)
+                name[differs] = 'b';
+            CHECK_OK(ps_dict_add(&d, (ps_str){name, len}, &number));
+            CHECK(number == n++);
+        }
+    for (size_t len = 1; len <= LONGEST; len++) {
+        CHECK_OK(ps_dict_add(&d, (ps_str){zeros, len}, &number));
+        CHECK(number == n++);
+        name[0] = 'a';
+        memset(name + 1, 0, LONGEST);
+        CHECK_OK(ps_dict_add(&d, (ps_str){name, len + 1}, &number));
+        CHECK(number == n++);
+    }
+    n = 0;
+    for (size_t len = 0; len <= LONGEST; len++)
+        for (size_t differs = 0; differs <= len; differs++) {
+            memset(name, 'a', sizeof name);
+            if (differs < len)
+                name[differs] = 'b';
+            CHECK(ps_dict_find(&d, (ps_str){name, len}) == n++);
+        }
+    ps_dict_free(&d);
+}
+
 /* Through many enlargements; none is lost, none doubled, and probing stays short. */
 static void test_many(void)
 {
@@ -77,6 +112,7 @@ static void test_table(void)
 int main(void)
 {
     test_few();
+    test_alike();
     test_many();
     test_table();
     CHECK_END();
