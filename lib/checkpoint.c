@@ -120,50 +120,85 @@ static int check_run(const char *run, const char *there, size_t n, const char *p
     return 0;
 }
 
-static int parse(ps_checkpoint *c, const ps_blob *b, const char *path)
+static int parse_head(ps_checkpoint_head *h, const ps_blob *b, const char *name)
 {
     const uint8_t *p = b->data;
-    size_t run = ps_get32(p + 24), log = ps_get32(p + 28), n = c->model->size, body = b->size - HEAD - PS_FRAME_END;
+    size_t run = ps_get32(p + 24), log = ps_get32(p + 28), body = b->size - HEAD - PS_FRAME_END;
+    if (run > TEXT_MAX || log > TEXT_MAX || run + log > body)
+        return ps_fail(PS_EDATA, "%s: its texts are longer than the file", name);
+    h->arrays = ps_get32(p + 12);
+    h->size = ps_get64(p + 16);
+    h->optimizer_steps = ps_get64(p + 40);
+    h->at = (ps_position){ps_get64(p + 32), get_real(p + 48), get_real(p + 56), get_real(p + 64), ps_get32(p + 72)};
+    h->run = (ps_str){(const char *)p + HEAD, run};
+    h->log = (ps_str){(const char *)p + HEAD + run, log};
+    h->values = p + HEAD + run + log;
+    h->n = (body - run - log) / 4;
+    if (!isfinite(h->at.loss_sum) || !(h->at.pairs_sum >= 0) || isnan(h->at.best_score))
+        return ps_fail(PS_EDATA, "%s: its position makes no sense", name);
+    if ((body - run - log) % 4 != 0)
+        return ps_fail(PS_EDATA, "%s: it ends inside a number", name);
+    return 0;
+}
+
+static int take(ps_checkpoint *c, const ps_checkpoint_head *h, const char *path)
+{
     ps_real *array[ARRAYS];
     arrays_of(c, array);
-    if (run > TEXT_MAX || log > TEXT_MAX || run + log > body)
-        return ps_fail(PS_EDATA, "%s: its texts are longer than the file", path);
-    int rc = check_run(c->run, (const char *)p + HEAD, run, path);
+    int rc = check_run(c->run, h->run.s, h->run.len, path);
     if (rc < 0)
         return rc;
     size_t count = 0;
     for (int i = 0; i < ARRAYS; i++)
         count += array[i] ? length_of(c, i) : 0;
-    if (ps_get32(p + 12) != present(array) || ps_get64(p + 16) != n || body - run - log != 4 * count)
+    if (h->arrays != present(array) || h->size != c->model->size || h->n != count)
         return ps_fail(PS_EDATA, "%s: its arrays are not those of this training", path);
-    const uint8_t *at = p + HEAD + run + log;
+    const uint8_t *at = h->values;
     for (int i = 0; i < ARRAYS && rc == 0; i++)
         if (array[i]) {
             rc = ps_frame_get_reals(array[i], at, length_of(c, i), path, "value");
             at += 4 * length_of(c, i);
         }
-    char *text = rc == 0 ? ps_alloc(log + 1, 1) : NULL;
+    char *text = rc == 0 ? ps_alloc(h->log.len + 1, 1) : NULL;
     if (!text)
         return rc < 0 ? rc : PS_EMEM;
-    memcpy(text, p + HEAD + run, log);
-    text[log] = 0;
+    memcpy(text, h->log.s, h->log.len);
+    text[h->log.len] = 0;
     free(c->model->log);
     c->model->log = text;
-    c->optim->steps = ps_get64(p + 40);
-    c->at = (ps_position){ps_get64(p + 32), get_real(p + 48), get_real(p + 56), get_real(p + 64), ps_get32(p + 72)};
-    if (!isfinite(c->at.loss_sum) || !(c->at.pairs_sum >= 0) || isnan(c->at.best_score))
-        return ps_fail(PS_EDATA, "%s: its position makes no sense", path);
+    c->optim->steps = h->optimizer_steps;
+    c->at = h->at;
     return 0;
 }
 
 int ps_checkpoint_read(ps_checkpoint *c, const char *path)
 {
     ps_blob b;
+    ps_checkpoint_head h;
     const char *name;
     int rc = ps_frame_open(&b, &frame, path, &name);
     if (rc < 0)
         return rc;
-    rc = parse(c, &b, name);
+    rc = parse_head(&h, &b, name);
+    if (rc == 0)
+        rc = take(c, &h, name);
     ps_blob_close(&b);
+    return rc;
+}
+
+/* ---- looking at one ---- */
+
+int ps_checkpoint_open(ps_checkpoint_head *h, ps_blob *b, const char *path)
+{
+    const char *name;
+    int rc = ps_frame_open(b, &frame, path, &name);
+    if (rc < 0)
+        return rc;
+    rc = parse_head(h, b, name);
+    for (size_t i = 0; i < h->n && rc == 0; i++)
+        if (!isfinite(ps_getf32(h->values + 4 * i)))
+            rc = ps_fail(PS_EDATA, "%s: value %zu is not finite", name, i);
+    if (rc < 0)
+        ps_blob_close(b);
     return rc;
 }

@@ -30,4 +30,17 @@ PS_MUST_USE int ps_checkpoint_write(const ps_checkpoint *c, const char *path);
 /* Reads it into c's arrays.  PS_EMATCH, naming the first difference, if it is of another run. */
 PS_MUST_USE int ps_checkpoint_read(ps_checkpoint *c, const char *path);
 
+/* A checkpoint by itself. */
+typedef struct {
+    ps_position at;
+    uint64_t optimizer_steps, size; /* size: parameters */
+    uint32_t arrays;                /* bits: parameters, first and second moments, best parameters */
+    ps_str run, log;                /* in the file */
+    const uint8_t *values;          /* in the file: n f32 */
+    size_t n;
+} ps_checkpoint_head;
+
+/* Opens one and reads it through: whole, and its numbers finite.  Close with ps_blob_close, after success only. */
+PS_MUST_USE int ps_checkpoint_open(ps_checkpoint_head *h, ps_blob *b, const char *path);
+
 #endif

@@ -8,9 +8,9 @@
 
 /* ---- what a file is ---- */
 
-typedef enum { PS_VIEW_RECORDS, PS_VIEW_GRAPH, PS_VIEW_MODEL, PS_VIEW_INDEX, PS_VIEW_FEATURES } ps_view_type;
+typedef enum { PS_VIEW_RECORDS, PS_VIEW_GRAPH, PS_VIEW_MODEL, PS_VIEW_INDEX, PS_VIEW_FEATURES, PS_VIEW_CHECKPOINT } ps_view_type;
 
-/* "records", "a graph", "a model", "an index", "a state of psfeat" */
+/* "records", "a graph", "a model", "an index", "a state of psfeat", "a checkpoint" */
 const char *ps_view_type_name(ps_view_type type);
 
 typedef struct {
@@ -159,7 +159,7 @@ PS_MUST_USE int ps_view_check(const char *path, const ps_graph *graph);
  * written before the error is returned. */
 PS_MUST_USE int ps_view_describe(const char *path, const ps_graph *graph, ps_out *out, int json, int named);
 
-/* What a model, an index or a state of psfeat says of itself, read whole first. */
+/* What a model, an index, a state of psfeat or a checkpoint says of itself, read whole first. */
 PS_MUST_USE int ps_view_fields(ps_view_type type, const char *path, ps_fields *f);
 
 /* ---- graphs ---- */

@@ -1,6 +1,7 @@
 /* view_file.c - one file as a whole: all its records, is it sound, what is it; of view.h. */
 #include <string.h>
 
+#include "checkpoint.h"
 #include "feat_state.h"
 #include "index.h"
 #include "model.h"
@@ -68,12 +69,18 @@ static int check_other(ps_view_type type, const char *path)
 {
     ps_index x;
     ps_feat_state s;
+    ps_checkpoint_head h;
+    ps_blob b;
     int rc;
     if (type == PS_VIEW_MODEL)
         return ps_model_check(path);
     if (type == PS_VIEW_INDEX) {
         rc = ps_index_open(&x, path, NULL);
         ps_index_close(&x);
+    } else if (type == PS_VIEW_CHECKPOINT) {
+        rc = ps_checkpoint_open(&h, &b, path);
+        if (rc == 0)
+            ps_blob_close(&b);
     } else {
         rc = ps_feat_state_read(&s, path);
         ps_feat_state_free(&s);

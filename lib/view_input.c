@@ -61,7 +61,8 @@ static const struct {
              [PS_VIEW_GRAPH] = {"PSG", "a graph"},
              [PS_VIEW_MODEL] = {"PSM", "a model"},
              [PS_VIEW_INDEX] = {"PSI", "an index"},
-             [PS_VIEW_FEATURES] = {"PSF", "a state of psfeat"}};
+             [PS_VIEW_FEATURES] = {"PSF", "a state of psfeat"},
+             [PS_VIEW_CHECKPOINT] = {"PSC", "a checkpoint"}};
 
 const char *ps_view_type_name(ps_view_type type)
 {

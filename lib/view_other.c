@@ -1,8 +1,9 @@
-/* view_other.c - what models, indexes and states of psfeat say of themselves; of view.h. */
+/* view_other.c - what models, indexes, states of psfeat and checkpoints say of themselves; of view.h. */
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
 
+#include "checkpoint.h"
 #include "feat_state.h"
 #include "index.h"
 #include "model.h"
@@ -114,11 +115,35 @@ static int describe_features(const char *path, ps_fields *f)
     return 0;
 }
 
+/* ---- checkpoints ---- */
+
+static int describe_checkpoint(const char *path, ps_fields *f)
+{
+    ps_checkpoint_head h;
+    ps_blob b;
+    int rc = ps_checkpoint_open(&h, &b, path);
+    if (rc < 0)
+        return rc;
+    word(f, "kind", "checkpoint");
+    ps_field_u64(f, "batches", h.at.step);
+    ps_field_u64(f, "pairs of this epoch", (uint64_t)h.at.pairs_sum);
+    if (h.at.pairs_sum > 0)
+        ps_field_real(f, "loss of this epoch", h.at.loss_sum / h.at.pairs_sum);
+    if (h.at.best_score >= 0)
+        ps_field_real(f, "best score", h.at.best_score);
+    ps_field_u64(f, "parameters", h.size);
+    ps_field_lines(f, "run", h.run);
+    ps_field_lines(f, "log", h.log);
+    ps_blob_close(&b);
+    return 0;
+}
+
 int ps_view_fields(ps_view_type type, const char *path, ps_fields *f)
 {
-    int rc = type == PS_VIEW_MODEL   ? describe_model(path, f)
-             : type == PS_VIEW_INDEX ? describe_index(path, f)
-                                     : describe_features(path, f);
+    int rc = type == PS_VIEW_MODEL      ? describe_model(path, f)
+             : type == PS_VIEW_INDEX    ? describe_index(path, f)
+             : type == PS_VIEW_FEATURES ? describe_features(path, f)
+                                        : describe_checkpoint(path, f);
     if (rc == 0)
         word(f, "whole", "yes");
     return rc < 0 ? rc : f->rc;

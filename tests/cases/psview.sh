@@ -210,7 +210,7 @@ if [ -x "$PS_BIN/pstrain" ]; then
     refused "cut.psm: .*truncated" psview -c cut.psm
 fi
 
-# ---- an index, a state of psfeat ----
+# ---- an index, a state of psfeat, a checkpoint ----
 
 printf 'a\tone two\nb\ttwo three\nc\tthree\nd\tfour one\n' | psfeat -g g.psg -t -d 3 --sketch 2 --save s.psf >x.psr
 psknn -x x.psr -B ivf >i.psi
@@ -223,7 +223,16 @@ for type in i:ivf l:lsh; do
 done
 refused "this is an index, but records" psview -C i.psi
 refused "this is a state of psfeat, but records" psview -C s.psf
-for file in i.psi l.psi s.psf; do
+files="i.psi l.psi s.psf"
+if [ -x "$PS_BIN/pstrain" ]; then
+    printf 'a\tb\nb\tc\n' >pairs.tsv
+    pstrain -q -t -g g.psg -x x.psr --layers 0 --epochs 3 --hidden 2 -d 2 --batch 1 --negatives 2 -c c.psc --every 0 <pairs.tsv >m.psm
+    psview c.psc >shown
+    grep -qx 'kind	checkpoint' shown && grep -qx 'batches	5' shown && grep -q '^log	epoch=2 ' shown && grep -q '^run	.*batch=1' shown ||
+        fail "a checkpoint: $(cat shown)"
+    files="$files c.psc"
+fi
+for file in $files; do
     psview -H $file >shown
     psview -H <$file | cmp - shown || fail "$file on standard input"
     cat $file | psview -H | cmp - shown || fail "$file through a pipe"
