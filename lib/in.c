@@ -9,6 +9,7 @@
 #include <zlib.h>
 
 #include "io.h"
+#include "mapped.h"
 #include "mem.h"
 
 enum { RAW = 1 << 16, WINDOW = 1 << 21 };
@@ -210,18 +211,20 @@ static void *map_file(int fd, size_t size)
     return p;
 }
 
-static int map_open(ps_blob *b, int fd, size_t size)
+static int map_open(ps_blob *b, int fd, size_t size, const char *name)
 {
     void *p = map_file(fd, size);
-    if (p != MAP_FAILED)
+    if (p != MAP_FAILED) {
         *b = (ps_blob){p, size, 1};
+        ps_mapped_note(p, size, name);
+    }
     return b->mapped;
 }
 
 int ps_blob_map_open(ps_blob *b, int fd, size_t size, const char *name)
 {
     memset(b, 0, sizeof *b);
-    return map_open(b, fd, size) ? 0 : ps_fail(PS_ESYS, "%s: cannot map", name);
+    return map_open(b, fd, size, name) ? 0 : ps_fail(PS_ESYS, "%s: cannot map", name);
 }
 
 int ps_blob_map(ps_blob *b, const char *path)
@@ -238,7 +241,7 @@ int ps_blob_map(ps_blob *b, const char *path)
     uint8_t two[2] = {0, 0};
     if (fstat(fd, &st) == 0 && st.st_size > 0 && lseek(fd, 0, SEEK_CUR) == 0 && pread(fd, two, 2, 0) >= 0 &&
         !(two[0] == 0x1f && two[1] == 0x8b))
-        (void)map_open(b, fd, (size_t)st.st_size);
+        (void)map_open(b, fd, (size_t)st.st_size, is_stdin ? "<stdin>" : path);
     if (!is_stdin)
         close(fd);
     return b->mapped;
@@ -285,9 +288,11 @@ int ps_blob_open(ps_blob *b, const char *path)
 
 void ps_blob_close(ps_blob *b)
 {
-    if (b->mapped)
+    if (b->mapped) {
+        ps_mapped_forget(b->data);
         munmap((void *)(uintptr_t)b->data, b->size);
-    else
+    } else {
         free((void *)(uintptr_t)b->data);
+    }
     memset(b, 0, sizeof *b);
 }

@@ -80,4 +80,7 @@ int ps_out_place(const ps_out *out);
 PS_MUST_USE int ps_out_close(ps_out *out);
 void ps_out_abort(ps_out *out);
 
+/* Removes all unfinished files: for signal handlers, before the process ends. */
+void ps_out_abandon(void);
+
 #endif

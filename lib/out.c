@@ -35,11 +35,16 @@ struct ps_out {
 static char *volatile pending[MAX_PENDING];
 static pthread_mutex_t pending_lock = PTHREAD_MUTEX_INITIALIZER;
 
-static void on_signal(int sig)
+void ps_out_abandon(void)
 {
     for (int i = 0; i < MAX_PENDING; i++)
         if (pending[i])
             unlink(pending[i]);
+}
+
+static void on_signal(int sig)
+{
+    ps_out_abandon();
     signal(sig, SIG_DFL);
     raise(sig);
 }

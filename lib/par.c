@@ -118,6 +118,7 @@ ps_pool *ps_pool_new(int threads)
     /* Workers leave signals to the caller's thread. */
     sigset_t block, old;
     sigfillset(&block);
+    sigdelset(&block, SIGBUS); /* of a mapped file: tool.h */
     pthread_sigmask(SIG_SETMASK, &block, &old);
     int rc = p->ids ? 0 : PS_EMEM;
     for (int i = 1; i < threads && rc == 0; i++) {

@@ -3,14 +3,17 @@
 #include <errno.h>
 #include <getopt.h>
 #include <math.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <sys/uio.h>
 #include <time.h>
 #include <unistd.h>
 
+#include "mapped.h"
 #include "par.h"
 #include "visible.h"
 
@@ -111,6 +114,41 @@ int ps_tool_finish(int rc)
 ps_out *ps_tool_output(const ps_common *c, int flags)
 {
     return ps_out_open(c->output, flags | (c->gzip ? PS_OUT_GZIP : 0));
+}
+
+/* ---- a mapped file that shrinks, or cannot be read ---- */
+
+static void on_bus_error(int sig, siginfo_t *info, void *ctx)
+{
+    static volatile int busy;
+    static _Thread_local volatile int mine;
+    static const char what[] = ": cannot be read: it became shorter while it was in use, or its disk failed\n";
+    char line[PS_MAPPED_NAME * PS_VISIBLE_ROOM];
+    ps_visible state = {0};
+    const char *name = ps_mapped_name(info->si_addr);
+    (void)ctx;
+    if (mine) {
+        signal(sig, SIG_DFL);
+        raise(sig);
+    }
+    mine = 1;
+    while (__atomic_exchange_n(&busy, 1, __ATOMIC_SEQ_CST)) /* another thread is about to end it all */
+        pause();
+    ps_out_abandon();
+    name = name ? name : "a mapped file";
+    const struct iovec parts[] = {{(void *)(uintptr_t)tool->name, strlen(tool->name)},
+                                  {": ", 2},
+                                  {line, ps_visible_copy(&state, name, strlen(name), "", line)},
+                                  {(void *)(uintptr_t)what, sizeof what - 1}};
+    ssize_t n = writev(STDERR_FILENO, parts, 4);
+    (void)n;
+    _exit(1);
+}
+
+static void catch_bus_errors(void)
+{
+    const struct sigaction act = {.sa_sigaction = on_bus_error, .sa_flags = SA_SIGINFO | SA_NODEFER};
+    sigaction(SIGBUS, &act, NULL);
 }
 
 /* ---- progress ---- */
@@ -382,6 +420,7 @@ int ps_tool_parse(const ps_tool *t, const ps_option *rows, ps_common *c, int arg
     longs[n + 2] = (struct option){0};
     tool = t;
     started = now();
+    catch_bus_errors();
     const ps_option *given[MAX_GIVEN];
     char *values[MAX_GIVEN];
     int got, stored = 0;

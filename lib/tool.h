@@ -65,7 +65,7 @@ typedef struct {
     const char *(*products)(void); /* what computes its matrix products, for -V; NULL: it has none */
 } ps_tool;
 
-/* Parses everything: -h and -V print and exit 0, misuse prints one line and exits 2.  `rows` ends with a
+/* Parses everything, and makes an error of a mapped file that shrinks: -h and -V print and exit 0, misuse prints one line and exits 2.  `rows` ends with a
  * row whose `name` is NULL.  Returns the index of the first operand. */
 int ps_tool_parse(const ps_tool *tool, const ps_option *rows, ps_common *common, int argc, char **argv);
 
