@@ -43,6 +43,46 @@ int ps_feat_npy_names(ps_feat_npy *m, const char *path, const ps_graph *g, uint6
     return rc;
 }
 
+/* The row's item, PS_NONE if the graph has none of that name or number. */
+static uint64_t own_item(const ps_npy *a, const ps_graph *g, uint64_t row)
+{
+    if (a->text && g->item_names.n > 0) {
+        const char *name = a->text + row * a->name_size;
+        return ps_graph_find(g, PS_ITEMS, (ps_str){name, strlen(name)});
+    }
+    return a->ids && a->ids[row] < g->items.nodes ? a->ids[row] : PS_NONE;
+}
+
+int ps_feat_npy_own(ps_feat_npy *m, const ps_graph *g, uint64_t *skipped)
+{
+    const ps_npy *a = &m->npy;
+    for (uint64_t i = 0; !g && i < a->rows; i++)
+        if (a->ids && a->ids[i] != i)
+            return ps_fail(PS_EMATCH, "%s: row %llu is item %llu: -g GRAPH is needed to know the others", a->name,
+                           (unsigned long long)i, (unsigned long long)a->ids[i]);
+    if (!g)
+        return 0;
+    m->row = ps_alloc(g->items.nodes, sizeof *m->row);
+    if (!m->row)
+        return PS_EMEM;
+    memset(m->row, 0xff, g->items.nodes * sizeof *m->row);
+    for (uint64_t i = 0; i < a->rows; i++) {
+        const uint64_t item = own_item(a, g, i);
+        if (item == PS_NONE && skipped) {
+            ++*skipped;
+            continue;
+        }
+        if (item == PS_NONE)
+            return ps_fail(PS_EMATCH, "%s: row %llu: %s has no such item (-u skips such rows)", a->name,
+                           (unsigned long long)i, g->name);
+        if (m->row[item] != PS_NONE)
+            return ps_fail(PS_EDATA, "%s: rows %llu and %llu are the same item", a->name,
+                           (unsigned long long)m->row[item], (unsigned long long)i);
+        m->row[item] = i;
+    }
+    return 0;
+}
+
 void ps_feat_npy_close(ps_feat_npy *m)
 {
     ps_npy_close(&m->npy);

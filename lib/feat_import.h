@@ -16,6 +16,10 @@ typedef struct {
 /* Says which item each row is: `path` holds a name a line, in the order of the rows of the open m->npy.
  * skipped: as in ps_feat_lines.  PS_EMATCH if there are more or fewer names than rows. */
 PS_MUST_USE int ps_feat_npy_names(ps_feat_npy *m, const char *path, const ps_graph *g, uint64_t *skipped);
+
+/* The same from the archive itself: by its names, if it and the graph have any, else by its ids.  Without a graph, whose
+ * items are then rows 0 .. rows - 1, ids must be just these in order. */
+PS_MUST_USE int ps_feat_npy_own(ps_feat_npy *m, const ps_graph *g, uint64_t *skipped);
 void ps_feat_npy_close(ps_feat_npy *m);
 
 /* A fill of feat_rows.h with a ps_feat_npy: the item's row, zeros if it has none. */

@@ -1,12 +1,14 @@
 #include "npy.h"
 
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "bytes.h"
 #include "mem.h"
 #include "vectors.h"
+#include "zip.h"
 
 /* ---- the header: a Python dictionary in a strict form ---- */
 
@@ -89,8 +91,6 @@ static int shape(parser *s)
             return bad_here(s, "a damaged header: expected , or )");
         break;
     }
-    if (s->dims != 2)
-        return ps_fail(PS_EDATA, "%s: an array of %d dimensions: 2 are needed, items x features", s->a->name, s->dims);
     return 0;
 }
 
@@ -152,8 +152,10 @@ static int element_type(ps_npy *a, const char *type)
             a->bytes = 2 << i;
     if (a->bytes)
         return 0;
-    return ps_fail(PS_EDATA, "%s: elements of type '%.16s': float16, float32 and float64, little-endian, are taken "
-                             "('<f2', '<f4', '<f8')", a->name, type);
+    return ps_fail(PS_EDATA,
+                   "%s: elements of type '%.16s': float16, float32 and float64, little-endian, are taken "
+                   "('<f2', '<f4', '<f8')",
+                   a->name, type);
 }
 
 /* Where the header's text begins, and its length in *len. */
@@ -177,29 +179,46 @@ static size_t find_header(const ps_npy *a, size_t *len)
     return at;
 }
 
-static int read_header(ps_npy *a)
+/* Parses the header; where the data begins, 0 on failure. */
+static size_t read_header(const ps_npy *a, parser *s)
 {
     size_t len = 0, at = find_header(a, &len);
     if (at == 0)
-        return PS_EDATA;
+        return 0;
     const char *text = (const char *)a->blob.data + at;
-    parser s = {.a = a, .p = text, .end = text + len};
-    if (parse(&s) < 0 || element_type(a, s.type) < 0)
+    *s = (parser){.a = a, .p = text, .end = text + len};
+    return parse(s) < 0 ? 0 : at + len;
+}
+
+/* PS_EDATA if rows x cols elements of that many bytes are not all that follows. */
+static int check_size(const ps_npy *a, size_t at, uint64_t rows, uint64_t cols, uint64_t bytes)
+{
+    uint64_t need, have = a->blob.size - at;
+    if (__builtin_mul_overflow(rows, cols, &need) || __builtin_mul_overflow(need, bytes, &need) || need != have)
+        return ps_fail(PS_EDATA, "%s: byte %zu: %s: %llu x %llu elements of %d bytes do not make %llu bytes", a->name,
+                       at, need > have ? "truncated" : "too long", (unsigned long long)rows, (unsigned long long)cols,
+                       (int)bytes, (unsigned long long)have);
+    return 0;
+}
+
+static int read_matrix(ps_npy *a)
+{
+    parser s;
+    size_t at = read_header(a, &s);
+    if (at == 0)
+        return PS_EDATA;
+    if (s.dims != 2)
+        return ps_fail(PS_EDATA, "%s: an array of %d dimensions: 2 are needed, items x features", a->name, s.dims);
+    if (element_type(a, s.type) < 0)
         return PS_EDATA;
     if (s.fortran)
         return ps_fail(PS_EDATA, "%s: in Fortran order, column by column: save numpy.ascontiguousarray(a)", a->name);
     a->rows = s.shape[0];
     a->cols = s.shape[1];
-    a->data = a->blob.data + at + len;
+    a->data = a->blob.data + at;
     if (a->cols == 0)
         return ps_fail(PS_EDATA, "%s: an array without columns", a->name);
-    uint64_t need, have = a->blob.size - at - len;
-    if (__builtin_mul_overflow(a->rows, a->cols, &need) || __builtin_mul_overflow(need, (uint64_t)a->bytes, &need) ||
-        need != have)
-        return ps_fail(PS_EDATA, "%s: byte %zu: %s: %llu x %llu elements of %d bytes do not make %llu bytes", a->name,
-                       at + len, need > have ? "truncated" : "too long", (unsigned long long)a->rows,
-                       (unsigned long long)a->cols, a->bytes, (unsigned long long)have);
-    return 0;
+    return check_size(a, at, a->rows, a->cols, (uint64_t)a->bytes);
 }
 
 static float element(const ps_npy *a, const uint8_t *p)
@@ -232,6 +251,146 @@ static int check_finite(const ps_npy *a)
     return 0;
 }
 
+/* ---- archives ---- */
+
+/* The member as an array of its own: 1.  0: there is none. */
+static int open_member(ps_npy *m, const ps_npy *a, const char *member)
+{
+    char file[40];
+    uint8_t *data;
+    size_t size;
+    *m = (ps_npy){0};
+    snprintf(file, sizeof file, "%s.npy", member);
+    int rc = ps_zip_member(&a->blob, a->name, file, &data, &size);
+    if (rc <= 0)
+        return rc;
+    m->blob = (ps_blob){.data = data, .size = size};
+    if (asprintf(&m->name, "%s: %s", a->name, file) < 0) {
+        m->name = NULL;
+        return ps_fail(PS_EMEM, "out of memory");
+    }
+    return 1;
+}
+
+/* A list with an element for each row: where its data begins, 0 on failure. */
+static size_t list_header(const ps_npy *m, const ps_npy *a, parser *s, uint64_t *bytes)
+{
+    size_t at = read_header(m, s);
+    if (at == 0)
+        return 0;
+    *bytes = strtoul(s->type[0] ? s->type + 2 : "0", NULL, 10) * (s->type[1] == 'U' ? 4 : 1);
+    if (s->dims != 1 || s->shape[0] != a->rows) {
+        ps_fail(PS_EDATA, "%s: it must be a list with an element for each of the %llu rows", m->name,
+                (unsigned long long)a->rows);
+        return 0;
+    }
+    return *bytes > 0 && *bytes < 1 << 20 && check_size(m, at, a->rows, 1, *bytes) < 0 ? 0 : at;
+}
+
+static int read_ids(ps_npy *a, const ps_npy *m)
+{
+    parser s;
+    uint64_t bytes = 0;
+    const size_t at = list_header(m, a, &s, &bytes);
+    if (at == 0)
+        return PS_EDATA;
+    if (s.type[0] != '<' || (s.type[1] != 'i' && s.type[1] != 'u') || (bytes != 4 && bytes != 8))
+        return ps_fail(PS_EDATA, "%s: elements of type '%s': int32, int64, uint32 and uint64 are taken", m->name,
+                       s.type);
+    a->ids = ps_alloc(a->rows, sizeof *a->ids);
+    if (!a->ids)
+        return PS_EMEM;
+    for (uint64_t i = 0; i < a->rows; i++) {
+        const uint64_t v = ps_num(m->blob.data + at + i * bytes, (int)bytes);
+        if (v > INT64_MAX || (bytes == 4 && s.type[1] == 'i' && v > INT32_MAX))
+            return ps_fail(PS_EDATA, "%s: row %llu: a negative number", m->name, (unsigned long long)i);
+        a->ids[i] = v;
+    }
+    return 0;
+}
+
+/* The code point in UTF-8; the bytes it takes, 0: it is none. */
+static size_t utf8(uint32_t c, char *out)
+{
+    const int n = c < 0x80 ? 1 : c < 0x800 ? 2 : c < 0x10000 ? 3 : 4;
+    if (c > 0x10ffff || (c >= 0xd800 && c < 0xe000))
+        return 0;
+    for (int i = n - 1; i > 0; i--, c >>= 6)
+        out[i] = (char)(0x80 | (c & 0x3f));
+    out[0] = (char)(n == 1 ? c : (0xf00u >> n & 0xff) | c);
+    return (size_t)n;
+}
+
+static int read_names(ps_npy *a, const ps_npy *m)
+{
+    parser s;
+    uint64_t bytes = 0;
+    const size_t at = list_header(m, a, &s, &bytes);
+    if (at == 0)
+        return PS_EDATA;
+    const int wide = s.type[1] == 'U';
+    if ((wide ? s.type[0] != '<' : s.type[1] != 'S') || bytes == 0 || bytes >= 1 << 20)
+        return ps_fail(PS_EDATA,
+                       "%s: elements of type '%s': strings (str_, bytes_) are taken; of objects: "
+                       "names.astype(str)",
+                       m->name, s.type);
+    a->name_size = bytes + 1;
+    a->text = ps_zalloc(a->rows, a->name_size);
+    if (!a->text)
+        return PS_EMEM;
+    for (uint64_t i = 0; i < a->rows; i++) {
+        const uint8_t *p = m->blob.data + at + i * bytes;
+        char *to = a->text + i * a->name_size;
+        if (!wide)
+            memcpy(to, p, bytes);
+        for (size_t k = 0; wide && k < bytes && ps_get32(p + k); k += 4) {
+            const size_t n = utf8(ps_get32(p + k), to);
+            if (n == 0)
+                return ps_fail(PS_EDATA, "%s: row %llu: no Unicode", m->name, (unsigned long long)i);
+            to += n;
+        }
+    }
+    return 0;
+}
+
+static int read_list(ps_npy *a, const char *member, int (*read)(ps_npy *, const ps_npy *))
+{
+    ps_npy m;
+    int rc = open_member(&m, a, member);
+    if (rc > 0)
+        rc = read(a, &m);
+    ps_npy_close(&m);
+    return rc;
+}
+
+static int read_archive(ps_npy *a)
+{
+    ps_npy matrix;
+    int rc = open_member(&matrix, a, "vectors");
+    if (rc == 0)
+        rc = ps_fail(PS_EDATA, "%s: no array 'vectors' in it: numpy.savez(file, vectors=x, ids=numbers)", a->name);
+    if (rc > 0)
+        rc = read_matrix(&matrix);
+    if (rc == 0) {
+        a->rows = matrix.rows;
+        rc = read_list(a, "ids", read_ids);
+    }
+    if (rc == 0)
+        rc = read_list(a, "names", read_names);
+    if (rc < 0) {
+        ps_npy_close(&matrix);
+        return rc;
+    }
+    matrix.ids = a->ids;
+    matrix.text = a->text;
+    matrix.name_size = a->name_size;
+    a->ids = NULL;
+    a->text = NULL;
+    ps_npy_close(a);
+    *a = matrix;
+    return 0;
+}
+
 int ps_npy_open(ps_npy *a, const char *path)
 {
     memset(a, 0, sizeof *a);
@@ -240,7 +399,7 @@ int ps_npy_open(ps_npy *a, const char *path)
         return ps_fail(PS_EMEM, "out of memory");
     int rc = ps_blob_open(&a->blob, path);
     if (rc == 0)
-        rc = read_header(a);
+        rc = ps_zip_is(a->blob.data, a->blob.size) ? read_archive(a) : read_matrix(a);
     if (rc == 0)
         rc = check_finite(a);
     if (rc < 0)
@@ -252,5 +411,7 @@ void ps_npy_close(ps_npy *a)
 {
     ps_blob_close(&a->blob);
     free(a->name);
+    free(a->ids);
+    free(a->text);
     memset(a, 0, sizeof *a);
 }

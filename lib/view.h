@@ -5,6 +5,7 @@
 #include "graph.h"
 #include "rec.h"
 #include "sort.h"
+#include "zip.h"
 
 /* ---- what a file is ---- */
 
@@ -61,7 +62,7 @@ typedef struct {
     size_t n, cap;
     uint64_t *entry; /* scratch: items of one record, indices of one group */
     size_t entries, entry_cap;
-    uint64_t last;   /* the group that is open */
+    uint64_t last; /* the group that is open */
 } ps_rules;
 
 PS_MUST_USE int ps_rules_add(ps_rules *r, const ps_head *head, const uint8_t *record, const char *stream,
@@ -75,9 +76,9 @@ typedef struct {
     const ps_head *head;
     const ps_graph *graph; /* names; NULL: numbers */
     int json;
-    int wide;              /* hits and neighbours: a record a line, not an entry a line */
-    int open;              /* the last record ended before its dimension: the next may look like its rest */
-    uint64_t last;         /* that record's first number */
+    int wide;      /* hits and neighbours: a record a line, not an entry a line */
+    int open;      /* the last record ended before its dimension: the next may look like its rest */
+    uint64_t last; /* that record's first number */
 } ps_printer;
 
 /* Numbers must be in range (ps_rules_record).  JSON has no word for NaN: the same. */
@@ -90,11 +91,11 @@ typedef struct {
     const ps_graph *graph; /* names; NULL: numbers */
     int wide;              /* hits and neighbours: a record a line */
     int skip_unknown;
-    uint64_t skipped;      /* lines left out because the graph does not know a name */
-    uint8_t *record;       /* being put together: `entries` of it are there */
+    uint64_t skipped; /* lines left out because the graph does not know a name */
+    uint8_t *record;  /* being put together: `entries` of it are there */
     size_t cap;
     uint32_t entries;
-    int open;              /* an entry a line: more may follow */
+    int open; /* an entry a line: more may follow */
 } ps_loader;
 
 /* What takes a record that is complete. */
@@ -109,7 +110,15 @@ void ps_usual_spaces(ps_head *head);
 
 /* ---- from records to an output ---- */
 
-typedef enum { PS_FORM_TEXT, PS_FORM_JSON, PS_FORM_RECORDS, PS_FORM_NPY, PS_FORM_COUNT } ps_form;
+typedef enum {
+    PS_FORM_TEXT,
+    PS_FORM_JSON,
+    PS_FORM_RECORDS,
+    PS_FORM_NPY,
+    PS_FORM_NPZ,
+    PS_FORM_WORD2VEC,
+    PS_FORM_COUNT
+} ps_form;
 
 typedef struct {
     ps_form form;
@@ -132,9 +141,17 @@ typedef struct {
     ps_sort *held;    /* records that wait for the end: to be sorted, counted, or measured for a scale */
     uint8_t *holding; /* scratch: one of them */
     float largest;    /* element of them */
-    uint8_t *line; /* one converted record */
-    char *name;    /* of the first stream */
+    uint8_t *line;    /* one converted record */
+    char *name;       /* of the first stream */
+    ps_zip zip;       /* .npz: "vectors", then "ids" and with a graph "names" */
+    uint64_t *id;
+    size_t ids, id_cap;
 } ps_flow;
+
+/* Vectors for others: what begins, one (in f32), and what ends a file of f->taken of them in the form f->o.form. */
+PS_MUST_USE int ps_export_begin(ps_flow *f);
+PS_MUST_USE int ps_export_put(ps_flow *f, const uint8_t *record);
+PS_MUST_USE int ps_export_end(ps_flow *f);
 
 /* Another stream begins: PS_EKIND if it may not follow the one before. */
 PS_MUST_USE int ps_flow_head(ps_flow *f, const ps_head *head, const char *stream);

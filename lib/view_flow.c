@@ -9,16 +9,21 @@
 #include "vectors.h"
 #include "view.h"
 
+static int is_export(const ps_flow *f)
+{
+    return f->o.form == PS_FORM_NPY || f->o.form == PS_FORM_NPZ || f->o.form == PS_FORM_WORD2VEC;
+}
+
 /* Nothing can be written before the last record is there. */
 static int must_hold(const ps_flow *f)
 {
-    return f->o.sort || f->o.form == PS_FORM_NPY || (f->to.elem == PS_I8 && f->from.elem != PS_I8);
+    return f->o.sort || is_export(f) || (f->to.elem == PS_I8 && f->from.elem != PS_I8);
 }
 
 static int begin_output(ps_flow *f)
 {
-    f->printer = (ps_printer){.head = &f->to, .graph = f->o.graph, .json = f->o.form == PS_FORM_JSON,
-                              .wide = f->o.wide};
+    f->printer = (ps_printer){
+        .head = &f->to, .graph = f->o.graph, .json = f->o.form == PS_FORM_JSON, .wide = f->o.wide};
     if (f->o.form != PS_FORM_RECORDS)
         return 0;
     f->writer = ps_writer_new(f->out, &f->to);
@@ -28,12 +33,13 @@ static int begin_output(ps_flow *f)
 int ps_flow_head(ps_flow *f, const ps_head *h, const char *stream)
 {
     if (f->from.kind)
-        return ps_head_same(&f->from, h) ? 0
-             : ps_fail(PS_EKIND, "%s: its kind, shape or graph is not that of the stream before", stream);
-    if ((f->o.elem || f->o.form == PS_FORM_NPY) && h->kind != PS_VECTORS)
+        return ps_head_same(&f->from, h)
+                   ? 0
+                   : ps_fail(PS_EKIND, "%s: its kind, shape or graph is not that of the stream before", stream);
+    if ((f->o.elem || is_export(f)) && h->kind != PS_VECTORS)
         return ps_fail(PS_EKIND, "%s: holds %s: only vectors %s", stream, ps_kind_name(h->kind),
-                       f->o.elem ? "have an element type" : "make an .npy file");
-    ps_elem elem = f->o.form == PS_FORM_NPY ? PS_F32 : f->o.elem ? f->o.elem : h->elem;
+                       f->o.elem ? "have an element type" : "can be had in this form");
+    ps_elem elem = is_export(f) ? PS_F32 : f->o.elem ? f->o.elem : h->elem;
     f->from = f->to = *h;
     f->from.history = f->to.history = NULL;
     f->to.count = PS_COUNT_UNKNOWN;
@@ -81,8 +87,8 @@ static int emit(ps_flow *f, const uint8_t *record, const char *stream, uint64_t 
         return rc;
     if (f->o.form == PS_FORM_RECORDS)
         return ps_writer_put(f->writer, record, 1);
-    if (f->o.form == PS_FORM_NPY)
-        return ps_out_write(f->out, record + f->to.width, f->to.size - (size_t)f->to.width);
+    if (is_export(f))
+        return ps_export_put(f, record);
     return ps_print_record(&f->printer, f->out, record);
 }
 
@@ -137,19 +143,6 @@ int ps_flow_put(ps_flow *f, const uint8_t *record, const char *stream, uint64_t 
     return hold(f, record, number);
 }
 
-/* The header of a .npy file, version 1.0: its length makes the data start at a multiple of 64. */
-static int npy_head(ps_flow *f)
-{
-    char text[128];
-    int n = snprintf(text, sizeof text, "{'descr': '<f4', 'fortran_order': False, 'shape': (%zu, %u), }", (size_t)f->taken,
-                     f->to.dim);
-    uint8_t begin[10] = {0x93, 'N', 'U', 'M', 'P', 'Y', 1, 0};
-    const int len = (10 + n + 1 + 63) / 64 * 64 - 10;
-    ps_put16(begin + 8, (uint16_t)len);
-    int rc = ps_out_write(f->out, begin, sizeof begin);
-    return rc < 0 ? rc : ps_out_printf(f->out, "%s%*s\n", text, len - 1 - n, "");
-}
-
 static int release_held(ps_flow *f)
 {
     const uint8_t *record;
@@ -157,12 +150,14 @@ static int release_held(ps_flow *f)
     if (f->to.elem == PS_I8 && f->from.elem != PS_I8)
         f->to.scale = ps_elem_scale(f->largest);
     if (rc == 0)
-        rc = f->o.form == PS_FORM_NPY ? npy_head(f) : begin_output(f);
+        rc = is_export(f) ? ps_export_begin(f) : begin_output(f);
     while (rc == 0 && more && (more = ps_sort_next(f->held, &record)) > 0) {
         uint64_t number;
         memcpy(&number, record + f->from.size, sizeof number);
         rc = emit(f, record, f->name, number);
     }
+    if (rc == 0 && is_export(f))
+        rc = more < 0 ? more : ps_export_end(f);
     return rc < 0 ? rc : more;
 }
 
@@ -187,5 +182,6 @@ void ps_flow_free(ps_flow *f)
     free(f->holding);
     free(f->line);
     free(f->name);
+    free(f->id);
     *f = (ps_flow){0};
 }

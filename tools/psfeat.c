@@ -79,6 +79,11 @@ static int read_npy(options *o, sources *s)
         return rc;
     if (o->names)
         return ps_feat_npy_names(&s->npy, o->names, s->graph, o->skip_unknown ? &o->skipped : NULL);
+    if (a->ids || (a->text && s->graph)) {
+        rc = ps_feat_npy_own(&s->npy, s->graph, o->skip_unknown ? &o->skipped : NULL);
+        if (rc < 0 || s->graph)
+            return rc;
+    }
     if (!s->graph && !o->text)
         s->n = a->rows;
     if (a->rows != s->n)
@@ -427,7 +432,7 @@ int main(int argc, char **argv)
         {0, "no-degree", NULL, PS_OPT_FLAG, &o.no_degree, 0, 0, "leave out log(1 + degree) / 4", NULL},
         {0, "text-only", NULL, PS_OPT_FLAG, &o.text_only, 0, 0, "no structure: --sketch 0 --no-degree", NULL},
         {0, "sparse", NULL, PS_OPT_FLAG, &o.sparse, 0, 0, "write the tf-idf itself, as sparse vectors", NULL},
-        {0, "npy", "FILE", PS_OPT_STR, &o.npy, 0, 0, "add the columns of a NumPy matrix", NULL},
+        {0, "npy", "FILE", PS_OPT_STR, &o.npy, 0, 0, "add the columns of a NumPy matrix, .npy or .npz", NULL},
         {'I', "items", "FILE", PS_OPT_STR, &o.names, 0, 0, "names of the matrix's rows, one a line (with -g)", NULL},
         {'x', "vectors", "FILE", PS_OPT_LIST, &o.joins, 0, 0, "add the elements of these vectors (may be repeated)", NULL},
         {0, "normalize", NULL, PS_OPT_FLAG, &o.normalise, 0, 0, "bring each row of --npy and -x to length 1", NULL},

@@ -12,7 +12,7 @@ typedef struct {
     ps_common common;
     const char *graph_path, *kind;
     int elem; /* a ps_elem; PS_ELEM_NONE: as they are */
-    int head, check, count, json, npy, wide, edges, raw, sort, text, skip_unknown, bias;
+    int head, check, count, json, npy, npz, word2vec, wide, edges, raw, sort, text, skip_unknown, bias;
     int first_space, other_space; /* 0: the usual ones of the kind, else a ps_space + 1 */
     int64_t skip, take, dim, width, memory;
     const char *tmp;
@@ -63,7 +63,7 @@ static int show_other(const options *o, ps_out *out, const ps_view_input *v)
 
 static int show_one(const options *o, ps_flow *flow, const char *path, int several)
 {
-    const int records_only = o->raw || o->npy || o->count || o->sort || o->elem || o->wide;
+    const int records_only = o->raw || o->npy || o->npz || o->word2vec || o->count || o->sort || o->elem || o->wide;
     ps_view_input v;
     int rc = ps_view_open(&v, path);
     if (rc < 0)
@@ -156,16 +156,19 @@ static void make_note(options *o)
 
 static int check_options(const options *o)
 {
-    if (o->head + o->check + o->count + o->npy + o->edges + o->raw + o->text > 1)
-        return ps_usage_error("only one of -H, -c, -C, -t, --npy, --edges and --raw can be had at once");
+    if (o->head + o->check + o->count + o->npy + o->npz + o->word2vec + o->edges + o->raw + o->text > 1)
+        return ps_usage_error(
+            "only one of -H, -c, -C, -t, --npy, --npz, --word2vec, --edges and --raw can be had at once");
     if (o->text && !o->kind)
         return ps_usage_error("-t needs -K KIND: %s", KINDS);
     if (!o->text && (o->kind || o->dim || o->bias || o->skip_unknown || o->first_space || o->other_space))
         return ps_usage_error("-K, -d, -u, --bias, --first and --other go with -t");
-    if (o->json && (o->check || o->count || o->npy || o->raw || o->text))
+    if (o->json && (o->check || o->count || o->npy || o->npz || o->word2vec || o->raw || o->text))
         return ps_usage_error("-J is another form of text");
-    if (o->npy && o->elem)
-        return ps_usage_error("--npy writes f32: -E does not go with it");
+    if ((o->npy || o->npz || o->word2vec) && o->elem)
+        return ps_usage_error("%s writes f32: -E does not go with it", o->npy   ? "--npy"
+                                                                       : o->npz ? "--npz"
+                                                                                : "--word2vec");
     if (o->width != 4 && o->width != 8)
         return ps_usage_error("--width: numbers have 4 or 8 bytes");
     return 0;
@@ -174,13 +177,22 @@ static int check_options(const options *o)
 static int run(options *o, ps_out *out, char **files, int n)
 {
     ps_flow flow = {.out = out};
-    flow.o = (ps_flow_options){.graph = o->g, .wide = o->wide, .sort = o->sort, .skip = (uint64_t)o->skip,
-                               .take = (uint64_t)o->take, .note = o->note,
+    flow.o = (ps_flow_options){.graph = o->g,
+                               .wide = o->wide,
+                               .sort = o->sort,
+                               .skip = (uint64_t)o->skip,
+                               .take = (uint64_t)o->take,
+                               .note = o->note,
                                .elem = (ps_elem)o->elem,
                                .memory = o->memory ? (uint64_t)o->memory : ps_free_memory(),
                                .dir = ps_temp_dir(o->tmp)};
-    flow.o.form = o->raw || o->text ? PS_FORM_RECORDS : o->npy ? PS_FORM_NPY : o->count ? PS_FORM_COUNT
-                : o->json ? PS_FORM_JSON : PS_FORM_TEXT;
+    flow.o.form = o->raw || o->text ? PS_FORM_RECORDS
+                  : o->npy          ? PS_FORM_NPY
+                  : o->npz          ? PS_FORM_NPZ
+                  : o->word2vec     ? PS_FORM_WORD2VEC
+                  : o->count        ? PS_FORM_COUNT
+                  : o->json         ? PS_FORM_JSON
+                                    : PS_FORM_TEXT;
     int rc = o->text ? load_all(o, &flow, files, n) : 0;
     for (int i = 0; i < n && rc == 0 && !o->text; i++)
         rc = o->check  ? ps_view_check(files[i], o->g)
@@ -206,7 +218,7 @@ static int view(options *o, char **files, int n)
     if (rc < 0)
         return rc;
     make_note(o);
-    ps_out *out = ps_tool_output(&o->common, o->raw || o->text || o->npy ? 0 : PS_OUT_TEXT);
+    ps_out *out = ps_tool_output(&o->common, o->raw || o->text || o->npy || o->npz ? 0 : PS_OUT_TEXT);
     rc = out ? run(o, out, n ? files : standard_input, n ? n : 1) : PS_ESYS;
     if (rc == 0)
         rc = ps_out_close(out);
@@ -221,28 +233,37 @@ int main(int argc, char **argv)
 {
     options o = {.common = PS_COMMON_DEFAULT, .width = 4};
     const ps_option rows[] = {
-        {'g', "graph", "FILE", PS_OPT_STR, &o.graph_path, 0, 0, "show and take names of this graph; check numbers", NULL},
+        {'g', "graph", "FILE", PS_OPT_STR, &o.graph_path, 0, 0, "show and take names of this graph; check numbers",
+         NULL},
         {'H', "head", NULL, PS_OPT_FLAG, &o.head, 0, 0, "what it is: kind, shape, graph, history, whole or not", NULL},
-        {'c', "check", NULL, PS_OPT_FLAG, &o.check, 0, 0, "verify: whole, unchanged, well-formed; says nothing if so", NULL},
+        {'c', "check", NULL, PS_OPT_FLAG, &o.check, 0, 0, "verify: whole, unchanged, well-formed; says nothing if so",
+         NULL},
         {'C', "count", NULL, PS_OPT_FLAG, &o.count, 0, 0, "the number of records", NULL},
         {'J', "json", NULL, PS_OPT_FLAG, &o.json, 0, 0, "JSON, a record a line", NULL},
         {0, "wide", NULL, PS_OPT_FLAG, &o.wide, 0, 0, "hits and neighbours: a record a line", NULL},
         {0, "edges", NULL, PS_OPT_FLAG, &o.edges, 0, 0, "the edges of a graph, as psgraph-build -t reads them", NULL},
         {0, "npy", NULL, PS_OPT_FLAG, &o.npy, 0, 0, "vectors as a NumPy file, row by row", NULL},
+        {0, "npz", NULL, PS_OPT_FLAG, &o.npz, 0, 0, "vectors, ids and with -g names as a NumPy archive", NULL},
+        {0, "word2vec", NULL, PS_OPT_FLAG, &o.word2vec, 0, 0, "vectors as word2vec's text", NULL},
         {0, "raw", NULL, PS_OPT_FLAG, &o.raw, 0, 0, "records, not text: cat with a check", NULL},
         {'S', "sort", NULL, PS_OPT_FLAG, &o.sort, 0, 0, "in the order of the first number, then the second", NULL},
-        {'M', "memory", "SIZE", PS_OPT_SIZE, &o.memory, 1 << 20, 0x1p62, "memory for records that must be held, like 2G (default: half of what is free)", NULL},
+        {'M', "memory", "SIZE", PS_OPT_SIZE, &o.memory, 1 << 20, 0x1p62,
+         "memory for records that must be held, like 2G (default: half of what is free)", NULL},
         {0, "tmp", "DIR", PS_OPT_STR, &o.tmp, 0, 0, "temporary files go there (default: $TMPDIR or /tmp)", NULL},
         {'E', "element", "TYPE", PS_OPT_CHOICE, &o.elem, 0, 0, "element type of vectors", "same|f32|f16|bf16|i8"},
         {0, "skip", "N", PS_OPT_INT, &o.skip, 0, 9e15, "leave out the first N records", NULL},
         {0, "take", "N", PS_OPT_INT, &o.take, 0, 9e15, "at most N records (0: all)", NULL},
         {'t', "text", NULL, PS_OPT_FLAG, &o.text, 0, 0, "the other way: text in, records out", NULL},
         {'K', "kind", "KIND", PS_OPT_STR, &o.kind, 0, 0, "with -t: " KINDS, NULL},
-        {'d', "dim", "N", PS_OPT_INT, &o.dim, 0, 262144, "with -t: entries, elements or indices (0: what the first vector has)", NULL},
-        {'u', "skip-unknown", NULL, PS_OPT_FLAG, &o.skip_unknown, 0, 0, "with -t: skip lines with a name the graph does not know", NULL},
+        {'d', "dim", "N", PS_OPT_INT, &o.dim, 0, 262144,
+         "with -t: entries, elements or indices (0: what the first vector has)", NULL},
+        {'u', "skip-unknown", NULL, PS_OPT_FLAG, &o.skip_unknown, 0, 0,
+         "with -t: skip lines with a name the graph does not know", NULL},
         {0, "width", "BYTES", PS_OPT_INT, &o.width, 4, 8, "with -t: of a node number, 4 or 8", NULL},
-        {0, "first", "SPACE", PS_OPT_CHOICE, &o.first_space, 0, 0, "with -t: what first numbers are", "usual|plain|items|boards"},
-        {0, "other", "SPACE", PS_OPT_CHOICE, &o.other_space, 0, 0, "with -t: what the others are", "usual|plain|items|boards"},
+        {0, "first", "SPACE", PS_OPT_CHOICE, &o.first_space, 0, 0, "with -t: what first numbers are",
+         "usual|plain|items|boards"},
+        {0, "other", "SPACE", PS_OPT_CHOICE, &o.other_space, 0, 0, "with -t: what the others are",
+         "usual|plain|items|boards"},
         {0, "bias", NULL, PS_OPT_FLAG, &o.bias, 0, 0, "with -t: the vectors' last element is the item bias", NULL},
         {0},
     };

@@ -192,7 +192,7 @@ printf '' | load "no lines" vectors
 printf '4\n' | psview -t -K ids >far.psr
 refused "far.psr: record 0: item number 4, but g.psg has only 4" psview -c -g g.psg far.psr
 refused "are those of graph" sh -c 'printf "a\tx\n" | psgraph-build -t >h.psg; psview -c -g h.psg s.psr'
-refused "only vectors make" psview --npy a.psr
+refused "only vectors can be had" psview --npy a.psr
 refused "only vectors have" psview --raw -E f16 a.psr
 refused "this is a graph, but records" psview -C g.psg
 refused "a.psr: --edges" psview --edges a.psr
