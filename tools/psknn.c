@@ -8,7 +8,7 @@
 #include "recommend.h"
 #include "tool.h"
 
-enum { CODES_PAY = 32 }; /* queries from which on it pays to make codes of the candidates */
+enum { CODES_PAY = 12 }; /* queries from which on it pays to make codes of the candidates */
 
 typedef struct {
     ps_common common;
