@@ -1,6 +1,7 @@
 #include "gemm.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #include "bf16.h"
 #include "packed.h"
@@ -46,7 +47,7 @@ void ps_gemm_plain(ps_trans ta, ps_trans tb, size_t m, size_t n, size_t k, ps_re
     }
 }
 
-/* op(X) [rows x cols], multiplied by f, without gaps. */
+/* f X, or its transpose, [rows x cols] without gaps. */
 static void lay_out(ps_trans t, size_t rows, size_t cols, const ps_real *x, size_t ld, ps_real f, ps_real *out)
 {
     enum { SIDE = 16 }; /* of the squares in which a transpose goes */
@@ -57,28 +58,50 @@ static void lay_out(ps_trans t, size_t rows, size_t cols, const ps_real *x, size
                     out[i * cols + j] = f * (t == PS_N ? x[i * ld + j] : x[j * ld + i]);
 }
 
+static int packed(ps_trans ta, ps_trans tb, size_t m, size_t n, size_t k, const ps_real *a, size_t lda,
+                  const ps_real *b, size_t ldb, int add, ps_real *c, size_t ldc)
+{
+    const ps_packed_ops *ops = ps_packed_best();
+    ps_packed w;
+    if (ta == PS_T)
+        return ops->multiply_turned(m, n, k, a, lda, b, ldb, add, c, ldc);
+    int rc = ops->pack(&w, n, k, b, ldb, tb == PS_N);
+    if (rc == 0)
+        ops->multiply(m, a, lda, &w, add, c, ldc);
+    ps_packed_free(&w);
+    return rc;
+}
+
 void ps_gemm_packed(ps_trans ta, ps_trans tb, size_t m, size_t n, size_t k, ps_real alpha, const ps_real *a, size_t lda,
                     const ps_real *b, size_t ldb, ps_real beta, ps_real *c, size_t ldc)
 {
-    const ps_packed_ops *ops = ps_packed_best();
-    ps_packed w = {0};
-    ps_real *rows = ta == PS_T ? malloc((m * k + 1) * sizeof *rows) : NULL,
-            *columns = malloc((n * k + 1) * sizeof *columns);
-    if (columns)
-        lay_out(tb == PS_T ? PS_N : PS_T, n, k, b, ldb, alpha, columns);
-    if (rows)
-        lay_out(PS_T, m, k, a, lda, 1, rows);
-    if (columns && (rows || ta == PS_N) && ops->pack(&w, n, k, columns, k) == 0) {
-        for (size_t i = 0; i < m && beta != 0 && beta != 1; i++)
-            for (size_t j = 0; j < n; j++)
-                c[i * ldc + j] *= beta;
-        ops->multiply(m, rows ? rows : a, rows ? k : lda, &w, beta != 0, c, ldc);
-        ps_packed_free(&w);
-    } else {
-        ps_gemm_plain(ta, tb, m, n, k, alpha, a, lda, b, ldb, beta, c, ldc);
+    ps_real *copy = NULL; /* of op(B), where it cannot be read as it is */
+    int rc = 0;
+    if (m == 0 || n == 0)
+        return;
+    if (alpha != 1 || (ta == PS_T && tb == PS_T)) {
+        copy = malloc((k * n + 1) * sizeof *copy);
+        rc = copy ? 0 : PS_EMEM;
     }
-    free(rows);
-    free(columns);
+    if (copy)
+        lay_out(tb, k, n, b, ldb, alpha, copy);
+    for (size_t i = 0; i < m && beta != 0 && beta != 1; i++)
+        for (size_t j = 0; j < n; j++)
+            c[i * ldc + j] *= beta;
+    if (rc == 0)
+        rc = packed(ta, copy ? PS_N : tb, m, n, k, a, lda, copy ? copy : b, copy ? n : ldb, beta != 0, c, ldc);
+    if (rc < 0)
+        ps_gemm_plain(ta, tb, m, n, k, alpha, a, lda, b, ldb, beta != 0, c, ldc);
+    free(copy);
+}
+
+/* With AVX-512 the own products have been faster than OpenBLAS's (tests/bench/sgemm), except for few rows, which do not
+ * repay the laying out of B. */
+enum { FEW = 48 };
+
+static int own_is_faster(void)
+{
+    return strcmp(ps_packed_best()->name, "avx512") == 0;
 }
 
 #ifdef PS_OPENBLAS
@@ -90,8 +113,8 @@ static void single_thread(void)
     openblas_set_num_threads(1);
 }
 
-void ps_gemm_one(ps_trans ta, ps_trans tb, size_t m, size_t n, size_t k, ps_real alpha, const ps_real *a, size_t lda,
-                 const ps_real *b, size_t ldb, ps_real beta, ps_real *c, size_t ldc)
+void ps_gemm_library(ps_trans ta, ps_trans tb, size_t m, size_t n, size_t k, ps_real alpha, const ps_real *a,
+                     size_t lda, const ps_real *b, size_t ldb, ps_real beta, ps_real *c, size_t ldc)
 {
     pthread_once(&once, single_thread);
     if (m == 0 || n == 0)
@@ -107,11 +130,11 @@ void ps_gemm_one(ps_trans ta, ps_trans tb, size_t m, size_t n, size_t k, ps_real
 
 const char *ps_gemm_backend(void)
 {
-    return openblas_get_config();
+    return own_is_faster() ? "own, AVX-512" : openblas_get_config();
 }
 #else
-void ps_gemm_one(ps_trans ta, ps_trans tb, size_t m, size_t n, size_t k, ps_real alpha, const ps_real *a, size_t lda,
-                 const ps_real *b, size_t ldb, ps_real beta, ps_real *c, size_t ldc)
+void ps_gemm_library(ps_trans ta, ps_trans tb, size_t m, size_t n, size_t k, ps_real alpha, const ps_real *a,
+                     size_t lda, const ps_real *b, size_t ldb, ps_real beta, ps_real *c, size_t ldc)
 {
     ps_gemm_packed(ta, tb, m, n, k, alpha, a, lda, b, ldb, beta, c, ldc);
 }
@@ -121,6 +144,13 @@ const char *ps_gemm_backend(void)
     return ps_packed_best()->name;
 }
 #endif
+
+void ps_gemm_one(ps_trans ta, ps_trans tb, size_t m, size_t n, size_t k, ps_real alpha, const ps_real *a, size_t lda,
+                 const ps_real *b, size_t ldb, ps_real beta, ps_real *c, size_t ldc)
+{
+    (own_is_faster() && m >= FEW ? ps_gemm_packed : ps_gemm_library)(ta, tb, m, n, k, alpha, a, lda, b, ldb, beta, c,
+                                                                     ldc);
+}
 
 /* ---- shared out to threads ---- */
 

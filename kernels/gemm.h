@@ -1,4 +1,4 @@
-/* gemm.h - matrix products: OpenBLAS where it was built in, those of packed.h otherwise. */
+/* gemm.h - matrix products: those of packed.h with AVX-512, OpenBLAS otherwise where it was built in. */
 #ifndef PS_GEMM_H
 #define PS_GEMM_H
 
@@ -21,13 +21,17 @@ void ps_gemm(ps_pool *pool, ps_trans ta, ps_trans tb, size_t m, size_t n, size_t
              size_t lda, const ps_real *b, size_t ldb, ps_real beta, ps_real *c, size_t ldc);
 
 /* The same from numbers rounded to bf16, summed in float (bf16.h); alpha 1, beta 0 or 1. */
-void ps_gemm_bf16(ps_pool *pool, ps_trans ta, ps_trans tb, size_t m, size_t n, size_t k, ps_real alpha, const ps_real *a,
-                  size_t lda, const ps_real *b, size_t ldb, ps_real beta, ps_real *c, size_t ldc);
+void ps_gemm_bf16(ps_pool *pool, ps_trans ta, ps_trans tb, size_t m, size_t n, size_t k, ps_real alpha,
+                  const ps_real *a, size_t lda, const ps_real *b, size_t ldb, ps_real beta, ps_real *c, size_t ldc);
 
 /* Either of them. */
 typedef __typeof__(ps_gemm) ps_gemm_fn;
 
-/* As ps_gemm_one, by packed.h: what serves without OpenBLAS. */
+/* As ps_gemm_one, by OpenBLAS; where it was not built in, by packed.h. */
+void ps_gemm_library(ps_trans ta, ps_trans tb, size_t m, size_t n, size_t k, ps_real alpha, const ps_real *a,
+                     size_t lda, const ps_real *b, size_t ldb, ps_real beta, ps_real *c, size_t ldc);
+
+/* As ps_gemm_one, by packed.h. */
 void ps_gemm_packed(ps_trans ta, ps_trans tb, size_t m, size_t n, size_t k, ps_real alpha, const ps_real *a, size_t lda,
                     const ps_real *b, size_t ldb, ps_real beta, ps_real *c, size_t ldc);
 
@@ -38,7 +42,7 @@ void ps_gemm_plain(ps_trans ta, ps_trans tb, size_t m, size_t n, size_t k, ps_re
 /* Operations (2 m n k) of all ps_gemm and ps_gemm_bf16 of the calling thread so far. */
 double ps_gemm_operations(void);
 
-/* "OpenBLAS ..." with the kernels it chose, or the form of packed.h. */
+/* What ps_gemm_one is: "OpenBLAS ..." with the kernels it chose, or the form of packed.h. */
 const char *ps_gemm_backend(void);
 
 #endif

@@ -13,7 +13,7 @@
 static int take(const ps_embedder *m, ps_weights *w, size_t n, size_t k, const ps_real *from, size_t ld)
 {
     *w = (ps_weights){n, k, ld, from, {0}};
-    return m->e.bf16 ? 0 : m->ops->pack(&w->packed, n, k, from, ld);
+    return m->e.bf16 ? 0 : m->ops->pack(&w->packed, n, k, from, ld, 0);
 }
 
 int ps_embed_weights(ps_embedder *m)

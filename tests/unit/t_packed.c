@@ -29,20 +29,22 @@ static ps_real *numbers(size_t n, uint64_t seed)
     return p;
 }
 
-static void test_multiply(const ps_packed_ops *o, size_t m, size_t n, size_t k, int add)
+static void test_multiply(const ps_packed_ops *o, size_t m, size_t n, size_t k, int add, int turned)
 {
-    const size_t ldx = k + 3, ldw = k + 1, ldy = n + GUARD;
-    ps_real *x = numbers(m * ldx, 1), *w = numbers(n * ldw, 2), *y = numbers(m * ldy, 3), *one = numbers(ldy, 4);
+    const size_t ldx = k + 3, ldw = turned ? n + 2 : k + 1, ldy = n + GUARD;
+    ps_real *x = numbers(m * ldx, 1), *w = numbers((turned ? k : n) * ldw, 2), *y = numbers(m * ldy, 3),
+            *one = numbers(ldy, 4);
     ps_packed p;
     int right = 1, alike = 1;
-    CHECK_OK(o->pack(&p, n, k, w, ldw));
+    CHECK_OK(o->pack(&p, n, k, w, ldw, turned));
     o->multiply(m, x, ldx, &p, add, y, ldy);
     for (size_t i = 0; i < m; i++) {
         for (size_t j = 0; j < ldy; j++) {
             double was = (double)value(i * ldy + j + 3000000), want = j < n && !add ? 0 : was, size = fabs(want);
             for (size_t q = 0; q < k && j < n; q++) {
-                want += (double)x[i * ldx + q] * (double)w[j * ldw + q];
-                size += fabs((double)x[i * ldx + q] * (double)w[j * ldw + q]);
+                double product = (double)x[i * ldx + q] * (double)(turned ? w[q * ldw + j] : w[j * ldw + q]);
+                want += product;
+                size += fabs(product);
             }
             right &= fabs((double)y[i * ldy + j] - want) <= size * (double)(k + 2) * EPSILON;
         }
@@ -52,13 +54,38 @@ static void test_multiply(const ps_packed_ops *o, size_t m, size_t n, size_t k, 
         alike &= memcmp(one, y + i * ldy, n * sizeof *one) == 0;
     }
     if (!right || !alike)
-        fprintf(stderr, "%s %zu x %zu x %zu add %d: right %d alike %d\n", o->name, m, n, k, add, right, alike);
+        fprintf(stderr, "%s %zu x %zu x %zu add %d turned %d: right %d alike %d\n", o->name, m, n, k, add, turned,
+                right, alike);
     CHECK(right && alike);
     ps_packed_free(&p);
     free(x);
     free(w);
     free(y);
     free(one);
+}
+
+static void test_turned(const ps_packed_ops *o, size_t m, size_t n, size_t k, int add)
+{
+    const size_t lda = m + 3, ldb = n + 1, ldy = n + GUARD;
+    ps_real *a = numbers(k * lda, 1), *b = numbers(k * ldb, 2), *y = numbers(m * ldy, 3);
+    int right = 1;
+    CHECK_OK(o->multiply_turned(m, n, k, a, lda, b, ldb, add, y, ldy));
+    for (size_t i = 0; i < m; i++)
+        for (size_t j = 0; j < ldy; j++) {
+            double was = (double)value(i * ldy + j + 3000000), want = j < n && !add ? 0 : was, size = fabs(want);
+            for (size_t q = 0; q < k && j < n; q++) {
+                double product = (double)a[q * lda + i] * (double)b[q * ldb + j];
+                want += product;
+                size += fabs(product);
+            }
+            right &= fabs((double)y[i * ldy + j] - want) <= size * (double)(k + 2) * EPSILON;
+        }
+    if (!right)
+        fprintf(stderr, "%s turned %zu x %zu x %zu add %d\n", o->name, m, n, k, add);
+    CHECK(right);
+    free(a);
+    free(b);
+    free(y);
 }
 
 static void test_pool(const ps_packed_ops *o, size_t n, size_t count)
@@ -108,10 +135,18 @@ int main(void)
         for (size_t i = 0; i < sizeof some / sizeof *some; i++)
             for (size_t j = 0; j < sizeof some / sizeof *some; j++)
                 for (int add = 0; add < 2; add++)
-                    test_multiply(o, some[i], some[j], some[(i + j) % 8], add);
-        test_multiply(o, 25, 40, 513, 0); /* a sum in pieces */
-        test_multiply(o, 14, 33, 1024, 1);
-        test_multiply(o, 3, 5, 0, 0);
+                    for (int turned = 0; turned < 2; turned++)
+                        test_multiply(o, some[i], some[j], some[(i + j) % 8], add, turned);
+        for (size_t i = 0; i < sizeof some / sizeof *some; i++)
+            for (size_t j = 0; j < sizeof some / sizeof *some; j++)
+                test_turned(o, some[i], some[j], some[(i + j) % 8], (int)(i + j) % 2);
+        test_multiply(o, 25, 40, 513, 0, 0); /* a sum in pieces */
+        test_multiply(o, 14, 33, 1024, 1, 1);
+        test_multiply(o, 200, 70, 260, 1, 0); /* and some rows at a time */
+        test_multiply(o, 3, 5, 0, 0, 0);
+        test_turned(o, 200, 70, 600, 1);
+        test_turned(o, 100, 33, 256, 0);
+        test_turned(o, 3, 5, 0, 0);
         for (size_t i = 0; i < sizeof some / sizeof *some; i++)
             for (size_t count = 0; count < 64; count += 7)
                 test_pool(o, some[i], count);
