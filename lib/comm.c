@@ -47,6 +47,12 @@ int ps_comm_size(const ps_comm *c)
     return c ? c->size : 1;
 }
 
+int ps_comm_local_rank(const ps_comm *c)
+{
+    const char *local = c ? getenv("OMPI_COMM_WORLD_LOCAL_RANK") : NULL;
+    return local ? atoi(local) : 0;
+}
+
 int ps_comm_speaks(const ps_comm *c)
 {
     return !c || !c->agreed || c->speaker == c->rank;

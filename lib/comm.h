@@ -25,8 +25,9 @@ PS_MUST_USE int ps_comm_begin(ps_comm **comm);
 /* ALL, or one whose failure the others do not know of, which ends them all.  rc: what became of the work. */
 void ps_comm_end(ps_comm *comm, int rc);
 
-int ps_comm_rank(const ps_comm *comm); /* 0 without */
-int ps_comm_size(const ps_comm *comm); /* 1 without */
+int ps_comm_rank(const ps_comm *comm);       /* 0 without */
+int ps_comm_size(const ps_comm *comm);       /* 1 without */
+int ps_comm_local_rank(const ps_comm *comm); /* among the ranks of this machine; 0 without */
 
 /* Is this failure's message for this rank to print?  Yes, unless all have failed together and another one prints it. */
 int ps_comm_speaks(const ps_comm *comm);

@@ -108,15 +108,17 @@ static int narrow(ps_device_slot *s, int list, const size_t *off, size_t n)
     return 0;
 }
 
-static int make_lists(ps_device_slot *s, const ps_minibatch *mb, const ps_loss_batch *b, const ps_known *known)
+static int make_lists(ps_device_slot *s, const ps_minibatch *mb, const ps_minibatch *outputs, const ps_loss_batch *b,
+                      const ps_known *known)
 {
+    const ps_token_lists *all = &outputs->tokens;
     int rc = narrow(s, TOKEN_OFF, mb->tokens.off, mb->tokens.items);
     if (rc == 0)
-        rc = narrow(s, TOKEN_BACK_OFF, mb->tokens.back_off, b && mb->tokens.items ? mb->tokens.rows : 0);
+        rc = narrow(s, TOKEN_BACK_OFF, all->back_off, b && all->items ? all->rows : 0);
     if (rc == 0 && b)
         rc = list_known(s, b, known);
     if (rc == 0 && b)
-        rc = list_uses(s, b, mb->n[mb->layers]);
+        rc = list_uses(s, b, outputs->n[outputs->layers]);
     return rc;
 }
 
@@ -162,19 +164,20 @@ static void list_minibatch(packing *p, ps_device_batch *at, const ps_minibatch *
     add_reals(p, &at->back_weight, mb->back_weight, edges_back);
 }
 
-static void list_tokens(packing *p, ps_device_slot *s, const ps_token_lists *t, int back)
+/* t: of the items that are embedded here; all: of those that the step is taken for, NULL without one. */
+static void list_tokens(packing *p, ps_device_slot *s, const ps_token_lists *t, const ps_token_lists *all)
 {
     ps_device_batch *at = &s->at;
-    size_t n = t->items ? t->off[t->items] : 0, n_back = back ? n : 0;
+    size_t n = t->items ? t->off[t->items] : 0, n_back = all && all->items ? all->off[all->items] : 0;
     at->token_items = t->items;
-    at->token_rows = back && t->items ? t->rows : 0;
+    at->token_rows = all && all->items ? all->rows : 0;
     add_words(p, &at->token_off, s->made[TOKEN_OFF], at->token_items + 1);
     add_words(p, &at->token_row, t->row, n);
     add_reals(p, &at->token_weight, t->weight, n);
-    add_words(p, &at->touched, t->touched, at->token_rows);
+    add_words(p, &at->touched, all ? all->touched : NULL, at->token_rows);
     add_words(p, &at->token_back_off, s->made[TOKEN_BACK_OFF], at->token_rows + 1);
-    add_words(p, &at->token_user, t->user, n_back);
-    add_reals(p, &at->token_back_weight, t->back_weight, n_back);
+    add_words(p, &at->token_user, all ? all->user : NULL, n_back);
+    add_reals(p, &at->token_back_weight, all ? all->back_weight : NULL, n_back);
 }
 
 static void list_loss(packing *p, ps_device_slot *s, const ps_loss_batch *b, uint32_t rows)
@@ -241,16 +244,18 @@ static int send(ps_device_slot *s, const packing *p)
     return 0;
 }
 
-int ps_device_slot_fill(ps_device_slot *s, const ps_minibatch *mb, const ps_loss_batch *loss, const ps_known *known)
+int ps_device_slot_fill(ps_device_slot *s, const ps_minibatch *mb, const ps_minibatch *outputs,
+                        const ps_loss_batch *loss, const ps_known *known)
 {
     packing p = {0};
-    int rc = make_lists(s, mb, loss, known);
+    int rc = make_lists(s, mb, outputs, loss, known);
     if (rc < 0)
         return rc;
     memcpy(s->at.n, mb->n, sizeof s->at.n);
+    s->at.rows = outputs->n[outputs->layers];
     list_minibatch(&p, &s->at, mb, loss != NULL);
-    list_tokens(&p, s, &mb->tokens, loss != NULL);
+    list_tokens(&p, s, &mb->tokens, loss ? &outputs->tokens : NULL);
     if (loss)
-        list_loss(&p, s, loss, mb->n[mb->layers]);
+        list_loss(&p, s, loss, s->at.rows);
     return send(s, &p);
 }

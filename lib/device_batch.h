@@ -20,6 +20,7 @@ void ps_device_room_free(ps_device *dev, ps_device_room *room);
 /* Where a batch is on the device; names as in minibatch.h, tokens.h and loss.h. */
 typedef struct {
     uint32_t n[PS_LAYERS_MAX + 1], pairs, negatives, hard;
+    uint32_t rows; /* of z that the loss speaks of: n[K], or all of a batch that is cut into shares */
     size_t token_items, token_rows;
     double weight_sum;
     ps_real *x, *weight, *back_weight;
@@ -50,8 +51,9 @@ void ps_device_slot_free(ps_device_slot *s);
 
 /* Waits until the slot may be written, packs the batch and queues its upload.  The batch may be changed when this
  * returns.  known: NULL: none.
- * loss NULL: for a forward pass only, without what the loss and the backward pass need. */
-PS_MUST_USE int ps_device_slot_fill(ps_device_slot *s, const ps_minibatch *mb, const ps_loss_batch *loss,
-                                    const ps_known *known);
+ * loss NULL: for a forward pass only, without what the loss and the backward pass need.
+ * outputs: mb; or, where mb is a share (shares.h), the whole batch's outputs and tokens, which the loss speaks of. */
+PS_MUST_USE int ps_device_slot_fill(ps_device_slot *s, const ps_minibatch *mb, const ps_minibatch *outputs,
+                                    const ps_loss_batch *loss, const ps_known *known);
 
 #endif

@@ -67,7 +67,7 @@ static int stage(work *w, int slot, uint64_t first, size_t n)
         rc = ps_minibatch_add(&w->mb, (uint32_t)ps_vectors_item(w->e->x, first + i), &w->local[slot][i]);
     if (rc == 0)
         rc = ps_minibatch_finish(&w->mb, &w->from, 0, SIZE_MAX, w->e->pool);
-    return rc < 0 ? rc : ps_device_slot_fill(&w->slot[slot], &w->mb, NULL, NULL);
+    return rc < 0 ? rc : ps_device_slot_fill(&w->slot[slot], &w->mb, &w->mb, NULL, NULL);
 }
 
 static int launch(work *w, int slot)

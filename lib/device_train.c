@@ -26,6 +26,7 @@ struct ps_device_train {
     uint64_t staged, launched; /* batches */
     ps_device_room param, grad, m, v;
     ps_device_room q, p, n, sn, sp, sh, down, pair_loss, dq, dp, dn, sum_n, sum_p, dz, dbeta; /* of the loss */
+    ps_device_room z, beta;    /* of a batch in shares: all of it */
     ps_device_room sums, part; /* double: loss and squares of the gradient; on the way to them */
     double *results;           /* pinned */
     uint32_t pairs;            /* of the batch that was launched last */
@@ -78,9 +79,9 @@ void ps_device_train_free(ps_device_train *t)
 {
     if (!t)
         return;
-    ps_device_room *const all[] = {&t->param, &t->grad,  &t->m,     &t->v,    &t->q,         &t->p,    &t->n,
-                                   &t->sn,    &t->sp,    &t->sh,    &t->down, &t->pair_loss, &t->dq,   &t->dp,
-                                   &t->dn,    &t->sum_n, &t->sum_p, &t->dz,   &t->dbeta,     &t->sums, &t->part};
+    ps_device_room *const all[] = {&t->param, &t->grad, &t->m,     &t->v,         &t->q,    &t->p,  &t->n,   &t->sn,
+                                   &t->sp,    &t->sh,   &t->down,  &t->pair_loss, &t->dq,   &t->dp, &t->dn,  &t->sum_n,
+                                   &t->sum_p, &t->dz,   &t->dbeta, &t->sums,      &t->part, &t->z,  &t->beta};
     ps_device_net_free(&t->net);
     for (int i = 0; i < PS_SLOTS; i++)
         ps_device_slot_free(&t->slot[i]);
@@ -118,7 +119,7 @@ int ps_device_train_store(ps_device_train *t, ps_model *model, ps_optim *o)
 
 static int loss_room(ps_device_train *t, const ps_device_batch *b)
 {
-    size_t B = b->pairs, N = b->negatives, d = t->net.shape.d, rows = b->n[t->net.shape.layers], widest = N > B ? N : B;
+    size_t B = b->pairs, N = b->negatives, d = t->net.shape.d, rows = b->rows, widest = N > B ? N : B;
     struct {
         ps_device_room *room;
         size_t need;
@@ -145,13 +146,13 @@ static int loss_room(ps_device_train *t, const ps_device_batch *b)
 }
 
 /* sn = q n^T and, with in-batch negatives, sp = q p^T. */
-static void scores(ps_device_train *t, const ps_device_batch *b)
+static void scores(ps_device_train *t, const ps_device_batch *b, const ps_real *z)
 {
     ps_device *dev = t->dev;
     size_t B = b->pairs, N = b->negatives, d = t->net.shape.d;
-    dev->ops->gather_rows(dev, B, d, t->net.z.p, b->query_row, t->q.p);
-    dev->ops->gather_rows(dev, B, d, t->net.z.p, b->positive_row, t->p.p);
-    dev->ops->gather_rows(dev, N, d, t->net.z.p, b->negative_row, t->n.p);
+    dev->ops->gather_rows(dev, B, d, z, b->query_row, t->q.p);
+    dev->ops->gather_rows(dev, B, d, z, b->positive_row, t->p.p);
+    dev->ops->gather_rows(dev, N, d, z, b->negative_row, t->n.p);
     dev->ops->gemm(dev, PS_N, PS_T, B, N, d, t->q.p, d, t->n.p, d, 0, t->sn.p, N);
     if (t->in_batch)
         dev->ops->gemm(dev, PS_N, PS_T, B, B, d, t->q.p, d, t->p.p, d, 0, t->sp.p, B);
@@ -175,7 +176,7 @@ static void score_gradients(ps_device_train *t, const ps_device_batch *b)
         dev->ops->column_sums(dev, B, B, NULL, t->sp.p, t->sum_p.p, t->net.part.p);
 }
 
-static int run_loss(ps_device_train *t, const ps_device_batch *b)
+static int run_loss(ps_device_train *t, const ps_device_batch *b, const ps_real *z, const ps_real *beta)
 {
     ps_device *dev = t->dev;
     const ps_shape *s = &t->net.shape;
@@ -204,17 +205,17 @@ static int run_loss(ps_device_train *t, const ps_device_batch *b)
                               .known = b->known,
                               .q = t->q.p,
                               .p = t->p.p,
-                              .z = t->net.z.p,
-                              .beta = biased ? t->net.beta.p : NULL,
+                              .z = z,
+                              .beta = biased ? beta : NULL,
                               .sn = t->sn.p,
                               .sp = t->in_batch ? t->sp.p : NULL,
                               .sh = t->sh.p,
                               .down = t->down.p,
                               .pair_loss = t->pair_loss.p};
-    scores(t, b);
+    scores(t, b, z);
     dev->ops->loss_pairs(dev, &l);
     score_gradients(t, b);
-    dev->ops->loss_rows(dev, &l, b->n[s->layers], b->use_off, b->use, t->dq.p, t->in_batch ? t->dp.p : NULL, t->dn.p,
+    dev->ops->loss_rows(dev, &l, b->rows, b->use_off, b->use, t->dq.p, t->in_batch ? t->dp.p : NULL, t->dn.p,
                         t->sum_n.p, t->in_batch ? t->sum_p.p : NULL, t->dz.p, biased ? t->dbeta.p : NULL);
     dev->ops->sum(dev, b->pairs, t->pair_loss.p, (double *)t->sums.p + LOSS, t->part.p);
     return 0;
@@ -254,9 +255,10 @@ static void step(ps_device_train *t, const ps_device_batch *b, double rate, doub
                              param + t->net.at.s);
 }
 
-int ps_device_train_stage(ps_device_train *t, const ps_minibatch *mb, const ps_loss_batch *loss)
+int ps_device_train_stage(ps_device_train *t, const ps_minibatch *mb, const ps_minibatch *outputs,
+                          const ps_loss_batch *loss)
 {
-    int rc = ps_device_slot_fill(&t->slot[t->staged % PS_SLOTS], mb, loss, t->known);
+    int rc = ps_device_slot_fill(&t->slot[t->staged % PS_SLOTS], mb, outputs, loss, t->known);
     t->staged += rc == 0;
     return rc;
 }
@@ -269,7 +271,7 @@ int ps_device_train_launch(ps_device_train *t, double rate, double token_rate)
     dev->ops->use_begin(dev, slot);
     int rc = ps_device_net_forward(&t->net, t->param.p, b);
     if (rc == 0)
-        rc = run_loss(t, b);
+        rc = run_loss(t, b, t->net.z.p, t->net.beta.p);
     if (rc == 0)
         rc = ps_device_net_backward(&t->net, t->param.p, b, t->dz.p, t->net.shape.bias ? t->dbeta.p : NULL, t->grad.p);
     if (rc < 0)
@@ -285,5 +287,93 @@ int ps_device_train_wait(ps_device_train *t, ps_device_result *result)
 {
     int rc = t->dev->ops->finish(t->dev);
     *result = (ps_device_result){t->results[LOSS], sqrt(t->results[SQUARES]), t->pairs};
+    return rc;
+}
+
+/* ---- in shares ---- */
+
+static const ps_device_batch *current(const ps_device_train *t, int *slot)
+{
+    *slot = (int)(t->launched % PS_SLOTS);
+    return &t->slot[*slot].at;
+}
+
+int ps_device_train_forward(ps_device_train *t, ps_real *z, ps_real *beta)
+{
+    ps_device *dev = t->dev;
+    int slot;
+    const ps_device_batch *b = current(t, &slot);
+    size_t n = b->n[t->net.shape.layers];
+    dev->ops->use_begin(dev, slot);
+    int rc = ps_device_net_forward(&t->net, t->param.p, b);
+    if (rc == 0)
+        rc = dev->ops->get(dev, z, t->net.z.p, n * t->net.shape.d * sizeof *z);
+    if (rc == 0 && t->net.shape.bias)
+        rc = dev->ops->get(dev, beta, t->net.beta.p, n * sizeof *beta);
+    return rc < 0 ? rc : dev->ops->finish(dev);
+}
+
+int ps_device_train_loss(ps_device_train *t, const ps_real *z, const ps_real *beta, ps_real *dz, ps_real *dbeta,
+                         ps_device_result *result)
+{
+    ps_device *dev = t->dev;
+    int slot;
+    const ps_device_batch *b = current(t, &slot);
+    size_t rows = b->rows, bytes = rows * t->net.shape.d * sizeof *z;
+    int rc = ps_device_room_for(dev, &t->z, rows * t->net.shape.d, sizeof *z);
+    if (rc == 0)
+        rc = ps_device_room_for(dev, &t->beta, rows, sizeof *z);
+    if (rc == 0)
+        rc = dev->ops->put(dev, t->z.p, z, bytes);
+    if (rc == 0 && t->net.shape.bias)
+        rc = dev->ops->put(dev, t->beta.p, beta, rows * sizeof *beta);
+    if (rc == 0)
+        rc = run_loss(t, b, t->z.p, t->beta.p);
+    if (rc == 0)
+        rc = dev->ops->get(dev, dz, t->dz.p, bytes);
+    if (rc == 0 && t->net.shape.bias)
+        rc = dev->ops->get(dev, dbeta, t->dbeta.p, rows * sizeof *dbeta);
+    dev->ops->fetch(dev, t->results, t->sums.p, RESULTS * sizeof *t->results);
+    if (rc == 0)
+        rc = dev->ops->finish(dev);
+    *result = (ps_device_result){.loss = t->results[LOSS], .pairs = b->pairs};
+    return rc;
+}
+
+int ps_device_train_backward(ps_device_train *t, ps_real *dz, const ps_real *dbeta, ps_real *grad)
+{
+    ps_device *dev = t->dev;
+    int slot;
+    const ps_device_batch *b = current(t, &slot);
+    size_t n = b->n[t->net.shape.layers], bytes = n * t->net.shape.d * sizeof *dz;
+    int rc = dev->ops->put(dev, t->dz.p, dz, bytes);
+    if (rc == 0 && t->net.shape.bias)
+        rc = dev->ops->put(dev, t->dbeta.p, dbeta, n * sizeof *dbeta);
+    if (rc == 0)
+        rc = ps_device_net_backward(&t->net, t->param.p, b, t->dz.p, t->net.shape.bias ? t->dbeta.p : NULL, t->grad.p);
+    if (rc == 0)
+        rc = dev->ops->get(dev, dz, t->dz.p, bytes);
+    if (rc == 0)
+        rc = dev->ops->get(dev, grad, t->grad.p, t->layout->dense * sizeof *grad);
+    return rc < 0 ? rc : dev->ops->finish(dev);
+}
+
+int ps_device_train_step(ps_device_train *t, const ps_real *grad, const ps_real *dz, double rate, double token_rate,
+                         ps_device_result *result)
+{
+    ps_device *dev = t->dev;
+    int slot;
+    const ps_device_batch *b = current(t, &slot);
+    int rc = dev->ops->put(dev, t->grad.p, grad, t->layout->dense * sizeof *grad);
+    if (rc == 0 && b->token_rows)
+        rc = dev->ops->put(dev, t->dz.p, dz, (size_t)b->rows * t->net.shape.d * sizeof *dz);
+    if (rc < 0)
+        return rc;
+    step(t, b, rate, token_rate);
+    dev->ops->use_end(dev, slot);
+    t->launched++;
+    dev->ops->fetch(dev, t->results, t->sums.p, RESULTS * sizeof *t->results);
+    rc = dev->ops->finish(dev);
+    result->gradient = sqrt(t->results[SQUARES]);
     return rc;
 }

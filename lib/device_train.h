@@ -31,11 +31,28 @@ void ps_device_train_free(ps_device_train *t); /* NULL is allowed */
 PS_MUST_USE int ps_device_train_load(ps_device_train *t, const ps_model *model, const ps_optim *o);
 PS_MUST_USE int ps_device_train_store(ps_device_train *t, ps_model *model, ps_optim *o);
 
-/* Sends a batch; at most two that have not been waited for. */
-PS_MUST_USE int ps_device_train_stage(ps_device_train *t, const ps_minibatch *mb, const ps_loss_batch *loss);
+/* Sends a batch; at most two that have not been waited for.  outputs: mb, or of a batch in shares, of which mb is one,
+ * the batch's outputs (shares.h). */
+PS_MUST_USE int ps_device_train_stage(ps_device_train *t, const ps_minibatch *mb, const ps_minibatch *outputs,
+                                      const ps_loss_batch *loss);
 /* Queues forward, loss, backward and step of the batch that was staged first. */
 PS_MUST_USE int ps_device_train_launch(ps_device_train *t, double rate, double token_rate);
 /* Waits for it. */
 PS_MUST_USE int ps_device_train_wait(ps_device_train *t, ps_device_result *result);
+
+/* ---- a batch in shares, after staging: what stands between these is shares.h's work, by the host ----
+ * All wait, and take and leave arrays of the host's: z, dz are rows x d of the whole batch or of the share, beta, dbeta
+ * (without item bias: not touched) rows. */
+
+/* The share's embeddings. */
+PS_MUST_USE int ps_device_train_forward(ps_device_train *t, ps_real *z, ps_real *beta);
+/* The loss of the whole batch, and its gradients by z and beta. */
+PS_MUST_USE int ps_device_train_loss(ps_device_train *t, const ps_real *z, const ps_real *beta, ps_real *dz,
+                                     ps_real *dbeta, ps_device_result *result);
+/* The share's gradient (dense parameters), after its forward pass; dz, on entry of the share, becomes that by y. */
+PS_MUST_USE int ps_device_train_backward(ps_device_train *t, ps_real *dz, const ps_real *dbeta, ps_real *grad);
+/* The step by the sum of all gradients, and by dz of the whole batch for token embeddings. */
+PS_MUST_USE int ps_device_train_step(ps_device_train *t, const ps_real *grad, const ps_real *dz, double rate,
+                                     double token_rate, ps_device_result *result);
 
 #endif

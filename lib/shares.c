@@ -87,6 +87,8 @@ static int forward_own(ps_shares *s, const ps_real *param, const ps_batch *batch
         return PS_EMEM;
     for (uint32_t i = 0; i < s->own; i++) {
         size_t first = batch->share_at[s->cut.first + i], n = batch->share_at[s->cut.first + i + 1] - first;
+        if (s->work.ctx && n)
+            return s->work.forward(s->work.ctx, s->all + first * d, s->all_beta + first);
         int rc = n ? ps_parts_forward(&s->parts[i], param, &batch->share[i], &batch->from) : 0;
         if (rc < 0)
             return rc;
@@ -138,6 +140,8 @@ static int backward_own(ps_shares *s, const ps_real *param, const ps_batch *batc
     from_rows(batch, s->cut.first + i, d, dz, s->all);
     if (dbeta)
         from_rows(batch, s->cut.first + i, 1, dbeta, s->all_beta);
+    if (s->work.ctx)
+        return s->work.backward(s->work.ctx, s->all + first * d, s->all_beta + first, s->grad[i]);
     /* What others have of the sum is on its way while the last share goes down. */
     s->parts[i].ready = i + 1 == s->own ? ready : NULL;
     s->parts[i].ready_ctx = s->sum;

@@ -14,8 +14,17 @@
 #include "parts.h"
 #include "producer.h"
 
+/* Who embeds a share, if not ps_parts: a device. z, dz: rows of the share x d; beta, dbeta: rows, not touched without
+ * item bias; dz becomes the gradient by y, before it is made a unit vector; grad is written. */
+typedef struct {
+    void *ctx; /* NULL: ps_parts */
+    int (*forward)(void *ctx, ps_real *z, ps_real *beta);
+    int (*backward)(void *ctx, ps_real *dz, const ps_real *dbeta, ps_real *grad);
+} ps_share_work;
+
 typedef struct {
     ps_comm *comm;
+    ps_share_work work;      /* set after ps_shares_init, by who has one share only */
     ps_cut cut;              /* this rank's; 1, 0, 1: whole batches, and nothing of the above happens */
     uint32_t own;            /* its shares */
     size_t dense;            /* elements of a gradient */

@@ -46,13 +46,19 @@ static int diverged(const ps_step *s, const char *what, double value)
                    what, s->epoch, (unsigned long long)s->step, value);
 }
 
+static int gradients_room(work *w, const ps_batch *batch)
+{
+    uint32_t rows = batch->mb.n[w->t->recipe->shape.layers];
+    int rc = ps_grow(&w->dz, &w->dz_cap, (size_t)rows * w->t->recipe->shape.d, sizeof *w->dz);
+    return rc < 0 ? rc : ps_grow(&w->dbeta, &w->dbeta_cap, rows, sizeof *w->dbeta);
+}
+
 /* Algorithm 1 forward, the loss, its gradients, the step. */
 static int consume(work *w, const ps_batch *batch, ps_step *s)
 {
     const ps_recipe *r = w->t->recipe;
     uint32_t rows = batch->mb.n[r->shape.layers];
-    if (ps_grow(&w->dz, &w->dz_cap, (size_t)rows * r->shape.d, sizeof *w->dz) < 0 ||
-        ps_grow(&w->dbeta, &w->dbeta_cap, rows, sizeof *w->dbeta) < 0)
+    if (gradients_room(w, batch) < 0)
         return PS_EMEM;
     int rc = ps_shares_forward(&w->shares, w->model->param, batch);
     if (rc == 0)
@@ -83,7 +89,7 @@ static int stage(work *w)
     const ps_batch *batch;
     int rc = ps_ring_take(w->ring, &batch);
     if (rc == 0)
-        rc = ps_device_train_stage(w->device, &batch->mb, &batch->loss);
+        rc = ps_device_train_stage(w->device, &batch->mb, &batch->mb, &batch->loss);
     if (rc < 0)
         return rc;
     ps_ring_give_back(w->ring);
@@ -114,6 +120,43 @@ static int step_on_device(work *w, ps_step *s)
     return rc;
 }
 
+/* One share of a batch on this rank's device; what ranks tell each other goes through the host. */
+static int consume_share(work *w, const ps_batch *batch, ps_step *s)
+{
+    const ps_recipe *r = w->t->recipe;
+    ps_device_result result = {0};
+    int rc = gradients_room(w, batch);
+    if (rc == 0)
+        rc = ps_device_train_stage(w->device, batch->share, &batch->mb, &batch->loss);
+    rc = ps_comm_agree(w->t->comm, rc, NULL);
+    if (rc == 0)
+        rc = ps_shares_forward(&w->shares, NULL, batch);
+    if (rc == 0)
+        rc = ps_device_train_loss(w->device, w->shares.z, w->shares.beta, w->dz, w->dbeta, &result);
+    if (rc < 0)
+        ps_comm_lost(w->t->comm);
+    s->loss = result.loss;
+    if (rc == 0 && !isfinite(s->loss))
+        rc = diverged(s, "loss", s->loss);
+    if (rc == 0)
+        rc = ps_shares_backward(&w->shares, NULL, batch, w->dz, w->dbeta, w->grad);
+    if (rc == 0)
+        rc = ps_device_train_step(w->device, w->grad, w->dz, s->rate,
+                                  ps_rate(r->schedule, r->token_rate, w->at.step, w->warmup, w->steps), &result);
+    s->gradient = result.gradient;
+    return rc == 0 && !isfinite(s->gradient) ? diverged(s, "gradient's norm", s->gradient) : rc;
+}
+
+static int embed_share(void *ctx, ps_real *z, ps_real *beta)
+{
+    return ps_device_train_forward(ctx, z, beta);
+}
+
+static int back_share(void *ctx, ps_real *dz, const ps_real *dbeta, ps_real *grad)
+{
+    return ps_device_train_backward(ctx, dz, dbeta, grad);
+}
+
 /* Takes the parameters and moments back from the device. */
 static int fetch(work *w)
 {
@@ -125,7 +168,7 @@ static int step_here(work *w, ps_step *s)
     const ps_batch *batch;
     int rc = ps_ring_take(w->ring, &batch);
     if (rc == 0)
-        rc = consume(w, batch, s);
+        rc = w->device ? consume_share(w, batch, s) : consume(w, batch, s);
     if (rc < 0)
         return rc;
     s->pairs = batch->loss.pairs;
@@ -202,7 +245,7 @@ static int one_step(work *w)
     const ps_recipe *r = w->t->recipe;
     ps_step s = {.step = w->at.step + 1, .steps = w->steps, .epoch = (uint32_t)(w->at.step / w->batches) + 1,
                  .rate = ps_rate(r->schedule, r->rate, w->at.step, w->warmup, w->steps), .valid = NAN};
-    int rc = w->device ? step_on_device(w, &s) : step_here(w, &s);
+    int rc = w->device && w->shares.cut.count == 1 ? step_on_device(w, &s) : step_here(w, &s);
     if (rc < 0)
         return rc;
     w->at.step++;
@@ -326,6 +369,8 @@ static int start(work *w)
         rc = PS_EMEM;
     if (rc == 0 && w->device)
         rc = ps_device_train_load(w->device, w->model, &w->optim);
+    if (w->device)
+        w->shares.work = (ps_share_work){w->device, embed_share, back_share};
     if (rc == 0 && t->on_start)
         rc = t->on_start(t->ctx, w->at.step);
     if (rc == 0 && !(w->ring = ps_ring_new(&w->producer, t->pool, t->ahead, w->at.step, w->steps)))

@@ -62,8 +62,8 @@ static int settle(options *o)
         o->shares = (uint32_t)ps_comm_size(o->comm);
     if (o->shares < (uint32_t)ps_comm_size(o->comm))
         return ps_usage_error("--shares %u: each of the %d ranks needs one", o->shares, ps_comm_size(o->comm));
-    if (o->shares > 1 && !on_cpu)
-        return ps_usage_error("-D %s: a GPU takes whole batches, without --shares or other ranks", o->device);
+    if (o->shares > (uint32_t)ps_comm_size(o->comm) && !on_cpu)
+        return ps_usage_error("-D %s: a GPU takes one share of a batch: --shares %u needs as many ranks", o->device, o->shares);
     if (o->rate_batch)
         ps_recipe_scale(r, o->rate_batch);
     if (r->patience && !o->from.valid)
@@ -205,6 +205,14 @@ static int make_model(options *o, const ps_train_inputs *in, ps_model *model)
     return rc;
 }
 
+/* "cuda" is a GPU of its own for each rank of a machine. */
+static int open_device(const options *o, ps_device **device)
+{
+    char own[32];
+    snprintf(own, sizeof own, "cuda:%d", ps_comm_local_rank(o->comm));
+    return ps_device_named(strcmp(o->device, "cuda") == 0 ? own : o->device, device);
+}
+
 static int train(options *o)
 {
     ps_train_inputs in = {0};
@@ -221,7 +229,7 @@ static int train(options *o)
     if (rc == 0)
         rc = settle(o);
     if (rc == 0)
-        rc = ps_device_named(o->device, &device);
+        rc = open_device(o, &device);
     if (rc == 0 && !(pool = ps_pool_new((int)o->common.threads)))
         rc = PS_EMEM;
     if (rc == 0)

@@ -26,6 +26,20 @@ cuda() {
     train "$PS_TEST/emulated/pstrain" -D cuda "$@"
 }
 
+refused() {
+    status=0
+    "$@" >out 2>err || status=$?
+    [ $status = 1 ] && [ ! -s out ] && [ "$(wc -l <err)" = 1 ] || fail "$*: status $status: $(cat err)"
+}
+
+# Vectors as those of a file, but for rounding
+near() {
+    awk 'NR == FNR { for (i = 1; i <= NF; i++) want[FNR, i] = $i; fields[FNR] = NF; next }
+        NF != fields[FNR] { exit 1 }
+        { for (i = 1; i <= NF; i++) if (!(($i - want[FNR, i]) ^ 2 <= 1e-6)) exit 1 }
+        END { if (FNR < 100) exit 1 }' "$1" -
+}
+
 # Losses and gradients of every batch as on the CPU
 same_losses() {
     awk -F '\t' 'NR == FNR { loss[FNR] = $3; gradient[FNR] = $6; next }
@@ -73,12 +87,55 @@ cuda -y y.psr --ahead 0 | cmp - one.psm || fail "--ahead 0 gives other bytes"
 cuda -y y.psr --bf16 >bf16.psm && cmp -s bf16.psm one.psm && fail "--bf16 changes nothing"
 cuda --tf32 >/dev/null || fail "--tf32"
 
+# The checkpoint before the last batch, of either device, is the other's to go on from
+train pstrain -y y.psr --log whole.log >cpu.psm
+psembed -m cpu.psm -n n.psr -y y.psr <x.psr | psview >cpu.txt
+for order in cpu:cuda cuda:cpu; do
+    train "$PS_TEST/emulated/pstrain" -D ${order%:*} -y y.psr --log half.log -c ck --every 0 >/dev/null
+    train "$PS_TEST/emulated/pstrain" -D ${order#*:} -y y.psr --log half.log --resume ck >half.psm
+    same_losses whole.log half.log "$order"
+    psembed -m half.psm -n n.psr -y y.psr <x.psr | psview | near cpu.txt || fail "$order: not the model of the CPU"
+done
+
+# Two GPUs, a rank of MPI each: the losses of two shares on the CPU, and the same bytes each time
+if mpirun --version 2>/dev/null | grep -q 'Open MPI'; then
+    export OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1
+    printf '#!/bin/sh\nexec timeout 120 mpirun --oversubscribe --bind-to none -n 2 "%s" "$@"\n' "$PS_TEST/emulated/pstrain" >ranks
+    chmod +x ranks
+    two() {
+        (
+            export EMULATOR_GPUS=2 ASAN_OPTIONS="${ASAN_OPTIONS-}:detect_leaks=0"
+            train ./ranks -j 1 -D cuda -o two.psm "$@"
+        )
+    }
+    if two 2>err; then
+        while read -r options; do
+            train pstrain $options --shares 2 --log cpu.log >cpu.psm
+            two $options --log two.log
+            same_losses cpu.log two.log "two GPUs: $options"
+            cp two.psm first.psm
+            EMULATOR_SEED=2 two $options && cmp two.psm first.psm || fail "two GPUs: another order gives other bytes: $options"
+            for tool in cpu two; do
+                set -- -m $tool.psm -n n.psr
+                case $options in
+                *y.psr*) set -- "$@" -y y.psr ;;
+                esac
+                psembed "$@" <x.psr | psview >$tool.txt
+            done
+            near cpu.txt <two.txt || fail "two GPUs: not the model of the CPU: $options"
+        done <<END
+-y y.psr -p valid.tsv
+--paper --hidden 9 -d 6 --batch 64 --negatives 20 --epochs 1 --hard 2 --band 2-20
+--layers 0 --pooling mean --in-batch no --optimizer sgd --rate .01
+END
+        if two -D cuda:2 2>err; then fail "GPU 2 of 2"; fi
+        grep -q 'cuda:2: there are not so many GPUs' err || fail "GPU 2 of 2: $(cat err)"
+    else
+        grep -q 'built without MPI' err || fail "two GPUs: $(cat err)"
+    fi
+fi
+
 # What went wrong, in words
-refused() {
-    status=0
-    "$@" >out 2>err || status=$?
-    [ $status = 1 ] && [ ! -s out ] && [ "$(wc -l <err)" = 1 ] || fail "$*: status $status: $(cat err)"
-}
 for fault in no-driver:'no NVIDIA driver' old-driver:'older than this build' no-device:'no GPU'; do
     export EMULATOR_FAULT="${fault%%:*}"
     refused cuda
@@ -96,6 +153,9 @@ for device in gpu cuda: cuda:x cuda:-1; do
     train pstrain -D $device >out 2>err || status=$?
     [ $status = 2 ] && grep -q 'is no device' err || fail "-D $device: status $status: $(cat err)"
 done
+status=0
+cuda --shares 2 >out 2>err || status=$?
+[ $status = 2 ] && grep -q 'needs as many ranks' err || fail "--shares 2 on one GPU: status $status: $(cat err)"
 status=0
 train pstrain --tf32 >out 2>err || status=$?
 [ $status = 2 ] && grep -q 'D cuda' err || fail "--tf32 on the CPU: status $status: $(cat err)"

@@ -338,7 +338,7 @@ typedef struct {
 
 static void stage(const running *r)
 {
-    need(ps_device_train_stage(r->t, &r->b->mb, &r->b->loss));
+    need(ps_device_train_stage(r->t, &r->b->mb, &r->b->mb, &r->b->loss));
 }
 
 static void compute(const running *r)

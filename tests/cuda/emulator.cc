@@ -570,15 +570,21 @@ cudaError_t cudaRuntimeGetVersion(int *version)
     return cudaSuccess;
 }
 
+static int gpus()
+{
+    const char *s = getenv("EMULATOR_GPUS");
+    return s ? atoi(s) : 1;
+}
+
 cudaError_t cudaGetDeviceCount(int *count)
 {
-    *count = 1;
+    *count = gpus();
     return fault("old-driver") ? cudaErrorInsufficientDriver : fault("no-device") ? cudaErrorNoDevice : cudaSuccess;
 }
 
 cudaError_t cudaSetDevice(int n)
 {
-    return n == 0 ? cudaSuccess : cudaErrorInvalidDevice;
+    return n >= 0 && n < gpus() ? cudaSuccess : cudaErrorInvalidDevice;
 }
 
 cudaError_t cudaGetDeviceProperties(cudaDeviceProp *about, int n)

@@ -62,11 +62,11 @@ static void train(model_case *c, ps_device *dev, const ps_recipe *r, double rate
     ps_device_train *t = ps_device_train_new(dev, &c->model, r, &c->known);
     case_need(t ? 0 : -1, "device");
     CHECK_OK(ps_device_train_load(t, &c->model, &optim));
-    CHECK_OK(ps_device_train_stage(t, &c->mb, &c->batch));
+    CHECK_OK(ps_device_train_stage(t, &c->mb, &c->mb, &c->batch));
     for (int s = 0; s < STEPS; s++) {
         CHECK_OK(ps_device_train_launch(t, rate, rate));
         if (s + 1 < STEPS)
-            CHECK_OK(ps_device_train_stage(t, &c->mb, &c->batch));
+            CHECK_OK(ps_device_train_stage(t, &c->mb, &c->mb, &c->batch));
         CHECK_OK(ps_device_train_wait(t, &result));
         losses[s] = (ps_real)result.loss;
         CHECK(isfinite(result.gradient) && result.gradient > 0 && result.pairs == c->B);
