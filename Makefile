@@ -116,7 +116,7 @@ SOURCES += tests/cuda/bench.c tests/faults/shim.c
 HEADERS := $(wildcard lib/*.h kernels/*.h tests/unit/*.h tests/fuzz/*.h tests/cuda/*.h) kernels/dev_cuda.cuh
 PAGES := $(wildcard man/*.[1-9])
 
-.PHONY: cuda-report gpu-check gpu-programs all units benches fuzzers check demo experiment table1 so-far asan ubsan tsan fuzz bench faults lint format install uninstall dist deb clean help
+.PHONY: afl cuda-report gpu-check gpu-programs all units benches fuzzers check demo experiment table1 so-far asan ubsan tsan fuzz bench faults lint format install uninstall dist deb clean help
 all: $(BINS)
 
 $(OUT)/obj/kernels/%_avx2.o: ISA := -mavx2 -mfma
@@ -146,6 +146,7 @@ $(OUT)/test/%: $(OUT)/obj/tests/unit/%.o $(OUT)/libpsgraph.a
 $(OUT)/bench/%: $(OUT)/obj/tests/bench/%.o $(OUT)/libpsgraph.a
 	@mkdir -p $(@D)
 	$(CC) $(ALL_CFLAGS) $(LDFLAGS) $< $(OUT)/libpsgraph.a $(LDLIBS) -o $@
+$(OUT)/fuzz/fuzz_options: LDFLAGS += -Wl,--wrap=exit
 $(OUT)/fuzz/%: $(OUT)/obj/tests/fuzz/%.o $(OUT)/libpsgraph.a
 	@mkdir -p $(@D)
 	$(CC) $(ALL_CFLAGS) -fsanitize=fuzzer $(LDFLAGS) $< $(OUT)/libpsgraph.a $(LDLIBS) -o $@
@@ -231,10 +232,16 @@ asan ubsan tsan:
 	+tests/run --flavour $@
 
 # libFuzzer comes with clang (Debian: apt-get install clang libclang-rt-14-dev).
-FUZZ_SECONDS ?= 10
+FUZZ_SECONDS ?= 60
 fuzz: all
 	$(MAKE) FLAVOUR=fuzz OUT=build/fuzz CC=clang fuzzers
-	tests/fuzz/run --bin $(OUT)/bin --seconds $(FUZZ_SECONDS) build/fuzz/fuzz/fuzz_*
+	tests/fuzz/run --bin $(OUT)/bin --seconds $(FUZZ_SECONDS) --corpus build/fuzz/corpus build/fuzz/fuzz/fuzz_*
+# The same entry points under AFL++ (Debian: apt-get install afl++); NAME: the harness; until it is stopped.
+NAME ?= records
+afl: all
+	$(MAKE) FLAVOUR=fuzz OUT=build/afl CC=afl-clang-fast OPT_fuzz=-O1 build/afl/fuzz/fuzz_$(NAME)
+	tests/fuzz/run --bin $(OUT)/bin --corpus build/afl/seeds --seeds-only
+	AFL_SKIP_CPUFREQ=1 AFL_I_DONT_CARE_ABOUT_MISSING_CRASHES=1 afl-fuzz $(AFL_ARGS) -i build/afl/seeds/$(NAME) -o build/afl/out-$(NAME) -- build/afl/fuzz/fuzz_$(NAME)
 bench: all $(OUT)/bench/sgemm
 	tests/bench/run $(OUT)/bin
 	tests/bench/train $(OUT)
@@ -286,7 +293,7 @@ make check        every test; also asan, ubsan, tsan: the same under a sanitizer
 make demo         the tour on the embedded data
 make experiment   psgraph beside its baselines on DATA=FOLDER of your own: table and plots (man/psexperiment.7)
 make table1       the paper's ablation and the recipe's, three seeds; make so-far: what there is of it by now
-make fuzz         each reader on random input, FUZZ_SECONDS=10 each (clang)
+make fuzz         each reader on random input, FUZZ_SECONDS=60 each (clang); make afl NAME=records: one under AFL++
 make faults       every call of the system made to fail, one at a time, under every tool; FLAVOUR=asan sees leaks
 make bench        what each tool takes on the embedded data, and a training step at several sizes
 make gpu-check    on a machine with a GPU: every CUDA kernel and ten steps of training tested, then a benchmark

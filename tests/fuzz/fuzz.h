@@ -15,14 +15,15 @@
 #include <zlib.h>
 
 #include "bytes.h"
+#include "graph.h"
 
 /* The program is wrong, not the input. */
-#define MUST(cond)                                                          \
-    do {                                                                    \
-        if (!(cond)) {                                                      \
+#define MUST(cond)                                                             \
+    do {                                                                       \
+        if (!(cond)) {                                                         \
             fprintf(stderr, "%s:%d: not so: %s\n", __FILE__, __LINE__, #cond); \
-            abort();                                                        \
-        }                                                                   \
+            abort();                                                           \
+        }                                                                      \
     } while (0)
 
 typedef struct {
@@ -55,6 +56,63 @@ static inline void fuzz_seal_header(uint8_t *p, size_t len)
 {
     memset(p + 60, 0, 4);
     ps_put32(p + 60, (uint32_t)crc32_z(0, p, len));
+}
+
+/* The CRCs of a file of frame.h with a header of `head` bytes. */
+static inline void fuzz_seal_frame(uint8_t *p, size_t n, size_t head)
+{
+    enum { END = 24 };
+    if (n < head + END)
+        return;
+    ps_put32(p + head - 4, (uint32_t)crc32_z(0, p, head - 4));
+    uint8_t *end = p + n - END;
+    ps_put64(end + 8, n - END);
+    ps_put32(end + 16, (uint32_t)crc32_z(0, p, n - END));
+    ps_put32(end + 20, (uint32_t)crc32_z(0, end, 20));
+}
+
+/* Of one stream that is the whole file. */
+static inline void fuzz_seal_stream(uint8_t *p, size_t n)
+{
+    enum { HEAD = 64, END = 32 };
+    if (n < HEAD)
+        return;
+    uint32_t len = ps_get32(p + 44);
+    if (len < HEAD || len > n)
+        return;
+    fuzz_seal_header(p, len);
+    if (n < (size_t)len + END)
+        return;
+    uint8_t *end = p + n - END;
+    uint32_t size = ps_get32(p + 16);
+    ps_put64(end + 16, size ? (n - END - len) / size : 0);
+    ps_put32(end + 24, (uint32_t)crc32_z(0, p + len, n - END - len));
+    ps_put32(end + 28, (uint32_t)crc32(0, end, 28));
+}
+
+/* Items a to e, boards X and Y, once for all inputs. */
+static inline const ps_graph *fuzz_small_graph(void)
+{
+    static ps_graph g;
+    if (g.items.nodes)
+        return &g;
+    char temp[] = "/dev/shm/psgraph-fuzz.XXXXXX";
+    int fd = mkstemp(temp);
+    MUST(fd >= 0);
+    close(fd);
+    ps_builder *b = ps_builder_new();
+    uint64_t u, v;
+    for (const char *name = "abcde"; *name; name++)
+        for (const char *board = *name < 'c' ? "XY" : "X"; *board; board++) {
+            MUST(ps_builder_node(b, PS_ITEMS, (ps_str){name, 1}, &u) == 0);
+            MUST(ps_builder_node(b, PS_BOARDS, (ps_str){board, 1}, &v) == 0 && ps_builder_edge(b, u, v, 1) == 0);
+        }
+    ps_out *out = ps_out_open(temp, 0);
+    MUST(out && ps_builder_write(b, out, "fuzz\n") == 0 && ps_out_close(out) == 0);
+    ps_builder_free(b);
+    MUST(ps_graph_open(&g, temp) == 0);
+    unlink(temp);
+    return &g;
 }
 
 #endif

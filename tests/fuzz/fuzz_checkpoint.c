@@ -1,5 +1,5 @@
-/* Checkpoints: a good one with bytes changed and its end cut off, or any bytes.  What is read is finite and of the run it
- * was asked for. */
+/* Checkpoints: a good one with bytes changed and its end cut off, or any bytes.  What is read is finite and of the run
+ * it was asked for. */
 #include <math.h>
 
 #include "checkpoint.h"
@@ -40,17 +40,6 @@ static void make_good(void)
     unlink(path);
 }
 
-static void seal(uint8_t *p, size_t n)
-{
-    if (n < HEAD + END)
-        return;
-    ps_put32(p + HEAD - 4, (uint32_t)crc32_z(0, p, HEAD - 4));
-    uint8_t *end = p + n - END;
-    ps_put64(end + 8, n - END);
-    ps_put32(end + 16, (uint32_t)crc32_z(0, p, n - END));
-    ps_put32(end + 20, (uint32_t)crc32_z(0, end, 20));
-}
-
 /* Bit 1 of the first byte: the rest is changes of the good file, two bytes of place and one of value each. */
 static size_t fill(uint8_t *file, const uint8_t *data, size_t n)
 {
@@ -73,7 +62,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
     uint8_t *file = malloc(n + GOOD_MAX);
     size_t size = fill(file, data, n);
     if (data[0] & 1)
-        seal(file, size);
+        fuzz_seal_frame(file, size, HEAD);
     fuzz_file f = fuzz_file_make(file, size);
     free(file);
     ps_checkpoint c = contents();

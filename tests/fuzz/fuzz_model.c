@@ -6,17 +6,6 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n);
 
-static void seal(uint8_t *p, size_t n)
-{
-    if (n < PS_MODEL_HEAD + PS_FRAME_END)
-        return;
-    ps_put32(p + PS_MODEL_HEAD - 4, (uint32_t)crc32_z(0, p, PS_MODEL_HEAD - 4));
-    uint8_t *end = p + n - PS_FRAME_END;
-    ps_put64(end + 8, n - PS_FRAME_END);
-    ps_put32(end + 16, (uint32_t)crc32_z(0, p, n - PS_FRAME_END));
-    ps_put32(end + 20, (uint32_t)crc32_z(0, end, 20));
-}
-
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
 {
     if (n < 1)
@@ -24,7 +13,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
     uint8_t *copy = malloc(n);
     memcpy(copy, data + 1, n - 1);
     if (data[0] & 1)
-        seal(copy, n - 1);
+        fuzz_seal_frame(copy, n - 1, PS_MODEL_HEAD);
     fuzz_file f = fuzz_file_make(copy, n - 1);
     free(copy);
     ps_model m;

@@ -1,29 +1,13 @@
 /* Record streams of every kind: the reader, the table in memory, and what is built on them. */
 #include "fuzz.h"
+#include "knn.h"
 #include "neigh.h"
 #include "pairs.h"
 #include "rec.h"
+#include "sparse.h"
 #include "vectors.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n);
-
-/* Right CRCs for one stream that is the whole file. */
-static void seal(uint8_t *p, size_t n)
-{
-    if (n < PS_REC_HEAD)
-        return;
-    uint32_t len = ps_get32(p + 44);
-    if (len < PS_REC_HEAD || len > n)
-        return;
-    fuzz_seal_header(p, len);
-    if (n < (size_t)len + PS_REC_END)
-        return;
-    uint8_t *end = p + n - PS_REC_END;
-    uint32_t size = ps_get32(p + 16);
-    ps_put64(end + 16, size ? (n - PS_REC_END - len) / size : 0);
-    ps_put32(end + 24, (uint32_t)crc32_z(0, p + len, n - PS_REC_END - len));
-    ps_put32(end + 28, (uint32_t)crc32(0, end, 28));
-}
 
 static uint64_t read_all(const char *path, size_t batch, int *rc)
 {
@@ -43,6 +27,67 @@ static uint64_t read_all(const char *path, size_t batch, int *rc)
     return count;
 }
 
+static void use_vectors(const char *path)
+{
+    ps_vectors v;
+    ps_knn knn;
+    if (ps_vectors_open(&v, path, 0) == 0) {
+        for (uint64_t i = 0; i < v.n; i++)
+            MUST(ps_vectors_find(&v, ps_vectors_item(&v, i)) == i);
+        ps_vectors_close(&v);
+    }
+    if (ps_knn_open(&knn, path, NULL, 1) == 0)
+        ps_knn_close(&knn);
+}
+
+static void use_neighbours(const char *path)
+{
+    ps_neighbours t;
+    if (ps_neighbours_open(&t, path, 0, 1000) < 0)
+        return;
+    uint32_t *items = calloc(t.dim + 1, sizeof *items);
+    float *weights = calloc(t.dim + 1, sizeof *weights);
+    for (uint64_t i = 0; i < 1000; i++) {
+        size_t got = ps_neighbours_get(&t, i, items, weights);
+        MUST(got <= t.dim);
+        for (size_t k = 0; k < got; k++)
+            MUST(items[k] < 1000);
+    }
+    free(items);
+    free(weights);
+    ps_neighbours_close(&t);
+}
+
+static void use_pairs(const char *path)
+{
+    ps_pairs pairs;
+    ps_known known;
+    if (ps_pairs_read(&pairs, path, NULL, 0, PS_UNKNOWN_FAILS, NULL) < 0)
+        return;
+    if (ps_known_make(&known, &pairs, 1000) == 0) {
+        for (size_t i = 0; i < pairs.n; i++)
+            MUST(ps_known_has(&known, pairs.query[i], pairs.positive[i]));
+        ps_known_free(&known);
+    }
+    ps_pairs_free(&pairs);
+}
+
+static void use_sparse(const char *path)
+{
+    ps_sparse s;
+    ps_postings p;
+    if (ps_sparse_open(&s, path, 0, 0) < 0)
+        return;
+    for (uint64_t i = 0; i < s.n; i++) {
+        MUST(ps_sparse_find(&s, s.item ? s.item[i] : i) == i && s.off[i] <= s.off[i + 1]);
+        for (uint64_t e = s.off[i]; e < s.off[i + 1]; e++)
+            MUST(s.index[e] < s.dim && (e == s.off[i] || s.index[e - 1] < s.index[e]));
+    }
+    if (ps_postings_make(&p, &s) == 0)
+        ps_postings_free(&p);
+    ps_sparse_free(&s);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
 {
     if (n < 1)
@@ -50,7 +95,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
     uint8_t *copy = malloc(n);
     memcpy(copy, data + 1, n - 1);
     if (data[0] & 1)
-        seal(copy, n - 1);
+        fuzz_seal_stream(copy, n - 1);
     fuzz_file f = fuzz_file_make(copy, n - 1);
     free(copy);
 
@@ -67,36 +112,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
         MUST(one_by_one < 0);
     }
 
-    ps_vectors v;
-    if (ps_vectors_open(&v, f.path, 0) == 0) {
-        for (uint64_t i = 0; i < v.n; i++)
-            MUST(ps_vectors_find(&v, ps_vectors_item(&v, i)) == i);
-        ps_vectors_close(&v);
-    }
-    ps_neighbours t;
-    if (ps_neighbours_open(&t, f.path, 0, 1000) == 0) {
-        uint32_t *items = calloc(t.dim + 1, sizeof *items);
-        float *weights = calloc(t.dim + 1, sizeof *weights);
-        for (uint64_t i = 0; i < 1000; i++) {
-            size_t got = ps_neighbours_get(&t, i, items, weights);
-            MUST(got <= t.dim);
-            for (size_t k = 0; k < got; k++)
-                MUST(items[k] < 1000);
-        }
-        free(items);
-        free(weights);
-        ps_neighbours_close(&t);
-    }
-    ps_pairs pairs;
-    ps_known known;
-    if (ps_pairs_read(&pairs, f.path, NULL, 0, PS_UNKNOWN_FAILS, NULL) == 0) {
-        if (ps_known_make(&known, &pairs, 1000) == 0) {
-            for (size_t i = 0; i < pairs.n; i++)
-                MUST(ps_known_has(&known, pairs.query[i], pairs.positive[i]));
-            ps_known_free(&known);
-        }
-        ps_pairs_free(&pairs);
-    }
+    use_vectors(f.path);
+    use_neighbours(f.path);
+    use_pairs(f.path);
+    use_sparse(f.path);
     fuzz_file_close(&f);
     return 0;
 }
