@@ -34,7 +34,8 @@ OPT_ubsan := -O1 -fsanitize=undefined -fno-sanitize-recover=all
 OPT_tsan := -O1 -fsanitize=thread
 OPT_double := -O2 -DPS_DOUBLE
 OPT_plain := -O2
-OPT_fuzz := -O1 -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer
+FUZZ_WITH ?= address,undefined
+OPT_fuzz := -O1 -fsanitize=fuzzer-no-link,$(FUZZ_WITH) -fno-sanitize-recover=undefined -fno-omit-frame-pointer
 CFLAGS ?= -g $(OPT_$(FLAVOUR))
 LDFLAGS ?= $(HARDEN_$(FLAVOUR))
 ALL_CFLAGS = -std=gnu11 -D_GNU_SOURCE -fno-math-errno -fno-trapping-math $(WARN) $(CFLAGS) -Ilib -Ikernels $(DEFS)
@@ -221,9 +222,10 @@ fuzzers: $(FUZZERS)
 $(OUT)/test/shim.so: tests/faults/shim.c Makefile
 	@mkdir -p $(@D)
 	$(CC) -std=gnu11 -D_GNU_SOURCE -g -O1 $(WARN) -fno-builtin -fPIC -shared $< -o $@ -ldl
-# Every call of every tool's small jobs made to fail, one at a time: minutes.  Leaks are seen with FLAVOUR=asan.
+# Every call of the system made to fail, one at a time, under every tool's small jobs: minutes; then a hundred kills.
 faults: all $(OUT)/test/shim.so
-	d=$$(mktemp -d) && (cd $$d && python3 $(CURDIR)/tests/faults/inject.py $(CURDIR)/$(OUT)/bin $(CURDIR)/$(OUT)/test/shim.so $(FAULT_ARGS)) && rm -r $$d
+	d=$$(mktemp -d) && cd $$d && python3 $(CURDIR)/tests/faults/inject.py $(abspath $(OUT))/bin $(abspath $(OUT))/test/shim.so $(FAULT_ARGS) && \
+		python3 $(CURDIR)/tests/faults/crash.py $(abspath $(OUT))/bin --kills 100 && rm -r $$d
 check:
 	+tests/run --flavour $(FLAVOUR) --out $(OUT)
 demo: all
@@ -294,7 +296,7 @@ make demo         the tour on the embedded data
 make experiment   psgraph beside its baselines on DATA=FOLDER of your own: table and plots (man/psexperiment.7)
 make table1       the paper's ablation and the recipe's, three seeds; make so-far: what there is of it by now
 make fuzz         each reader on random input, FUZZ_SECONDS=60 each (clang); make afl NAME=records: one under AFL++
-make faults       every call of the system made to fail, one at a time, under every tool; FLAVOUR=asan sees leaks
+make faults       every call of the system made to fail, one at a time, under every tool; kills; full disks
 make bench        what each tool takes on the embedded data, and a training step at several sizes
 make gpu-check    on a machine with a GPU: every CUDA kernel and ten steps of training tested, then a benchmark
 make cuda-report  registers, shared memory and spills of every CUDA kernel (nvcc)

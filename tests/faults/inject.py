@@ -6,7 +6,8 @@ usage: inject.py BIN SHIM [--sample N] [--seed S] [TOOL ...]
 A good run of each job in JOBS counts its calls (shim.c); then it is run again with the n-th call of a kind failing,
 for every n, kind and way, or for N of them drawn at random.  A run must end with the right bytes and status 0, or with
 status 1, one line on standard error, and neither a new file nor a spoilt old one under the name of any output.
-Transfers that are cut or interrupted are no failures: they must end with the right bytes.  Standard library only.
+Transfers that are cut or interrupted are no failures: they must end with the right bytes.  Killed at a call, it leaves what
+was there before, or the complete new file.  Standard library only.
 """
 import concurrent.futures
 import os
@@ -63,10 +64,11 @@ JOBS = [
     ("psview", ["-t", "-K", "hits", "-d", "3", "-g", "g.psg"], "hits.txt"),
     ("psview", ["--sort", "-M", "1M", "--tmp", "."], "many.psr"),
 ]
-WAYS = {"alloc": ["fail", "stuck"], "write": ["fail", "stuck", "short", "eintr"], "pwrite": ["fail", "stuck", "short", "eintr"],
-        "read": ["fail", "short", "eintr"], "pread": ["fail", "short", "eintr"]}
+TRANSFER = ["fail", "short", "eintr"]
+WAYS = {"alloc": ["fail", "stuck"], "write": TRANSFER + ["stuck", "kill"], "pwrite": TRANSFER + ["stuck", "kill"], "read": TRANSFER,
+        "pread": TRANSFER, **{kind: ["fail", "kill"] for kind in ("open", "fsync", "rename", "close", "ftruncate")}}
 
-failures, injected, refused = [], {}, 0
+failures, injected, refused, killed = [], {}, 0, 0
 lock = threading.Lock()
 local = threading.local()
 
@@ -142,8 +144,18 @@ def goes_on(checkpoint):
                               stdin=source, stderr=subprocess.DEVNULL).returncode == 0
 
 
+def kept(good, files, old):
+    for name, data in files.items():
+        temporary = any(name.startswith(".%s." % g) for g in good)
+        if not temporary and data not in (good.get(name), old) and not (name == "check" and goes_on(data)):
+            return "killed, it left %s" % name
+    return "killed, it took the old output away" if old and "result" not in files else None
+
+
 def judge(job, how, result, files, good, old):
     """What is wrong with a run, or None."""
+    if how == "kill" and result.returncode == -9:
+        return kept(good, files, old)
     # Training without a log or a checkpoint is better than none: it warns and goes on.
     warnings = [line for line in result.stderr.splitlines() if job[0] == "pstrain" and
                 (line.endswith(b"training goes on") or b"no checkpoint after batch" in line)]
@@ -169,7 +181,7 @@ def judge(job, how, result, files, good, old):
 
 
 def inject(job, good, kind, how, n):
-    global refused
+    global refused, killed
     where = folder()
     old = b"old\n" if n % 2 and "result" in good else b""
     if old:
@@ -182,11 +194,12 @@ def inject(job, good, kind, how, n):
     os.unlink(mark)
     said = result.stderr.decode(errors="replace")
     wrong = judge(job, how, result, files, good, old)
-    if wrong is None and result.returncode and not said.startswith(job[0] + ": "):
+    if wrong is None and result.returncode == 1 and not said.startswith(job[0] + ": "):
         wrong = "the message does not begin with the tool's name"
     with lock:
         injected[kind] = injected.get(kind, 0) + 1
-        refused += result.returncode != 0
+        refused += result.returncode == 1
+        killed += result.returncode == -9
         if wrong:
             failures.append("%s < %s: %s %s at call %d: %s\n    %s" % (shown(job), job[2], kind, how, n, wrong, said[:1500]))
 
@@ -232,8 +245,9 @@ def main():
         for future in [pool.submit(inject, *p) for p in plans]:
             future.result()
     total = sum(injected.values())
-    print("%d injections (%s): %d refused, %d right in spite of them, %d neither" %
-          (total, ", ".join("%s %d" % k for k in sorted(injected.items())), refused, total - refused, len(failures)))
+    print("%d injections (%s): %d refused, %d killed, %d right in spite of them, %d neither" %
+          (total, ", ".join("%s %d" % k for k in sorted(injected.items())), refused, killed, total - refused - killed,
+           len(failures)))
     for failure in sorted(failures)[:40]:
         print(failure)
     if failures or total < len(plans) // 2:

@@ -1,8 +1,13 @@
 /* shim.c - to be preloaded: makes the n-th call of one kind fail, and counts the calls of each.
  *
- * PS_FAULT=KIND:HOW:N   the N-th call (from 1) of KIND; HOW: "fail"; "stuck" (that one and all after it, as a disk
- * stays full); "short" (half of what was asked for); "eintr" (interrupted before anything was done) PS_FAULT_MARK=FILE
- * is made when a call was made to fail PS_FAULT_COUNT=FILE   "KIND count" lines at the end
+ * PS_FAULT=KIND:HOW:N   the N-th call (from 1) of KIND; HOW is one of
+ *     fail    with an error
+ *     stuck   that one and all after it, as a disk stays full
+ *     short   half of what was asked for is transferred
+ *     eintr   interrupted before anything was done
+ *     kill    SIGKILL just before the call
+ * PS_FAULT_MARK=FILE    is made when a call was made to fail
+ * PS_FAULT_COUNT=FILE   "KIND count" lines at the end
  *
  * Only calls from main() on, and by the program itself, zlib, or libc on its behalf: what OpenBLAS or the loader do
  * without memory is not the program's to mend.
@@ -12,6 +17,7 @@
 #include <fcntl.h>
 #include <link.h>
 #include <pthread.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdatomic.h>
 #include <stdint.h>
@@ -23,16 +29,17 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#define KINDS(X)                                                                                                  \
-    X(alloc)                                                                                                      \
-    X(mmap) X(open) X(read) X(write) X(pread) X(pwrite) X(fsync) X(rename) X(close) X(ftruncate) X(stat) X(lseek) \
-        X(thread)
+#define KINDS(X) \
+    X(alloc)     \
+    X(mmap)      \
+    X(open) X(read) X(write) X(pread) X(pwrite) X(fsync) X(rename) X(close) X(ftruncate) X(stat) X(lseek) X(thread)
 #define AS_ENUM(name) K_##name,
 #define AS_TEXT(name) #name,
 enum { KINDS(AS_ENUM) N_KINDS };
 static const char *const kind_names[] = {KINDS(AS_TEXT)};
 
-enum { NOTHING, FAIL, STUCK, SHORT, EINTR_ONCE };
+enum { NOTHING, FAIL, STUCK, SHORT, EINTR_ONCE, KILL, N_HOWS };
+static const char *const hows[] = {"", "fail", "stuck", "short", "eintr", "kill"};
 enum { MAX_RANGES = 16, EARLY = 1 << 16 };
 
 static _Atomic int active;
@@ -92,6 +99,8 @@ static int verdict(int kind, const void *caller)
     if (kind != fault_kind || !(n == fault_at || (fault_how == STUCK && n > fault_at)))
         return NOTHING;
     leave_mark();
+    if (fault_how == KILL)
+        syscall(SYS_kill, getpid(), SIGKILL);
     return fault_how;
 }
 
@@ -105,10 +114,9 @@ static void parse(const char *text)
     for (int i = 0; i < N_KINDS; i++)
         if (strcmp(kind, kind_names[i]) == 0)
             fault_kind = i;
-    fault_how = !strcmp(how, "fail")    ? FAIL
-                : !strcmp(how, "stuck") ? STUCK
-                : !strcmp(how, "short") ? SHORT
-                                        : EINTR_ONCE;
+    for (int i = 1; i < N_HOWS; i++)
+        if (strcmp(how, hows[i]) == 0)
+            fault_how = i;
 }
 
 static void report(void)

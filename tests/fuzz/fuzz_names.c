@@ -90,9 +90,17 @@ static void read_list(const char *path, const ps_graph *g, int text, uint64_t *s
             MUST(listed[i] <= 1);
 }
 
+static void no_progress(const char *what, uint64_t done, uint64_t total)
+{
+    (void)what;
+    (void)done;
+    (void)total;
+}
+
 static void build(const fuzz_file *f, const ps_graph *g, const ps_edge_input *like, int text)
 {
     ps_edge_input in = *like;
+    in.progress = no_progress;
     ps_builder *b = ps_builder_new();
     MUST(b && dup2(f->fd, STDIN_FILENO) == STDIN_FILENO);
     (void)!(text ? ps_edges_from_text(b, &in) : ps_edges_from_records(b, &in, g->fingerprint));
@@ -103,7 +111,7 @@ static void build_mtx(const fuzz_file *f)
 {
     ps_builder *b = ps_builder_new();
     MUST(b && dup2(f->fd, STDIN_FILENO) == STDIN_FILENO);
-    ps_edge_input in = {0};
+    ps_edge_input in = {.progress = no_progress};
     (void)!ps_edges_from_mtx(b, &in);
     ps_builder_free(b);
 }
