@@ -57,7 +57,7 @@ psembed -m tokens.psm -y new.psr -n n.psr <x.psr >newwords.psr && psview -c neww
 train >same.psm && cmp -s same.psm m.psm || fail "a second run gives other bytes"
 set -- "-s 2" "--layers 2" "--pooling mean" "--loss margin" "--loss xent" "--no-bypass" "--no-bias" "--no-normalize" \
     "--tau .1" "--epochs 5" "--optimizer sgd" "--rate .001" "--schedule exponential" "--warmup 0" "--decay 0" "--hard 2" \
-    "--popularity .75" "--in-batch no" "--negatives 0" "--dropout .2" "--loss margin --in-batch yes" \
+    "--popularity .75" "--in-batch no" "--negatives 0" "--no-logq" "--dropout .2" "--loss margin --in-batch yes" \
     "--paper" "--paper --band 5-20"
 for options; do
     train $options >other.psm || fail "$options: failed"
