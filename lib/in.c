@@ -9,6 +9,7 @@
 #include <zlib.h>
 
 #include "io.h"
+#include "manifest.h"
 #include "mapped.h"
 #include "mem.h"
 
@@ -25,16 +26,27 @@ struct ps_in {
     uint8_t *raw; /* packed bytes as read; unused when the input is plain */
     uint8_t *buf; /* unpacked bytes: have of them, from pos on */
     size_t pos, have;
+    ps_manifest *manifest; /* of the parts that are read one after the other; NULL: the input is no such */
 };
+
+/* fd: of the next part, -1 behind the last. */
+static int next_part(ps_in *in)
+{
+    close(in->fd);
+    return ps_manifest_next(in->manifest, &in->fd);
+}
 
 static long read_some(ps_in *in, uint8_t *p, size_t n)
 {
     for (;;) {
         ssize_t got = read(in->fd, p, n);
-        if (got >= 0)
+        if (got > 0 || (got == 0 && !in->manifest))
             return got;
-        if (errno != EINTR)
+        if (got < 0 && errno != EINTR)
             return ps_fail(PS_ESYS, "%s: cannot read", in->name);
+        int rc = got == 0 ? next_part(in) : 0;
+        if (rc < 0 || in->fd < 0)
+            return rc;
     }
 }
 
@@ -56,6 +68,9 @@ static int sniff(ps_in *in)
         in->gzip = 1;
         in->z.next_in = in->raw;
         in->z.avail_in = (uInt)n;
+    } else if (in->fd != STDIN_FILENO && ps_manifest_magic(in->raw, n)) {
+        in->manifest = ps_manifest_open(in->name);
+        return in->manifest ? next_part(in) : PS_EDATA;
     } else {
         memcpy(in->buf, in->raw, n);
         in->have = n;
@@ -97,6 +112,7 @@ void ps_in_close(ps_in *in)
         inflateEnd(&in->z);
     if (in->fd > STDIN_FILENO)
         close(in->fd);
+    ps_manifest_close(in->manifest);
     free(in->name);
     free(in->raw);
     free(in->buf);
@@ -238,9 +254,9 @@ int ps_blob_map(ps_blob *b, const char *path)
     int fd = is_stdin ? STDIN_FILENO : open(path, O_RDONLY | O_CLOEXEC);
     if (fd < 0)
         return ps_fail(PS_ESYS, "%s: cannot open", path);
-    uint8_t two[2] = {0, 0};
-    if (fstat(fd, &st) == 0 && st.st_size > 0 && lseek(fd, 0, SEEK_CUR) == 0 && pread(fd, two, 2, 0) >= 0 &&
-        !(two[0] == 0x1f && two[1] == 0x8b))
+    uint8_t first[PS_MANIFEST_MAGIC] = {0};
+    if (fstat(fd, &st) == 0 && st.st_size > 0 && lseek(fd, 0, SEEK_CUR) == 0 && pread(fd, first, sizeof first, 0) >= 0 &&
+        !(first[0] == 0x1f && first[1] == 0x8b) && !ps_manifest_magic(first, sizeof first))
         (void)map_open(b, fd, (size_t)st.st_size, is_stdin ? "<stdin>" : path);
     if (!is_stdin)
         close(fd);

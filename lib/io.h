@@ -7,7 +7,7 @@
 
 #include "err.h"
 
-/* ---- input: sequential, gzip unpacked on the way (also several members in a row) ---- */
+/* ---- input: sequential, gzip unpacked on the way (also several members in a row); of a manifest (manifest.h), its parts ---- */
 
 typedef struct ps_in ps_in;
 
@@ -37,7 +37,7 @@ typedef struct {
     int mapped;
 } ps_blob;
 
-/* Maps `path` (NULL or "-": standard input) if it is a plain, unpacked, non-empty regular file, of which nothing was
+/* Maps `path` (NULL or "-": standard input) if it is a plain, unpacked, non-empty regular file, no manifest, of which nothing was
  * read: 1.  Otherwise 0: read it instead. */
 PS_MUST_USE int ps_blob_map(ps_blob *b, const char *path);
 
