@@ -82,12 +82,7 @@ static int project_all(job *j)
 /* Layer k + 1 of a block whose pooled vectors are there, to where it belongs. */
 static int finish(const job *j, ps_embed_room *room, size_t i, size_t n, const ps_real *pooled)
 {
-    ps_embedder *m = j->m;
-    int rc = pooled ? ps_embed_combine(m, room, j->k, n, pooled) : 0;
-    if (rc < 0)
-        return rc;
-    return j->z ? ps_embed_head(m, room, n, j->z + i * ps_embedding_dim(&m->shape))
-                : ps_hidden_put(&m->h, room->local, n, room->out);
+    return ps_embed_finish(j->m, room, j->k, n, pooled, j->z ? j->z + i * ps_embedding_dim(&j->m->shape) : NULL);
 }
 
 /* All of p is in memory: pooling and products at once. */

@@ -87,12 +87,12 @@ void ps_embed_block_free(ps_embedder *m)
 
 /* y [n x w->n] = x W^T, or added to it.  bf16: all rows of the block, so that the shape is always the same and with it
  * the order of every sum; x and y have them. */
-static void product(const ps_embedder *m, size_t n, const ps_real *x, const ps_weights *w, int add, ps_real *y)
+static void product(const ps_embedder *m, size_t n, ps_block x, const ps_weights *w, int add, ps_real *y)
 {
     if (m->e.bf16)
-        ps_bf16_one(PS_N, PS_T, m->block, w->n, w->k, 1, x, w->k, w->w, w->ld, add ? 1 : 0, y, w->n);
+        ps_bf16_one(PS_N, PS_T, m->block, w->n, w->k, 1, x.at, x.ld, w->w, w->ld, add ? 1 : 0, y, w->n);
     else
-        m->ops->multiply(n, x, w->k, &w->packed, add, y, w->n);
+        m->ops->multiply(n, x.at, x.ld, &w->packed, add, y, w->n);
 }
 
 /* ---- rows of a layer ---- */
@@ -109,7 +109,7 @@ static uint32_t row_of(const ps_embedder *m, uint32_t local)
     return m->need.row ? m->need.row[local] : local;
 }
 
-static void features(const ps_embedder *m, const uint32_t *local, size_t n, ps_real *to)
+static void copy_features(const ps_embedder *m, const uint32_t *local, size_t n, ps_real *to)
 {
     const ps_vectors *x = m->e.x;
     for (size_t i = 0; i < n; i++, to += m->shape.dx) {
@@ -124,28 +124,53 @@ static void features(const ps_embedder *m, const uint32_t *local, size_t n, ps_r
     }
 }
 
-/* What layer k reads: the features or the layer below. */
-static int inputs(const ps_embedder *m, ps_embed_room *room, uint32_t k, size_t n)
+/* Where rows are handed on as they are: all in x's order, and no block to be filled up. */
+static int in_place(const ps_embedder *m)
 {
-    if (k > 0)
-        return ps_hidden_get(&m->h, room->local, n, room->in);
-    features(m, room->local, n, room->in);
-    return 0;
+    return !m->need.row && !m->e.bf16;
 }
 
-void ps_embed_projected(const ps_embedder *m, ps_embed_room *room, uint32_t k, size_t n)
+/* The features of a block: where they are, if they stand there as they are needed, else in `room`. */
+static ps_block features(const ps_embedder *m, const uint32_t *local, size_t n, ps_real *room)
 {
-    product(m, n, room->in, &m->Q[k], 0, room->out);
-    ps_vec()->bias_relu(n, m->shape.m, room->out, m->shape.m, m->e.model->param + m->e.model->at.q[k]);
+#ifndef PS_DOUBLE
+    size_t ld;
+    if (in_place(m) && ps_vectors_stride(m->e.x, &ld))
+        return (ps_block){ps_vectors_row(m->e.x, local[0]), ld};
+#endif
+    copy_features(m, local, n, room);
+    return (ps_block){room, m->shape.dx};
+}
+
+/* What layer k reads: the features or the layer below. */
+static int inputs(const ps_embedder *m, ps_embed_room *room, uint32_t k, size_t n, ps_block *in)
+{
+    if (k == 0) {
+        *in = features(m, room->local, n, room->in);
+        return 0;
+    }
+    *in = (ps_block){in_place(m) ? ps_hidden_at(&m->h, room->local, n) : NULL, m->shape.m};
+    if (in->at)
+        return 0;
+    in->at = room->in;
+    return ps_hidden_get(&m->h, room->local, n, room->in);
+}
+
+void ps_embed_projected(const ps_embedder *m, uint32_t k, size_t n, ps_block in, ps_real *out)
+{
+    product(m, n, in, &m->Q[k], 0, out);
+    ps_vec()->bias_relu(n, m->shape.m, out, m->shape.m, m->e.model->param + m->e.model->at.q[k]);
 }
 
 int ps_embed_project(const ps_embedder *m, ps_embed_room *room, uint32_t k, size_t n)
 {
-    int rc = inputs(m, room, k, n);
+    ps_block in;
+    ps_real *p = in_place(m) ? ps_hidden_at(&m->p, room->local, n) : NULL;
+    int rc = inputs(m, room, k, n, &in);
     if (rc < 0)
         return rc;
-    ps_embed_projected(m, room, k, n);
-    return ps_hidden_put(&m->p, room->local, n, room->out);
+    ps_embed_projected(m, k, n, in, p ? p : room->out);
+    return p ? 0 : ps_hidden_put(&m->p, room->local, n, room->out);
 }
 
 /* row = row / |row| */
@@ -158,21 +183,13 @@ static void normalize(size_t n, size_t d, ps_real *row)
     }
 }
 
-void ps_embed_combined(const ps_embedder *m, ps_embed_room *room, uint32_t k, size_t n, const ps_real *pooled)
+void ps_embed_combined(const ps_embedder *m, uint32_t k, size_t n, ps_block in, const ps_real *pooled, ps_real *out)
 {
     const size_t width = m->shape.m;
-    product(m, n, room->in, &m->own[k], 0, room->out);
-    product(m, n, pooled, &m->pooled[k], 1, room->out);
-    ps_vec()->bias_relu(n, width, room->out, width, m->e.model->param + m->e.model->at.w[k]);
-    normalize(n, width, room->out);
-}
-
-int ps_embed_combine(const ps_embedder *m, ps_embed_room *room, uint32_t k, size_t n, const ps_real *pooled)
-{
-    int rc = inputs(m, room, k, n);
-    if (rc == 0)
-        ps_embed_combined(m, room, k, n, pooled);
-    return rc;
+    product(m, n, in, &m->own[k], 0, out);
+    product(m, n, (ps_block){pooled, width}, &m->pooled[k], 1, out);
+    ps_vec()->bias_relu(n, width, out, width, m->e.model->param + m->e.model->at.w[k]);
+    normalize(n, width, out);
 }
 
 static int add_tokens(const ps_embedder *m, ps_embed_room *room, const ps_sparse *texts, size_t first, size_t n)
@@ -186,17 +203,17 @@ static int add_tokens(const ps_embedder *m, ps_embed_room *room, const ps_sparse
     return rc;
 }
 
-int ps_embed_headed(const ps_embedder *m, ps_embed_room *room, size_t n, size_t fresh, ps_real *z)
+int ps_embed_headed(const ps_embedder *m, ps_embed_room *room, size_t n, size_t fresh, ps_block h, ps_block x, ps_real *z)
 {
     const ps_shape *s = &m->shape;
     const ps_model *model = m->e.model;
     const size_t width = ps_embedding_dim(s);
     ps_real *y = room->y;
-    product(m, n, s->layers ? room->out : room->x, &m->G1, 0, room->r);
+    product(m, n, h, &m->G1, 0, room->r);
     ps_vec()->bias_relu(n, s->m, room->r, s->m, model->param + model->at.g);
-    product(m, n, room->r, &m->G2, 0, y);
+    product(m, n, (ps_block){room->r, s->m}, &m->G2, 0, y);
     if (s->bypass)
-        product(m, n, room->x, &m->G3, 1, y);
+        product(m, n, x, &m->G3, 1, y);
     int rc = s->tokens ? add_tokens(m, room, m->e.texts, 0, n - fresh) : 0;
     if (rc == 0 && s->tokens && fresh)
         rc = add_tokens(m, room, m->extra->texts, n - fresh, fresh);
@@ -211,18 +228,32 @@ int ps_embed_headed(const ps_embedder *m, ps_embed_room *room, size_t n, size_t 
 }
 
 /* New items follow all others or are by themselves. */
-int ps_embed_head(const ps_embedder *m, ps_embed_room *room, size_t n, ps_real *z)
+static int head(const ps_embedder *m, ps_embed_room *room, size_t n, ps_real *z)
 {
-    const ps_vectors *x = m->e.x;
+    const ps_vectors *v = m->e.x;
+    ps_block h = {room->out, m->shape.m}, x = {0};
     size_t fresh = 0;
     if (m->shape.layers == 0 || m->shape.bypass)
-        features(m, room->local, n, room->x);
+        x = features(m, room->local, n, room->x);
     for (size_t i = 0; i < n && m->shape.tokens; i++) {
         uint32_t row = row_of(m, room->local[i]);
-        fresh += row >= x->n;
-        room->items[i] = (uint32_t)(row >= x->n ? m->extra->item[row - x->n] : ps_vectors_item(x, row));
+        fresh += row >= v->n;
+        room->items[i] = (uint32_t)(row >= v->n ? m->extra->item[row - v->n] : ps_vectors_item(v, row));
     }
-    return ps_embed_headed(m, room, n, fresh, z);
+    return ps_embed_headed(m, room, n, fresh, m->shape.layers ? h : x, x, z);
+}
+
+int ps_embed_finish(const ps_embedder *m, ps_embed_room *room, uint32_t k, size_t n, const ps_real *pooled, ps_real *z)
+{
+    ps_block in;
+    /* In its place only where what is read stands elsewhere. */
+    ps_real *out = !z && k == 0 && in_place(m) ? ps_hidden_at(&m->h, room->local, n) : NULL;
+    int rc = m->shape.layers ? inputs(m, room, k, n, &in) : 0;
+    if (rc == 0 && m->shape.layers)
+        ps_embed_combined(m, k, n, in, pooled, out ? out : room->out);
+    if (rc < 0 || out)
+        return rc;
+    return z ? head(m, room, n, z) : ps_hidden_put(&m->h, room->local, n, room->out);
 }
 
 /* ---- pooling ---- */

@@ -74,7 +74,7 @@ int ps_embed_project_flow(const ps_embedding *e, ps_reader *vectors, uint32_t k,
     if (rc == 0)
         rc = ps_embed_out_open(&to, out, &head, e->dir);
     while (rc == 0 && (n = take_block(&c, m, items)) > 0) {
-        ps_embed_projected(m, m->room, k - 1, (size_t)n);
+        ps_embed_projected(m, k - 1, (size_t)n, (ps_block){m->room->in, c.head->dim}, m->room->out);
         for (long i = 0; i < n && rc == 0; i++)
             rc = ps_embed_out_put(&to, items[i], m->room->out + (size_t)i * m->shape.m);
     }
@@ -143,6 +143,7 @@ static int gather_block(gather *g, size_t n, ps_embed_out *to)
     ps_embedder *m = g->m;
     ps_embed_room *room = m->room;
     const ps_shape *s = &m->shape;
+    const ps_block in = {room->in, g->own.head->dim}, h = {room->out, s->m};
     const ps_real *z = room->out;
     int rc = 0;
     for (size_t i = 0; i < n && rc == 0; i++) {
@@ -153,11 +154,9 @@ static int gather_block(gather *g, size_t n, ps_embed_out *to)
     }
     if (rc < 0)
         return rc;
-    if (g->last && s->bypass && !g->features.r)
-        memcpy(room->x, room->in, n * s->dx * sizeof *room->x);
-    ps_embed_combined(m, room, g->k - 1, n, room->pooled);
+    ps_embed_combined(m, g->k - 1, n, in, room->pooled, room->out);
     if (g->last) {
-        rc = ps_embed_headed(m, room, n, 0, g->z);
+        rc = ps_embed_headed(m, room, n, 0, h, g->features.r ? (ps_block){room->x, s->dx} : in, g->z);
         z = g->z;
     }
     for (size_t i = 0; i < n && rc == 0; i++)

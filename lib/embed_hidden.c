@@ -15,12 +15,7 @@ int ps_hidden_room(ps_hidden *h, size_t m, size_t rows, const char *dir)
         h->cap = 0;
         return h->file.dir ? 0 : ps_temp_open(&h->file, dir);
     }
-    if (h->p && h->cap >= rows * m)
-        return 0;
-    free(h->p);
-    h->cap = rows * m;
-    h->p = ps_aligned(h->cap, sizeof *h->p);
-    return h->p ? 0 : PS_EMEM;
+    return ps_room(&h->p, &h->cap, rows * m, sizeof *h->p);
 }
 
 void ps_hidden_free(ps_hidden *h)
@@ -38,6 +33,11 @@ static size_t run_of(const uint32_t *local, size_t n)
     while (i < n && local[i] == local[0] + i)
         i++;
     return i;
+}
+
+ps_real *ps_hidden_at(const ps_hidden *h, const uint32_t *local, size_t n)
+{
+    return h->p && run_of(local, n) == n ? h->p + local[0] * h->m : NULL;
 }
 
 int ps_hidden_get(const ps_hidden *h, const uint32_t *local, size_t n, ps_real *to)

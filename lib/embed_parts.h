@@ -24,6 +24,9 @@ typedef struct {
 PS_MUST_USE int ps_hidden_room(ps_hidden *h, size_t m, size_t rows, const char *dir);
 void ps_hidden_free(ps_hidden *h);
 
+/* Where rows local[0..n-1] stand one after the other in memory; NULL: they do not. */
+ps_real *ps_hidden_at(const ps_hidden *h, const uint32_t *local, size_t n);
+
 /* Rows local[0..n-1] from and to an array of n x m; any thread. */
 PS_MUST_USE int ps_hidden_get(const ps_hidden *h, const uint32_t *local, size_t n, ps_real *to);
 PS_MUST_USE int ps_hidden_put(const ps_hidden *h, const uint32_t *local, size_t n, const ps_real *from);
@@ -88,6 +91,12 @@ typedef struct {
     ps_packed packed;
 } ps_weights;
 
+/* Rows that a product reads, wherever they are: row i at `at` + i ld. */
+typedef struct {
+    const ps_real *at;
+    size_t ld;
+} ps_block;
+
 /* What a thread works in: a block of rows each. */
 typedef struct {
     ps_real *in, *x, *pooled, *out, *r, *y;
@@ -120,21 +129,20 @@ void ps_embed_block_free(ps_embedder *m);
 /* Locals of entries first .. of S_k, into room->local. */
 void ps_embed_locals(const ps_embedder *m, uint32_t k, size_t first, size_t n, uint32_t *local);
 
-/* Steps on the n rows of room->in: into room->out. */
-void ps_embed_projected(const ps_embedder *m, ps_embed_room *room, uint32_t k, size_t n);
-void ps_embed_combined(const ps_embedder *m, ps_embed_room *room, uint32_t k, size_t n, const ps_real *pooled);
+/* Steps on n rows of layer k: to `out`, which is n x m and not among them.  bf16 reads and writes whole blocks. */
+void ps_embed_projected(const ps_embedder *m, uint32_t k, size_t n, ps_block in, ps_real *out);
+void ps_embed_combined(const ps_embedder *m, uint32_t k, size_t n, ps_block in, const ps_real *pooled, ps_real *out);
 
-/* The embeddings of the n rows of room->out (K = 0: room->x) to z; room->x: their features, for a bypass; room->items:
- * their numbers, for tokens, the last `fresh` of them those of new items. */
-PS_MUST_USE int ps_embed_headed(const ps_embedder *m, ps_embed_room *room, size_t n, size_t fresh, ps_real *z);
+/* The embeddings of the n rows of h to z; x: their features (K = 0: the same), for a bypass; room->items: their
+ * numbers, for tokens, the last `fresh` of them those of new items. */
+PS_MUST_USE int ps_embed_headed(const ps_embedder *m, ps_embed_room *room, size_t n, size_t fresh, ps_block h,
+                                ps_block x, ps_real *z);
 
 /* The same for a block of room->local: reads layer k (0: the features), and leaves p in its place, */
 PS_MUST_USE int ps_embed_project(const ps_embedder *m, ps_embed_room *room, uint32_t k, size_t n);
-/* layer k + 1 in room->out, */
-PS_MUST_USE int ps_embed_combine(const ps_embedder *m, ps_embed_room *room, uint32_t k, size_t n,
-                                 const ps_real *pooled);
-/* the embeddings in z. */
-PS_MUST_USE int ps_embed_head(const ps_embedder *m, ps_embed_room *room, size_t n, ps_real *z);
+/* layer k + 1 in its place or, z given, the embeddings in z. */
+PS_MUST_USE int ps_embed_finish(const ps_embedder *m, ps_embed_room *room, uint32_t k, size_t n, const ps_real *pooled,
+                                ps_real *z);
 
 /* An embedder without items, for those who bring the rows themselves: e->x may be NULL. */
 PS_MUST_USE ps_embedder *ps_embedder_bare(const ps_embedding *e);

@@ -178,6 +178,12 @@ const float *ps_vectors_row(const ps_vectors *v, uint64_t i)
     return v->own ? v->own + i * v->d : (const float *)(const void *)raw_row(v, i);
 }
 
+int ps_vectors_stride(const ps_vectors *v, size_t *ld)
+{
+    *ld = v->own ? v->d : v->head.size / sizeof *v->own;
+    return v->own || v->head.size % sizeof *v->own == 0;
+}
+
 uint64_t ps_vectors_item(const ps_vectors *v, uint64_t i)
 {
     return ps_num(v->table.records + i * v->head.size, v->head.width);

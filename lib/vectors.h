@@ -36,6 +36,9 @@ void ps_vectors_rest(const ps_vectors *v, uint64_t first, uint64_t n);
 const float *ps_vectors_row(const ps_vectors *v, uint64_t i);
 uint64_t ps_vectors_item(const ps_vectors *v, uint64_t i);
 
+/* Are rows that follow one another at the same distance in memory?  Then *ld: in elements. */
+int ps_vectors_stride(const ps_vectors *v, size_t *ld);
+
 /* Row of the item, PS_NONE if it has none. */
 uint64_t ps_vectors_find(const ps_vectors *v, uint64_t item);
 
