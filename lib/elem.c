@@ -81,3 +81,14 @@ float ps_elem_scale(float largest)
     float s = frexpf(largest / 127, &exponent);
     return ldexpf(ceilf(s * 0x1p16f), exponent - 16);
 }
+
+int ps_all_finite(const float *x, size_t n)
+{
+    uint32_t other = 0;
+    for (size_t i = 0; i < n; i++) { /* by the exponent's bits: sums would have to be made one after the other */
+        uint32_t bits;
+        memcpy(&bits, x + i, sizeof bits);
+        other |= (bits & 0x7fffffff) >= 0x7f800000;
+    }
+    return !other;
+}

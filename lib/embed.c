@@ -20,14 +20,15 @@ typedef struct {
     ps_embedder *m;
     uint32_t k;
     size_t first, n;    /* entries of a set that are worked on */
-    ps_real *z;         /* the results of a batch, NULL: a layer before the last */
+    ps_task task;       /* what is done to a block of them */
+    ps_real *z, *ready; /* results of this batch, NULL: a layer before the last; those of the one before it, */
+    size_t ready_first, ready_n;
     ps_near near;       /* filed: neighbours of a part's items, */
     uint32_t *at;       /* where in them each item's next one is, */
     ps_real *pooled;    /* and what they come to so far */
-    size_t part, piece; /* rows of a part; rows of p that are in memory at a time */
-    ps_real *p;
-    size_t p_first, p_rows;
-    size_t cap[2];
+    size_t part, piece; /* rows of a part; rows of p that are in memory at a time, */
+    ps_real *p, *soon;  /* these, and those that are read meanwhile, */
+    size_t p_first;     /* from this row on */
 } job;
 
 static size_t blocks(const job *j, size_t n)
@@ -99,29 +100,49 @@ static int layer_task(void *ctx, size_t task, int thread)
     int rc = ps_near_add(m, &room->near, room->local, n);
     if (rc < 0)
         return rc;
-    memset(room->pooled, 0, n * m->shape.m * sizeof *room->pooled);
-    ps_embed_pool(m, &room->near, 0, n, m->p.p, 0, m->need.items, NULL, room->pooled);
-    return finish(j, room, i, n, room->pooled);
+    return finish(j, room, i, n, NULL);
 }
 
 /* ---- the same with p in a file: part by part, piece by piece ---- */
 
 enum { PIECE_TASK = 1024 }; /* rows */
 
+static size_t piece_rows(const job *j, size_t first)
+{
+    return first < j->m->need.items ? smaller(j->piece, j->m->need.items - first) : 0;
+}
+
+static size_t piece_tasks(const job *j, size_t first)
+{
+    return (piece_rows(j, first) + PIECE_TASK - 1) / PIECE_TASK;
+}
+
+/* Some rows of the piece that begins at `first`. */
+static int read_rows(const job *j, size_t task, size_t first, ps_real *to)
+{
+    const size_t i = task * PIECE_TASK, n = smaller(PIECE_TASK, piece_rows(j, first) - i);
+    const size_t bytes = j->m->shape.m * sizeof *to;
+    return ps_temp_read(&j->m->p.file, (first + i) * bytes, to + i * j->m->shape.m, n * bytes);
+}
+
 static int read_task(void *ctx, size_t task, int thread)
 {
     const job *j = ctx;
-    const size_t i = task * PIECE_TASK, n = smaller(PIECE_TASK, j->p_rows - i), bytes = j->m->shape.m * sizeof *j->p;
     (void)thread;
-    return ps_temp_read(&j->m->p.file, (j->p_first + i) * bytes, j->p + i * j->m->shape.m, n * bytes);
+    return read_rows(j, task, j->p_first, j->p);
 }
 
+/* The first tasks read the next piece. */
 static int pool_task(void *ctx, size_t task, int thread)
 {
     const job *j = ctx;
-    size_t i = task * j->m->block, n = smaller(j->m->block, j->n - i);
+    const size_t next = j->p_first + j->piece, reads = piece_tasks(j, next);
     (void)thread;
-    ps_embed_pool(j->m, &j->near, i, n, j->p, j->p_first, j->p_rows, j->at + i, j->pooled + i * j->m->shape.m);
+    if (task < reads)
+        return read_rows(j, task, next, j->soon);
+    size_t i = (task - reads) * j->m->block, n = smaller(j->m->block, j->n - i);
+    ps_embed_pool(j->m, &j->near, i, n, j->p, j->p_first, piece_rows(j, j->p_first), j->at + i,
+                  j->pooled + i * j->m->shape.m);
     return 0;
 }
 
@@ -163,38 +184,59 @@ static int pool_part(job *j, uint32_t *local)
     memset(j->pooled, 0, j->n * m->shape.m * sizeof *j->pooled);
     if (rc == 0)
         memcpy(j->at, j->near.off, j->n * sizeof *j->at);
-    for (j->p_first = 0; j->p_first < m->need.items && rc == 0; j->p_first += j->piece) {
-        j->p_rows = smaller(j->piece, m->need.items - j->p_first);
-        rc = ps_pool_run(m->e.pool, (j->p_rows + PIECE_TASK - 1) / PIECE_TASK, read_task, j);
-        if (rc == 0)
-            rc = ps_pool_run(m->e.pool, blocks(j, j->n), pool_task, j);
+    j->p_first = 0;
+    if (rc == 0)
+        rc = ps_pool_run(m->e.pool, piece_tasks(j, 0), read_task, j);
+    for (; j->p_first < m->need.items && rc == 0; j->p_first += j->piece) {
+        rc = ps_pool_run(m->e.pool, piece_tasks(j, j->p_first + j->piece) + blocks(j, j->n), pool_task, j);
+        ps_real *swap = j->p;
+        j->p = j->soon;
+        j->soon = swap;
     }
     return rc;
 }
 
-/* All of p is read for each part: a piece takes an eighth of the budget, a part the rest. */
+/* All of p is read for each part: two pieces take an eighth of the budget, a part the rest. */
 static int part_room(job *j)
 {
     const ps_embedder *m = j->m;
     const size_t row = m->shape.m * sizeof(ps_real), near = ps_near_most(m) * (4 + sizeof(ps_real)) + 16;
     const size_t all = m->need.items, least = 4 * m->block, piece = m->budget / 8;
     j->part = smaller(all, (m->budget - piece) / (row + near) / m->block * m->block + least);
-    j->piece = smaller(all, piece / row + least);
+    j->piece = smaller(all, piece / 2 / row + least);
     j->p = ps_aligned(j->piece * m->shape.m, sizeof *j->p);
+    j->soon = ps_aligned(j->piece * m->shape.m, sizeof *j->soon);
     j->pooled = ps_aligned(j->part * m->shape.m, sizeof *j->pooled);
     j->at = ps_alloc(j->part, sizeof *j->at);
-    return j->p && j->pooled && j->at ? 0 : PS_EMEM;
+    return j->p && j->soon && j->pooled && j->at ? 0 : PS_EMEM;
 }
 
 static void part_free(job *j)
 {
     free(j->p);
+    free(j->soon);
     free(j->pooled);
     free(j->at);
     ps_near_free(&j->near);
 }
 
 /* ---- results ---- */
+
+static int hand_over(job *j)
+{
+    const size_t n = j->ready_n;
+    int rc = n > 0 ? j->m->e.sink(j->m->e.ctx, j->ready_first, n, j->ready) : 0;
+    j->ready_n = 0;
+    rest(j, j->ready_first, n);
+    return rc;
+}
+
+/* The first task hands the results of the batch before over. */
+static int batch_task(void *ctx, size_t task, int thread)
+{
+    job *j = ctx;
+    return task == 0 ? hand_over(j) : j->task(j, task - 1, thread);
+}
 
 /* Entries first .. first + n - 1 of the set, block by block; results go to the sink batch by batch. */
 static int run_blocks(job *j, ps_task task, size_t first, size_t n)
@@ -203,18 +245,25 @@ static int run_blocks(job *j, ps_task task, size_t first, size_t n)
     const size_t batch = j->z || m->filed ? BATCH * m->block : n;
     ps_real *pooled = j->pooled;
     int rc = 0;
+    j->task = task;
     for (size_t i = 0; i < n && rc == 0; i += batch) {
         j->first = first + i;
         j->n = smaller(batch, n - i);
         j->pooled = pooled ? pooled + i * m->shape.m : NULL;
-        rc = ps_pool_run(m->e.pool, blocks(j, j->n), task, j);
-        if (rc == 0 && j->z)
-            rc = m->e.sink(m->e.ctx, j->first, j->n, j->z);
-        rest(j, j->first, j->n);
+        rc = ps_pool_run(m->e.pool, blocks(j, j->n) + 1, batch_task, j);
+        if (j->z) {
+            ps_real *swap = j->ready;
+            j->ready = j->z;
+            j->z = swap;
+            j->ready_first = j->first;
+            j->ready_n = j->n;
+        } else {
+            rest(j, j->first, j->n);
+        }
         show(j, first + i + j->n, m->need.set[m->shape.layers ? j->k + 1 : 0].n);
     }
     j->pooled = pooled;
-    return rc;
+    return rc == 0 ? hand_over(j) : rc;
 }
 
 static int layer_filed(job *j, size_t all)
@@ -240,13 +289,16 @@ static int layer_all(ps_embedder *m, uint32_t k)
     job j = {.m = m, .k = k};
     int rc = m->shape.layers ? project_all(&j) : 0;
     if (last && rc == 0) {
-        j.z = ps_aligned(smaller(all, BATCH * m->block) * ps_embedding_dim(&m->shape), sizeof *j.z);
-        rc = j.z ? 0 : PS_EMEM;
+        const size_t batch = smaller(all, BATCH * m->block) * ps_embedding_dim(&m->shape);
+        j.z = ps_aligned(batch, sizeof *j.z);
+        j.ready = ps_aligned(batch, sizeof *j.ready);
+        rc = j.z && j.ready ? 0 : PS_EMEM;
     }
     if (rc == 0)
         rc = m->filed ? layer_filed(&j, all) : run_blocks(&j, layer_task, 0, all);
     m->pass++;
     free(j.z);
+    free(j.ready);
     return rc;
 }
 
@@ -259,7 +311,7 @@ static int hidden_room(ps_embedder *m)
     uint64_t fixed = OVERHEAD + 2 * m->e.model->size * sizeof(ps_real) + m->need.row_cap * 20 +
                      (m->need.local ? 4 * m->e.x->n : 0) +
                      (uint64_t)m->threads * B * (wide + s->dx + 3 * s->m + 2 * s->d) * sizeof(ps_real) +
-                     BATCH * B * (s->d + 1) * sizeof(ps_real);
+                     2 * BATCH * B * (s->d + 1) * sizeof(ps_real);
     m->filed = m->e.memory && s->layers && all + fixed > m->e.memory;
     m->budget = m->e.memory > fixed ? m->e.memory - fixed : 0;
     const char *dir = m->filed ? m->e.dir : NULL;

@@ -19,7 +19,8 @@
 #include "vectors.h"
 
 /* Takes results first .. first + n - 1: n x ps_embedding_dim(), the last element tau beta with an item bias.  They come
- * in order: by the rows of x, or by the rows or new items that were asked for.  A negative result ends the work. */
+ * in order, from any of the pool's threads: by the rows of x, or by the rows or new items that were asked for.  A
+ * negative result ends the work. */
 typedef int (*ps_embed_sink)(void *ctx, uint64_t first, size_t n, const ps_real *z);
 
 /* What items are embedded from.  All of it stays the caller's and must outlive the embedder. */

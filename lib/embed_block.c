@@ -203,7 +203,8 @@ static int add_tokens(const ps_embedder *m, ps_embed_room *room, const ps_sparse
     return rc;
 }
 
-int ps_embed_headed(const ps_embedder *m, ps_embed_room *room, size_t n, size_t fresh, ps_block h, ps_block x, ps_real *z)
+int ps_embed_headed(const ps_embedder *m, ps_embed_room *room, size_t n, size_t fresh, ps_block h, ps_block x,
+                    ps_real *z)
 {
     const ps_shape *s = &m->shape;
     const ps_model *model = m->e.model;
@@ -243,15 +244,28 @@ static int head(const ps_embedder *m, ps_embed_room *room, size_t n, ps_real *z)
     return ps_embed_headed(m, room, n, fresh, m->shape.layers ? h : x, x, z);
 }
 
-int ps_embed_finish(const ps_embedder *m, ps_embed_room *room, uint32_t k, size_t n, const ps_real *pooled, ps_real *z)
+/* Layer k + 1 of a block to `out`. */
+static int combine(const ps_embedder *m, ps_embed_room *room, uint32_t k, size_t n, const ps_real *pooled, ps_real *out)
 {
     ps_block in;
+    int rc = inputs(m, room, k, n, &in);
+    if (rc < 0)
+        return rc;
+    if (!pooled) {
+        pooled = room->pooled;
+        memset(room->pooled, 0, n * m->shape.m * sizeof *room->pooled);
+        ps_embed_pool(m, &room->near, 0, n, m->p.p, 0, m->need.items, NULL, room->pooled);
+    }
+    ps_embed_combined(m, k, n, in, pooled, out);
+    return 0;
+}
+
+int ps_embed_finish(const ps_embedder *m, ps_embed_room *room, uint32_t k, size_t n, const ps_real *pooled, ps_real *z)
+{
     /* In its place only where what is read stands elsewhere. */
-    ps_real *out = !z && k == 0 && in_place(m) ? ps_hidden_at(&m->h, room->local, n) : NULL;
-    int rc = m->shape.layers ? inputs(m, room, k, n, &in) : 0;
-    if (rc == 0 && m->shape.layers)
-        ps_embed_combined(m, k, n, in, pooled, out ? out : room->out);
-    if (rc < 0 || out)
+    ps_real *place = !z && k == 0 && in_place(m) ? ps_hidden_at(&m->h, room->local, n) : NULL;
+    int rc = m->shape.layers ? combine(m, room, k, n, pooled, place ? place : room->out) : 0;
+    if (rc < 0 || place)
         return rc;
     return z ? head(m, room, n, z) : ps_hidden_put(&m->h, room->local, n, room->out);
 }

@@ -68,12 +68,9 @@ static int write_row(ps_embed_out *o, uint64_t item)
 int ps_embed_out_put(ps_embed_out *o, uint64_t item, const ps_real *z)
 {
     const uint32_t d = o->head.dim;
-    float zero = 0; /* NaN and infinity survive a product with 0 */
-    for (uint32_t j = 0; j < d; j++) {
+    for (uint32_t j = 0; j < d; j++)
         o->row[j] = (float)z[j];
-        zero += o->row[j] * 0.0f;
-    }
-    if (zero != 0)
+    if (!ps_all_finite(o->row, d))
         return ps_fail(PS_EDATA,
                        "the embedding of item %llu is not finite: the model's parameters or the features are "
                        "too large",

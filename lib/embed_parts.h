@@ -140,7 +140,8 @@ PS_MUST_USE int ps_embed_headed(const ps_embedder *m, ps_embed_room *room, size_
 
 /* The same for a block of room->local: reads layer k (0: the features), and leaves p in its place, */
 PS_MUST_USE int ps_embed_project(const ps_embedder *m, ps_embed_room *room, uint32_t k, size_t n);
-/* layer k + 1 in its place or, z given, the embeddings in z. */
+/* layer k + 1 in its place or, z given, the embeddings in z.  pooled NULL: all of p is in memory, and room->near lists
+ * the neighbours. */
 PS_MUST_USE int ps_embed_finish(const ps_embedder *m, ps_embed_room *room, uint32_t k, size_t n, const ps_real *pooled,
                                 ps_real *z);
 

@@ -61,10 +61,9 @@ static int convert(ps_vectors *v, ps_spill *spill)
 static int check_finite(const ps_vectors *v, uint64_t i)
 {
     const float *row = ps_vectors_row(v, i);
-    float sum = 0; /* NaN and infinity survive a product with 0 */
+    if (ps_all_finite(row, v->d))
+        return 0;
     for (uint32_t j = 0; j < v->d; j++)
-        sum += row[j] * 0.0f;
-    for (uint32_t j = 0; j < v->d && sum != 0; j++)
         if (!isfinite(row[j]))
             return ps_fail(PS_EDATA, "%s: record %llu, element %u: %s", v->table.name, (unsigned long long)i, j,
                            isnan(row[j]) ? "NaN" : "infinity");

@@ -42,6 +42,9 @@ int ps_vectors_stride(const ps_vectors *v, size_t *ld);
 /* Row of the item, PS_NONE if it has none. */
 uint64_t ps_vectors_find(const ps_vectors *v, uint64_t item);
 
+/* Is none of the numbers infinite or NaN? */
+int ps_all_finite(const float *x, size_t n);
+
 /* One element of type `elem` at p to float, and a float to it (rounded to nearest even; i8: divided by
  * `scale`, clamped to +-127). */
 float ps_elem_get(const void *p, ps_elem elem, float scale);
