@@ -39,12 +39,23 @@ uint64_t ps_name_slots(uint64_t n)
     return slots;
 }
 
-void ps_name_enter(uint32_t *hash, uint64_t slots, ps_str name, uint64_t number)
+void ps_names_enter(uint32_t *hash, uint64_t slots, const uint64_t *off, const char *text, uint64_t n, uint64_t first)
 {
-    uint64_t at = ps_name_hash(name);
-    while (hash[at & (slots - 1)])
-        at++;
-    hash[at & (slots - 1)] = (uint32_t)(number + 1);
+    enum { AT_ONCE = 32 }; /* places that are asked for before they are looked at */
+    uint64_t place[AT_ONCE];
+    for (uint64_t u = 0; u < n; u += AT_ONCE) {
+        const uint64_t k = n - u < AT_ONCE ? n - u : AT_ONCE;
+        for (uint64_t i = 0; i < k; i++) {
+            place[i] = ps_name_hash((ps_str){text + off[u + i], off[u + i + 1] - off[u + i]});
+            __builtin_prefetch(&hash[place[i] & (slots - 1)], 1);
+        }
+        for (uint64_t i = 0; i < k; i++) {
+            uint64_t at = place[i];
+            while (hash[at & (slots - 1)])
+                at++;
+            hash[at & (slots - 1)] = (uint32_t)(first + u + i + 1);
+        }
+    }
 }
 
 /* ---- the dictionary ---- */

@@ -80,9 +80,10 @@ PS_MUST_USE int ps_dict_to_disk(ps_dict *d, const char *dir, uint64_t memory);
 /* Gives memory back, if it lies on disk and the process holds more than it may: to be called now and then. */
 void ps_dict_rest(ps_dict *d);
 
-/* Slots of a lookup of n names in a graph file, and entering a name into it: in the order of their numbers. */
+/* Slots of a lookup of n names in a graph file, and entering n names, which are text[off[0]].. and so on and have the
+ * numbers from `first` on, in their order. */
 uint64_t ps_name_slots(uint64_t n);
-void ps_name_enter(uint32_t *hash, uint64_t slots, ps_str name, uint64_t number);
+void ps_names_enter(uint32_t *hash, uint64_t slots, const uint64_t *off, const char *text, uint64_t n, uint64_t first);
 
 /* The lookup of a graph file: psgraph(5), "Names".  Offsets beyond the text's `bytes` are
  * no match: those of a large graph file are believed only so far. */

@@ -1,6 +1,6 @@
 #include "graph_names.h"
 
-#include <stdlib.h>
+#include <string.h>
 
 #include "mem.h"
 
@@ -32,38 +32,39 @@ static int append_offsets(ps_layout *l, int section, const ps_names *old, ps_dic
     return rc < 0 ? rc : ps_layout_append(l, section, &text, 8);
 }
 
-/* The lookup in memory, or where the dictionary lies. */
-typedef struct {
-    ps_dict *added;
-    ps_paged hash;
-    uint64_t slots, entered;
-} lookup;
-
-static void enter(lookup *l, ps_str name, uint64_t number)
+/* n names, piece by piece: a lookup and a dictionary on disk are let go now and then. */
+static void enter(ps_dict *added, ps_paged *hash, uint64_t slots, const uint64_t *off, const char *text, uint64_t n,
+                  uint64_t first)
 {
-    ps_name_enter(l->hash.p, l->slots, name, number);
-    if (++l->entered % 65536 == 0 && l->added->dir && ps_resident() > l->added->memory) {
-        ps_paged_rest(&l->hash);
-        ps_dict_rest(l->added);
+    enum { NAMES = 65536 };
+    for (uint64_t u = 0; u < n; u += NAMES) {
+        ps_names_enter(hash->p, slots, off + u, text, n - u < NAMES ? n - u : NAMES, first + u);
+        if (added->dir && ps_resident() > added->memory) {
+            ps_paged_rest(hash);
+            ps_dict_rest(added);
+        }
     }
 }
 
-static int append_lookup(ps_layout *layout, int section, const ps_names *old, lookup *l)
+/* The lookup in memory, or where the dictionary lies. */
+static int append_lookup(ps_layout *layout, int section, const ps_names *old, ps_dict *d, uint64_t slots)
 {
-    const uint64_t before = old ? old->n : 0, bytes = l->slots * sizeof(uint32_t);
-    const ps_dict *d = l->added;
-    int rc = d->dir ? ps_paged_to_file(&l->hash, d->dir) : 0;
+    const uint64_t before = old ? old->n : 0, bytes = slots * sizeof(uint32_t);
+    ps_paged hash = {.p = NULL};
+    int rc = d->dir ? ps_paged_to_file(&hash, d->dir) : 0;
     if (rc == 0)
-        rc = ps_paged_grow(&l->hash, bytes);
-    if (rc < 0)
-        return rc;
-    if (!l->hash.mapped)
-        memset(l->hash.p, 0, bytes);
-    for (uint64_t u = 0; u < before; u++)
-        enter(l, (ps_str){old->text + old->off[u], old->off[u + 1] - old->off[u]}, u);
-    for (uint64_t u = 0; u < d->n; u++)
-        enter(l, (ps_str){d->text + d->off[u], d->off[u + 1] - d->off[u]}, before + u);
-    return append_large(layout, section, l->hash.p, bytes, &l->hash);
+        rc = ps_paged_grow(&hash, bytes);
+    if (rc == 0) {
+        ps_paged_huge(&hash);
+        if (!hash.mapped)
+            memset(hash.p, 0, bytes);
+        if (old)
+            enter(d, &hash, slots, old->off, old->text, before, 0);
+        enter(d, &hash, slots, d->off, d->text, d->n, before);
+        rc = append_large(layout, section, hash.p, bytes, &hash);
+    }
+    ps_paged_free(&hash);
+    return rc;
 }
 
 int ps_names_append(ps_layout *l, uint32_t id, const ps_names *old, ps_dict *added)
@@ -72,7 +73,6 @@ int ps_names_append(ps_layout *l, uint32_t id, const ps_names *old, ps_dict *add
         old = NULL;
     const uint64_t nodes = (old ? old->n : 0) + added->n, bytes = added->n ? added->off[added->n] : 0;
     const uint64_t slots = ps_name_slots(nodes);
-    lookup look = {.added = added, .slots = slots};
     int off = ps_layout_add(l, id, 8, nodes + 1);
     int rc = append_offsets(l, off, old, added);
     ps_layout_close(l, off);
@@ -84,8 +84,7 @@ int ps_names_append(ps_layout *l, uint32_t id, const ps_names *old, ps_dict *add
     ps_layout_close(l, text);
     int hash = ps_layout_add(l, id + 2, 4, slots);
     if (rc == 0)
-        rc = append_lookup(l, hash, old, &look);
-    ps_paged_free(&look.hash);
+        rc = append_lookup(l, hash, old, added, slots);
     ps_layout_close(l, hash);
     return rc;
 }
