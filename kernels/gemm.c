@@ -231,10 +231,59 @@ static void share_out(one_fn *one, ps_pool *pool, ps_trans ta, ps_trans tb, size
     free(g.part);
 }
 
+/* ---- the own products, whose numbers do not depend on how they are cut: in as few pieces as keep the threads busy
+ * ---- */
+
+typedef struct {
+    const ps_packed_ops *ops;
+    const ps_packed *w; /* op(B), laid out once for all; NULL: of the transposed A */
+    size_t m, n, k, lda, ldb, ldc, rows;
+    int add;
+    const ps_real *a, *b;
+    ps_real *c;
+} own_job;
+
+static int own_rows(void *ctx, size_t task, int thread)
+{
+    const own_job *g = ctx;
+    size_t i = task * g->rows, m = g->m - i < g->rows ? g->m - i : g->rows;
+    ps_real *c = g->c + i * g->ldc;
+    (void)thread;
+    if (g->w)
+        g->ops->multiply(m, g->a + i * g->lda, g->lda, g->w, g->add, c, g->ldc);
+    else if (g->ops->multiply_turned(m, g->n, g->k, g->a + i, g->lda, g->b, g->ldb, g->add, c, g->ldc) < 0)
+        ps_gemm_plain(PS_T, PS_N, m, g->n, g->k, 1, g->a + i, g->lda, g->b, g->ldb, (ps_real)g->add, c, g->ldc);
+    return 0;
+}
+
+/* alpha 1, beta 0 or 1, and not both turned.  PS_EMEM, and nothing is done, without memory. */
+static int share_own(ps_pool *pool, ps_trans ta, ps_trans tb, own_job *g)
+{
+    enum { ROWS = 96, PIECES = 4 }; /* PIECES for each thread, of a multiple of ROWS */
+    size_t threads = (size_t)ps_pool_threads(pool);
+    ps_packed w = {0};
+    g->ops = ps_packed_best();
+    g->rows = parts(threads > 1 ? parts(g->m, PIECES * threads) : g->m, ROWS) * ROWS;
+    if (ta == PS_N) {
+        int rc = g->ops->pack(&w, g->n, g->k, g->b, g->ldb, tb == PS_N);
+        if (rc < 0)
+            return rc;
+        g->w = &w;
+    }
+    int rc = ps_pool_run(pool, parts(g->m, g->rows), own_rows, g);
+    ps_packed_free(&w);
+    return rc;
+}
+
 void ps_gemm(ps_pool *pool, ps_trans ta, ps_trans tb, size_t m, size_t n, size_t k, ps_real alpha, const ps_real *a,
              size_t lda, const ps_real *b, size_t ldb, ps_real beta, ps_real *c, size_t ldc)
 {
-    share_out(ps_gemm_one, pool, ta, tb, m, n, k, alpha, a, lda, b, ldb, beta, c, ldc);
+    own_job g = {.m = m, .n = n, .k = k, .lda = lda, .ldb = ldb, .ldc = ldc, .add = beta != 0, .a = a, .b = b, .c = c};
+    if (own_is_faster() && m >= FEW && n > 0 && alpha == 1 && (beta == 0 || beta == 1) && (ta == PS_N || tb == PS_N) &&
+        share_own(pool, ta, tb, &g) == 0)
+        operations += 2 * (double)m * (double)n * (double)k;
+    else
+        share_out(ps_gemm_one, pool, ta, tb, m, n, k, alpha, a, lda, b, ldb, beta, c, ldc);
 }
 
 void ps_gemm_bf16(ps_pool *pool, ps_trans ta, ps_trans tb, size_t m, size_t n, size_t k, ps_real alpha,

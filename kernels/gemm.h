@@ -15,7 +15,7 @@ typedef enum { PS_N, PS_T } ps_trans;
 void ps_gemm_one(ps_trans ta, ps_trans tb, size_t m, size_t n, size_t k, ps_real alpha, const ps_real *a, size_t lda,
                  const ps_real *b, size_t ldb, ps_real beta, ps_real *c, size_t ldc);
 
-/* The same, cut into tiles (and the sum over a long k into slabs) that depend on the shape only and are shared out
+/* The same, cut into pieces (OpenBLAS: tiles, and slabs of the sum over a long k, that depend on the shape only) and shared out
  * to the pool's threads: the same bytes for any number of threads, memory permitting (8 MiB at most). */
 void ps_gemm(ps_pool *pool, ps_trans ta, ps_trans tb, size_t m, size_t n, size_t k, ps_real alpha, const ps_real *a,
              size_t lda, const ps_real *b, size_t ldb, ps_real beta, ps_real *c, size_t ldc);
