@@ -15,6 +15,11 @@ pstrain -g g.psg -x x.psr -n n.psr -t --layers 2 --hidden 24 -d 16 --epochs 1 <p
 
 psembed -m m.psm -n n.psr -j 1 <x.psr >z.psr
 psview -c z.psr
+# The item bias is one element more, which the head announces: without that no query would count it as 1.
+psview -H z.psr | grep -qx 'bias	yes' && psview -H z.psr | grep -qx 'dimension	17' || fail "the item bias is not announced: $(psview -H z.psr)"
+pstrain -g g.psg -x x.psr -n n.psr -t --no-bias --hidden 8 -d 8 --epochs 1 <pairs.tsv >plain.psm
+psembed -m plain.psm -n n.psr <x.psr >plain.psr
+psview -H plain.psr | grep -qx 'bias	no' && psview -H plain.psr | grep -qx 'dimension	8' || fail "a bias is announced that is not there"
 for j in 2 5; do
     psembed -m m.psm -n n.psr -j $j <x.psr | cmp - z.psr || fail "-j $j gives other bytes"
 done
