@@ -18,6 +18,8 @@ endif
 PREFIX ?= /usr/local
 BINDIR = $(PREFIX)/bin
 MANDIR = $(PREFIX)/share/man
+LIBDIR = $(PREFIX)/lib
+INCLUDEDIR = $(PREFIX)/include
 BASHDIR = $(PREFIX)/share/bash-completion/completions
 ZSHDIR = $(PREFIX)/share/zsh/site-functions
 
@@ -270,11 +272,18 @@ format:
 
 # ---- installing ----
 section = $(patsubst .%,%,$(suffix $(1)))
-INSTALLED := $(TOOLS:%=$(DESTDIR)$(BINDIR)/%) $(TOOLS:%=$(DESTDIR)$(BASHDIR)/%) $(DESTDIR)$(ZSHDIR)/_psgraph \
+INSTALLED := $(DESTDIR)$(LIBDIR)/libpsgraph.a $(DESTDIR)$(LIBDIR)/pkgconfig/psgraph.pc $(DESTDIR)$(INCLUDEDIR)/psgraph.h \
+	$(TOOLS:%=$(DESTDIR)$(BINDIR)/%) $(TOOLS:%=$(DESTDIR)$(BASHDIR)/%) $(DESTDIR)$(ZSHDIR)/_psgraph \
 	$(foreach p,$(PAGES),$(DESTDIR)$(MANDIR)/man$(call section,$(p))/$(notdir $(p)))
 install: all
 	install -d $(sort $(dir $(INSTALLED)))
 	install -m 755 $(BINS) $(DESTDIR)$(BINDIR)
+	install -m 644 $(OUT)/libpsgraph.a $(DESTDIR)$(LIBDIR)
+	install -m 644 lib/psgraph.h $(DESTDIR)$(INCLUDEDIR)
+	printf '%s\n' 'prefix=$(PREFIX)' 'includedir=$(INCLUDEDIR)' 'libdir=$(LIBDIR)' '' 'Name: psgraph' 'Version: $(VERSION)' \
+		'Description: recommendations from a graph of items and collections' 'Cflags: -I$${includedir}' \
+		'Libs: -L$${libdir} -lpsgraph $(LDLIBS)' >$(DESTDIR)$(LIBDIR)/pkgconfig/psgraph.pc
+	chmod 644 $(DESTDIR)$(LIBDIR)/pkgconfig/psgraph.pc
 	install -m 644 scripts/completion.zsh $(DESTDIR)$(ZSHDIR)/_psgraph
 	install -m 644 scripts/completion.bash $(DESTDIR)$(BASHDIR)/$(firstword $(TOOLS))
 	cd $(DESTDIR)$(BASHDIR) && $(foreach t,$(filter-out $(firstword $(TOOLS)),$(TOOLS)),ln -sf $(firstword $(TOOLS)) $(t) &&) true
@@ -301,7 +310,7 @@ make bench        what each tool takes on the embedded data, and a training step
 make gpu-check    on a machine with a GPU: every CUDA kernel and ten steps of training tested, then a benchmark
 make cuda-report  registers, shared memory and spills of every CUDA kernel (nvcc)
 make lint         clang-tidy, mandoc -T lint;  make format: clang-format
-make install      tools, manual pages and completions to DESTDIR= PREFIX=/usr/local; uninstall
+make install      tools, manual pages, completions, library to DESTDIR= PREFIX=/usr/local; uninstall
 make dist         build/psgraph-$(VERSION).tar.gz of what is committed
 make deb          build/psgraph_$(VERSION)_ARCH.deb, a Debian package (dpkg-dev)
 make clean        removes build/

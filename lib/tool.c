@@ -200,7 +200,7 @@ static void show_default(const ps_option *o)
         printf(" [%u]", *(uint32_t *)o->to);
     else if (o->type == PS_OPT_SIZE && *(int64_t *)o->to)
         printf(" [%lldM]", (long long)*(int64_t *)o->to >> 20);
-    else if (o->type == PS_OPT_REAL)
+    else if (o->type == PS_OPT_REAL || o->type == PS_OPT_MINUTES)
         printf(" [%g]", *(double *)o->to);
     else if (o->type == PS_OPT_STR && *(const char **)o->to)
         printf(" [%s]", *(const char **)o->to);
@@ -226,7 +226,8 @@ static void help(const ps_option *all, int n)
         show_default(o);
         putchar('\n');
     }
-    printf("  %-27s %s\n  %-27s %s\n", "-h, --help", "this text", "-V, --version", "the version and what it was built with");
+    printf("  %-27s %s\n  %-27s %s\n", "-h, --help", "this text", "-V, --version",
+           "the version and what it was built with");
     printf("\nExit status: 0 done, 1 failed, 2 wrong usage. See %s(1), psgraph(7).\n", tool->name);
 }
 
@@ -255,6 +256,19 @@ static double size_of(const char *text)
     if (unit)
         v = ldexp(v, 10 * (int)(unit - units + 1));
     return end[unit != NULL] ? -1 : v;
+}
+
+/* Minutes from "10", "90s" or "1.5h"; NaN if it is no time. */
+static double minutes_of(const char *text)
+{
+    static const char units[] = "smhd";
+    static const double minutes[] = {1 / 60.0, 1, 60, 24 * 60};
+    char *end;
+    double v = strtod(text, &end);
+    const char *unit = *end ? strchr(units, *end) : NULL;
+    if (end == text || text[0] == ' ' || !isfinite(v) || end[unit != NULL])
+        return NAN;
+    return unit ? v * minutes[unit - units] : v;
 }
 
 static void store(const ps_option *o, const char *value)
@@ -298,6 +312,15 @@ static void store(const ps_option *o, const char *value)
             misuse("%s: '%s' is not a number", name, value);
         if (!isfinite(v) || v < o->min || v > o->max)
             misuse("%s: %s is out of range (%g to %g)", name, value, o->min, o->max);
+        *(double *)o->to = v;
+        return;
+    }
+    case PS_OPT_MINUTES: {
+        double v = minutes_of(value);
+        if (isnan(v))
+            misuse("%s: '%s' is not a number of minutes, nor a time like 90s, 10m, 2h or 1d", name, value);
+        if (v < o->min || v > o->max)
+            misuse("%s: %s is out of range (%g to %g minutes)", name, value, o->min, o->max);
         *(double *)o->to = v;
         return;
     }
@@ -412,8 +435,7 @@ int ps_tool_parse(const ps_tool *t, const ps_option *rows, ps_common *c, int arg
         char letter[3] = {(char)all[i].letter, all[i].arg ? ':' : 0, 0};
         if (all[i].letter)
             strcat(shorts, letter);
-        longs[i] = (struct option){all[i].name, all[i].arg ? required_argument : no_argument, NULL,
-                                   LONG_BASE + (int)i};
+        longs[i] = (struct option){all[i].name, all[i].arg ? required_argument : no_argument, NULL, LONG_BASE + (int)i};
     }
     longs[n] = (struct option){"help", no_argument, NULL, 'h'};
     longs[n + 1] = (struct option){"version", no_argument, NULL, 'V'};

@@ -17,6 +17,7 @@ typedef enum {
     PS_OPT_INT,    /* int64_t in [min, max] */
     PS_OPT_U32,    /* uint32_t in [min, max] */
     PS_OPT_REAL,   /* double in [min, max]; 5% is .05 */
+    PS_OPT_MINUTES, /* double in [min, max]: a number of minutes, or with s, m, h or d behind it of that unit */
     PS_OPT_SIZE,   /* int64_t, bytes in [min, max], with K, M, G or T for powers of 1024 */
     PS_OPT_STR,    /* const char * */
     PS_OPT_LIST,   /* ps_list: may be repeated */

@@ -285,7 +285,7 @@ int main(int argc, char **argv)
         PS_COLUMNS_ROWS(o.from.columns),
         {'u', "skip-unknown", NULL, PS_OPT_FLAG, &o.skip_unknown, 0, 0, "skip pairs of items that the graph does not know", NULL},
         {'c', "checkpoint", "FILE", PS_OPT_STR, &o.checkpoint, 0, 0, "checkpoint, now and then and at SIGINT and SIGTERM", NULL},
-        {0, "every", "MINUTES", PS_OPT_REAL, &o.every, 0, 1e6, "between checkpoints", NULL},
+        {0, "every", "MINUTES", PS_OPT_MINUTES, &o.every, 0, 1e6, "between checkpoints", NULL},
         {0, "resume", "FILE", PS_OPT_STR, &o.resume, 0, 0, "go on from this checkpoint of the same training", NULL},
         {0, "log", "FILE", PS_OPT_STR, &o.log, 0, 0, "a line for each batch", NULL},
         {'D', "device", "NAME", PS_OPT_STR, &o.device, 0, 0, "what computes: cpu, cuda or cuda:N", NULL},

@@ -16,7 +16,7 @@ typedef struct {
     int64_t whole;
     uint32_t small;
     int64_t size;
-    double real;
+    double real, minutes;
     const char *text;
     ps_list list;
 } options;
@@ -39,6 +39,7 @@ static int tool_main(int argc, char **argv)
         {'u', "small", "N", PS_OPT_U32, &o.small, 0, 4e9, "a whole number", NULL},
         {'r', "real", "X", PS_OPT_REAL, &o.real, 0, 1, "a real number", NULL},
         {'M', "memory", "SIZE", PS_OPT_SIZE, &o.size, 1 << 20, 0x1p50, "a size", NULL},
+        {'e', "every", "MINUTES", PS_OPT_MINUTES, &o.minutes, 0, 1e6, "a time", NULL},
         {'t', "text", "S", PS_OPT_STR, &o.text, 0, 0, "a text", NULL},
         {'l', "list", "S", PS_OPT_LIST, &o.list, 0, 0, "texts", NULL},
         {'c', "choice", "WORD", PS_OPT_CHOICE, &o.choice, 0, 0, "a word", "red|green|greenish"},
@@ -53,11 +54,15 @@ static int tool_main(int argc, char **argv)
         printf(" list=%s", o.list.at[i]);
     if (o.size)
         printf(" size=%lld", (long long)o.size);
+    if (o.minutes > 0)
+        printf(" minutes=%g", o.minutes);
     printf(" j=%lld s=%lld out=%s operands=%d\n", (long long)o.common.threads, (long long)o.common.seed,
            o.common.output ? o.common.output : "-", argc - first);
     ps_warn("a warning");
     ps_info("more");
-    return ps_tool_finish(argc - first == 3 ? ps_fail(PS_EDATA, "f: three") : argc - first == 4 ? ps_usage_error("four") : 0);
+    return ps_tool_finish(argc - first == 3   ? ps_fail(PS_EDATA, "f: three")
+                          : argc - first == 4 ? ps_usage_error("four")
+                                              : 0);
 }
 
 /* Runs it with these arguments (a single string, cut at spaces); its status, and what it printed. */
@@ -118,7 +123,8 @@ static void good(void)
 {
     accepted("-j 2", "flag=0 whole=5 small=0 real=0.25 text=default choice=1 j=2 s=1 out=- operands=0");
     accepted("-fw-3 -r1 -u 4000000000", "flag=1 whole=-3 small=4000000000 real=1 ");
-    accepted("--flag --whole=1000 --real .75 --text x --choice greenish", "flag=1 whole=1000 small=0 real=0.75 text=x choice=2");
+    accepted("--flag --whole=1000 --real .75 --text x --choice greenish",
+             "flag=1 whole=1000 small=0 real=0.75 text=x choice=2");
     accepted("-l a -l b --list c -c red", "choice=0 list=a list=b list=c");
     accepted("-s 0 -o file one two", "s=0 out=file operands=2");
     accepted("-w 9 --paper -r 0.1", "whole=9 small=0 real=0.1 ");
@@ -126,6 +132,11 @@ static void good(void)
     accepted("-r 25%", " real=0.25 ");
     accepted("-M 2M", " size=2097152 ");
     accepted("-M 1.5G", " size=1610612736 ");
+    accepted("-e 7", " minutes=7 ");
+    accepted("-e 90s", " minutes=1.5 ");
+    accepted("-e 2.5m", " minutes=2.5 ");
+    accepted("-e 2h", " minutes=120 ");
+    accepted("-e 1d", " minutes=1440 ");
     accepted("--memory 3000000", " size=3000000 ");
     accepted("-- -f", "flag=0 whole=5 small=0 real=0.25 text=default choice=1");
 }
@@ -140,9 +151,13 @@ static void bad(void)
     misused("--flag=1", "--flag takes no argument: --flag=1");
     misused("--me", "needs an argument");
     misused("--ve", "unknown or ambiguous option --ve (pstest");
-    misused("--a-name-that-is-longer-than-any-option-has-ever-been-in-any-tool", "unknown or ambiguous option --a-name-");
+    misused("--a-name-that-is-longer-than-any-option-has-ever-been-in-any-tool",
+            "unknown or ambiguous option --a-name-");
     misused("-M 12X", "-M (--memory): '12X' is no size like 512M or 16G");
     misused("-M 2MB", "is no size");
+    misused("-e 2w", "-e (--every): '2w' is not a number of minutes, nor a time like 90s, 10m, 2h or 1d");
+    misused("-e 1hm", "is not a number of minutes");
+    misused("-e 9000d", "out of range (0 to 1e+06 minutes)");
     misused("-M -2M", "is no size");
     misused("-M 1K", "out of range (1M to 1024T)");
     misused("-r 101%", "out of range (0 to 1)");
