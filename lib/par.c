@@ -102,7 +102,7 @@ static int start(ps_pool *p, int thread)
     if (pthread_create(&p->ids[thread], NULL, worker, arg) == 0)
         return 0;
     free(arg);
-    return ps_fail(PS_EMEM, "cannot start thread %d of %d", thread + 1, p->threads);
+    return ps_fail(PS_EMEM, "cannot start thread %d", thread + 1);
 }
 
 ps_pool *ps_pool_new(int threads)

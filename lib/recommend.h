@@ -39,7 +39,7 @@ typedef struct {
 } ps_groups;
 
 /* Lines of an item's name, a tab, and its group's.  Names that the graph does not know are an error, or counted in
- * *skipped if that is not NULL. */
+ * *skipped if that is not NULL.  ps_groups_free is due after a failure, too. */
 PS_MUST_USE int ps_groups_read(ps_groups *g, const char *path, const ps_graph *graph, const ps_knn *knn,
                                uint64_t *skipped);
 void ps_groups_free(ps_groups *g);

@@ -79,7 +79,9 @@ static void read_groups(const char *path, const ps_graph *g, uint64_t *skipped)
 {
     ps_groups groups = {0};
     if (ps_groups_read(&groups, path, g, five_vectors(), skipped) == 0)
-        ps_groups_free(&groups);
+        for (size_t i = 0; i < 5; i++)
+            MUST(groups.of[i] == UINT32_MAX || groups.of[i] < groups.names.n);
+    ps_groups_free(&groups);
 }
 
 static void read_list(const char *path, const ps_graph *g, int text, uint64_t *skipped)
