@@ -69,6 +69,13 @@ for shape in "1 importance" "2 max" "3 mean" "2 importance -y y.psr"; do
     near z.psr "h$layers.psr" "$shape: the filters' result differs"
 done
 
+# More sums than memory holds: wide ones, of which 1 MiB has room for some hundred.
+pstrain -g g.psg -x x.psr -n n.psr -t --layers 1 --hidden 512 -d 16 --epochs 1 <pairs.tsv >wide.psm
+psembed -m wide.psm --project 1 <x.psr >p.psr
+psembed -m wide.psm --scatter needs.psr -M 1G <p.psr >s.psr
+[ "$(psview -C s.psr)" -gt 300 ] || fail "too few sums to fill memory"
+psembed -m wide.psm --scatter needs.psr -M 1M <p.psr | cmp - s.psr || fail "sums that do not fit in memory: other bytes"
+
 # neighbours without vectors
 pstrain -g g.psg -x x.psr -n n.psr -t --layers 1 --hidden 24 -d 16 --epochs 1 <pairs.tsv >m.psm
 psview --raw --take $half x.psr >some.psr

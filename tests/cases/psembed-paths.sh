@@ -45,7 +45,7 @@ awk -F '\t' '{seen[$1]; print} END {for (i = 0; i < 5; i++) if (!(i in seen)) pr
 awk -F '\t' -v last=$last 'NR > last {print $1}' items.tsv >new.names
 awk -F '\t' 'NR == FNR {b[$1] = b[$1] (b[$1] == "" ? "" : "\t") $2; next} {print b[$1] == "" ? "(no board)" : b[$1]}' edges.tsv new.names >boards.tsv
 grep -q '^(no board)' boards.tsv && fail "a new item is on no board"
-awk -F '\t' -v OFS='\t' 'NR == FNR {n[$1]; next} $1 in n {print $1, $2, 1}' new.names edges.tsv | psview -t -K edges -g g.psg | psview |
+awk -F '\t' -v OFS='\t' 'NR == FNR {n[$1]; next} $1 in n {print $1, $2, 1 + NR % 3}' new.names edges.tsv | psview -t -K edges -g g.psg | psview |
     awk -F '\t' -v OFS='\t' -v last=$last '{$1 -= last; print}' | sort -s -n -k 1,1 | psview -t -K edges --first plain >boards.psr
 
 for shape in "1 importance" "2 max" "3 mean" "2 importance -y y.psr"; do
@@ -97,10 +97,10 @@ for shape in "1 importance" "2 max" "3 mean" "2 importance -y y.psr"; do
         fail "$shape: new items on boards differ from those with their neighbourhoods"
     psembed -q -m m.psm -n old-n.psr -x old-x.psr -g g.psg -t -u --boards boards.tsv -l "$@" <new-x.psr | cmp - boards-z.psr ||
         fail "$shape: new items on boards, -l"
-    psneigh -q -g g.psg -t -u --boards -T 5 -w 300 -r .3 -s 7 <boards.tsv >boards-n.psr
+    psneigh -q -g g.psg --boards -T 5 -w 300 -r .3 -s 7 <boards.psr >boards-n.psr
     psembed -m m.psm -n old-n.psr -u -x old-x.psr --new boards-n.psr "$@" <new-x.psr >boards-z.psr
     psembed -q -m m.psm -n old-n.psr -x old-x.psr -g g.psg --boards boards.psr -u -T 5 -w 300 -r .3 -s 7 "$@" <new-x.psr |
-        cmp - boards-z.psr || fail "$shape: boards as edges, -T -w -r -s"
+        cmp - boards-z.psr || fail "$shape: boards as weighted edges, -T -w -r -s"
     [ $# -eq 0 ] || set -- -y y.psr
 
     # a change: features of two, neighbours of two, one that is gone, one that is new
@@ -168,6 +168,7 @@ esac
     trap '' XFSZ
     ulimit -f 16
     expect 1 'cannot write a temporary file' psembed -m m.psm -n n2.psr -M 1M -x x.psr -a -o /dev/null
+    expect 1 'cannot write a temporary file' sh -c 'cat n2.psr | psembed -m m.psm -n - -M 1M --tmp . -x x.psr -a -o /dev/null'
 )
 for delay in .002 .005 .01 .02 .04; do
     psembed -m m.psm -n n2.psr -M 1M -o killed.psr <x.psr &

@@ -1,4 +1,5 @@
 /* Element types of vectors: every 16-bit pattern, rounding, the 8-bit scale; vectors as a table. */
+#include <float.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -123,17 +124,22 @@ static void refused_tables(void)
     write_vectors("v.psr", PS_F32, twice, 4, 3);
     CHECK(ps_vectors_open(&v, "v.psr", 0) == PS_EDATA && strstr(ps_errmsg(), "record 3: item 5 again"));
 
-    ps_head h = ps_head_make(PS_VECTORS, 2);
-    ps_out *out = ps_out_open("v.psr", 0);
-    ps_writer *w = ps_writer_new(out, &h);
-    uint8_t r[12] = {0};
-    CHECK_OK(ps_writer_put(w, r, 1));
-    ps_put32(r, 1);
-    ps_putf32(r + 8, NAN);
-    CHECK_OK(ps_writer_put(w, r, 1));
-    CHECK_OK(ps_writer_close(w));
-    CHECK_OK(ps_out_close(out));
-    CHECK(ps_vectors_open(&v, "v.psr", 0) == PS_EDATA && strstr(ps_errmsg(), "record 1, element 1: NaN"));
+    const float not_finite[] = {NAN, -NAN, INFINITY, -INFINITY};
+    for (int i = 0; i < 4; i++) {
+        ps_head h = ps_head_make(PS_VECTORS, 2);
+        ps_out *out = ps_out_open("v.psr", 0);
+        ps_writer *w = ps_writer_new(out, &h);
+        uint8_t r[12] = {0};
+        ps_putf32(r + 4, FLT_MAX);
+        CHECK_OK(ps_writer_put(w, r, 1));
+        ps_put32(r, 1);
+        ps_putf32(r + 8, not_finite[i]);
+        CHECK_OK(ps_writer_put(w, r, 1));
+        CHECK_OK(ps_writer_close(w));
+        CHECK_OK(ps_out_close(out));
+        CHECK(ps_vectors_open(&v, "v.psr", 0) == PS_EDATA);
+        CHECK(strstr(ps_errmsg(), i < 2 ? "record 1, element 1: NaN" : "record 1, element 1: infinity"));
+    }
 }
 
 int main(void)
