@@ -6,7 +6,7 @@
 #include "embed_parts.h"
 #include "mem.h"
 
-enum { BATCH = 32 };          /* blocks whose results are handed over together */
+enum { BATCH = 64 };          /* blocks whose results are handed over together */
 enum { OVERHEAD = 24 << 20 }; /* bytes: buffers of streams, what libraries take */
 
 static size_t smaller(size_t a, size_t b)
@@ -68,7 +68,8 @@ static void rest(const job *j, size_t first, size_t n)
 
 static int project_all(job *j)
 {
-    const size_t all = j->m->need.set[j->k].n, batch = BATCH * j->m->block;
+    /* All wait for the last of a batch: in memory, few of them. */
+    const size_t all = j->m->need.set[j->k].n, batch = (j->m->filed ? 1 : 8) * BATCH * j->m->block;
     int rc = 0;
     for (j->first = 0; j->first < all && rc == 0; j->first += batch) {
         j->n = smaller(batch, all - j->first);
