@@ -45,6 +45,8 @@ JOBS = [
     ("psknn", ["-g", "@g.psg", "-x", "@z.psr", "-k", "3", "-j", "1", "-Q", "@q.psr"], None, "graph numbers"),
     ("pseval", ["-g", "@g.psg", "-p", "@valid.psr", "-j", "1"], "hits.psr", "graph numbers"),
     ("pseval", ["-g", "@g.psg", "-p", "@valid.psr", "-x", "@z.psr", "-j", "1"], None, "graph numbers"),
+    ("pseval", ["-g", "@g.psg", "-p", "@valid.psr", "-j", "1", "--bootstrap", "5", "@hits.psr", "@z.psr"], None, "graph numbers"),
+    ("psview", ["-g", "@g.psg", "--npz"], "x.psr", "graph"),
     ("psview", ["-g", "@g.psg"], "hits.psr", "graph numbers anykind"),
     ("psview", ["--raw", "@x.psr"], None, "anykind"),
     ("psview", ["--npy"], "x.psr", ""),
@@ -357,7 +359,7 @@ def folder_as_stdin(job):
 def misuse(job, submit):
     for extra in (["--nonsense"], ["-%"], ["-j", "0"], ["-j", "many"], ["-s", "-1"], ["-j"], ["-s", "1e99"]):
         submit(bare, arguments(job) + extra, "wrong usage", job[2], 2)
-    if job[0] != "psview":
+    if job[0] not in ("psview", "pseval"):  # they take files
         submit(bare, arguments(job) + ["surplus"], "surplus operand", job[2], 2)
 
 
