@@ -71,6 +71,7 @@ typedef struct {
     const ps_loss_batch *batch;
     const ps_real *z, *beta;
     double weight_sum; /* floats may add up to more than a float holds */
+    uint32_t first, end; /* pairs */
 } job;
 
 static int masked(const job *g, uint32_t j, uint32_t item)
@@ -200,10 +201,63 @@ static int pairs_task(void *ctx, size_t task, int thread)
 {
     const job *g = ctx;
     (void)thread;
-    uint32_t j = (uint32_t)task * PAIRS, end = j + PAIRS < g->batch->pairs ? j + PAIRS : g->batch->pairs;
+    uint32_t j = g->first + (uint32_t)task * PAIRS, end = j + PAIRS < g->end ? j + PAIRS : g->end;
     for (; j < end; j++)
         one_pair(g, j);
     return 0;
+}
+
+/* Scores of pairs first .. end - 1 with all negatives, then their gradients in the same places. */
+static int score_pairs(job *g)
+{
+    ps_loss *l = g->loss;
+    size_t first = g->first, n = g->end - first, B = g->batch->pairs, N = g->batch->negatives, d = l->d;
+    if (n == 0)
+        return 0;
+    if (N)
+        ps_gemm(l->pool, PS_N, PS_T, n, N, d, 1, l->q + first * d, d, l->n, d, 0, l->sn + first * N, N);
+    if (l->in_batch)
+        ps_gemm(l->pool, PS_N, PS_T, n, B, d, 1, l->q + first * d, d, l->p, d, 0, l->sp + first * B, B);
+    return ps_pool_run(l->pool, (n + PAIRS - 1) / PAIRS, pairs_task, g);
+}
+
+/* Every rank's rows of an array with a row of `width` for each pair become everybody's. */
+static int exchange(const ps_loss *l, size_t pairs, size_t width, ps_real *rows)
+{
+    const int size = ps_comm_size(l->comm);
+    size_t *at = size > 1 ? ps_alloc((size_t)size + 1, sizeof *at) : NULL;
+    if (size == 1 || !at)
+        return size == 1 ? 0 : PS_EMEM;
+    for (int r = 0; r <= size; r++)
+        at[r] = pairs * ps_comm_first_share(l->shares, r, size) / l->shares * width;
+    int rc = ps_comm_gather(l->comm, rows, at);
+    free(at);
+    return rc;
+}
+
+static int score(ps_loss *l, const ps_loss_batch *b, const ps_real *z, const ps_real *beta)
+{
+    const uint32_t shares = l->shares ? l->shares : 1;
+    const int rank = ps_comm_rank(l->comm), size = ps_comm_size(l->comm);
+    const uint32_t last = ps_comm_first_share(shares, rank + 1, size);
+    job g = {.loss = l, .batch = b, .z = z, .beta = beta};
+    int rc = 0;
+    for (size_t j = 0; j < b->pairs; j++)
+        g.weight_sum += (double)b->weight[j];
+    for (uint32_t s = ps_comm_first_share(shares, rank, size); s < last && rc == 0; s++) {
+        g.first = (uint32_t)((uint64_t)b->pairs * s / shares);
+        g.end = (uint32_t)((uint64_t)b->pairs * (s + 1) / shares);
+        rc = score_pairs(&g);
+    }
+    if (rc == 0)
+        rc = exchange(l, b->pairs, b->negatives, l->sn);
+    if (rc == 0 && l->in_batch)
+        rc = exchange(l, b->pairs, b->pairs, l->sp);
+    if (rc == 0 && b->hard)
+        rc = exchange(l, b->pairs, b->hard, l->sh);
+    if (rc == 0)
+        rc = exchange(l, b->pairs, 1, l->down);
+    return rc < 0 ? rc : exchange(l, b->pairs, 1, l->pair_loss);
 }
 
 /* ---- from gradients of scores to gradients of embeddings ---- */
@@ -269,13 +323,7 @@ int ps_loss_run(ps_loss *l, const ps_loss_batch *b, uint32_t rows, const ps_real
     gather(d, z, b->query_row, B, l->q);
     gather(d, z, b->positive_row, B, l->p);
     gather(d, z, b->negative_row, N, l->n);
-    ps_gemm(l->pool, PS_N, PS_T, B, N, d, 1, l->q, d, l->n, d, 0, l->sn, N);
-    if (l->in_batch)
-        ps_gemm(l->pool, PS_N, PS_T, B, B, d, 1, l->q, d, l->p, d, 0, l->sp, B);
-    job g = {l, b, z, beta, 0};
-    for (size_t j = 0; j < B; j++)
-        g.weight_sum += (double)b->weight[j];
-    rc = ps_pool_run(l->pool, (B + PAIRS - 1) / PAIRS, pairs_task, &g);
+    rc = score(l, b, z, beta);
     if (rc < 0)
         return rc;
     products(l, b);

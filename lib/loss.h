@@ -17,6 +17,7 @@
 
 #include <stdint.h>
 
+#include "comm.h"
 #include "pairs.h"
 #include "par.h"
 #include "real.h"
@@ -43,6 +44,10 @@ typedef struct {
     const ps_known *known; /* NULL: none */
     ps_pool *pool;
     uint32_t d;
+    /* Ranks share out the pairs, share by share (shares.h), and hand each other the gradients of their scores.  NULL and 0 after
+     * ps_loss_init: this process has all. */
+    ps_comm *comm;
+    uint32_t shares;
     /* workspace */
     ps_real *q, *p, *n;         /* gathered rows: B x d, B x d, N x d */
     ps_real *sn, *sp, *sh;      /* scores, then their gradients: B x N, B x B, B x H */
@@ -55,7 +60,7 @@ void ps_loss_init(ps_loss *loss, ps_loss_kind kind, int in_batch, double margin,
                   const ps_known *known, ps_pool *pool);
 void ps_loss_free(ps_loss *loss);
 
-/* z: rows x d, beta: rows (NULL: no item bias).  Writes dz and dbeta (as large; dbeta NULL with beta) and *value. */
+/* ALL (comm.h), with the same z.  z: rows x d, beta: rows (NULL: no item bias).  Writes dz and dbeta (as large; dbeta NULL with beta) and *value. */
 PS_MUST_USE int ps_loss_run(ps_loss *loss, const ps_loss_batch *batch, uint32_t rows, const ps_real *z,
                             const ps_real *beta, ps_real *dz, ps_real *dbeta, double *value);
 

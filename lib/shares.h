@@ -2,10 +2,11 @@
  *
  * A share is some pairs of the batch, and its part of the random negatives.  Every rank draws the numbers of the whole
  * batch, but makes the minibatch (neighbours, features) of its own shares only, embeds these, and gets all others'
- * embeddings; the loss, a small part of the work, is that of the whole batch on every rank, the same as without shares.
- * Backward, each share gives a gradient, and their sum is taken in the order of the shares (comm.h), bucket by bucket
- * from the head down while layers below are at work.  So the result depends on the number of shares by rounding only,
- * and not on the number of ranks at all.
+ * embeddings; it scores its own pairs (loss.h), and gets the others' gradients by their scores; what follows of them for
+ * the embeddings, a small part of the work, every rank computes for the whole batch.  Backward, each share gives a
+ * gradient, and their sum is taken in the order of the shares (comm.h), bucket by bucket from the head down while layers
+ * below are at work.  So the result depends on the number of shares by rounding only, and not on the number of ranks at
+ * all.
  */
 #ifndef PS_SHARES_H
 #define PS_SHARES_H

@@ -338,6 +338,8 @@ static int set_up(work *w)
     const ps_training *t = w->t;
     const ps_recipe *r = t->recipe;
     ps_loss_init(&w->loss, r->loss, ps_recipe_in_batch(r), r->margin, r->shape.tau, r->shape.d, t->known, t->pool);
+    w->loss.comm = t->comm;
+    w->loss.shares = t->shares;
     w->grad = ps_aligned(w->model->dense, sizeof *w->grad);
     w->best = t->validate ? ps_aligned(w->model->size, sizeof *w->best) : NULL;
     if (!w->grad || (t->validate && !w->best))
