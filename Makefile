@@ -119,7 +119,7 @@ SOURCES += tests/cuda/bench.c tests/faults/shim.c
 HEADERS := $(wildcard lib/*.h kernels/*.h tests/unit/*.h tests/fuzz/*.h tests/cuda/*.h) kernels/dev_cuda.cuh
 PAGES := $(wildcard man/*.[1-9])
 
-.PHONY: afl cuda-report gpu-check gpu-programs all units benches fuzzers check demo experiment table1 so-far asan ubsan tsan fuzz bench faults lint format install uninstall dist deb clean help
+.PHONY: afl load cuda-report gpu-check gpu-programs all units benches fuzzers check demo experiment table1 so-far asan ubsan tsan fuzz bench faults lint format install uninstall dist deb clean help
 all: $(BINS)
 
 $(OUT)/obj/kernels/%_avx2.o: ISA := -mavx2 -mfma
@@ -229,6 +229,9 @@ faults: all $(OUT)/test/shim.so
 	d=$$(mktemp -d) && cd $$d && python3 $(CURDIR)/tests/faults/inject.py $(abspath $(OUT))/bin $(abspath $(OUT))/test/shim.so $(FAULT_ARGS) && \
 		python3 $(CURDIR)/tests/faults/crash.py $(abspath $(OUT))/bin --kills 100 && \
 		python3 $(CURDIR)/tests/faults/lies.py $(abspath $(OUT))/bin && rm -r $$d
+# The tools that answer line by line, under a million good and bad lines.
+load: all
+	d=$$(mktemp -d) && cd $$d && python3 $(CURDIR)/tests/faults/load.py $(abspath $(OUT))/bin 1000000 && rm -r $$d
 check:
 	+tests/run --flavour $(FLAVOUR) --out $(OUT)
 demo: all
@@ -306,7 +309,8 @@ make demo         the tour on the embedded data
 make experiment   psgraph beside its baselines on DATA=FOLDER of your own: table and plots (man/psexperiment.7)
 make table1       the paper's ablation and the recipe's, three seeds; make so-far: what there is of it by now
 make fuzz         each reader on random input, FUZZ_SECONDS=60 each (clang); make afl NAME=records: one under AFL++
-make faults       every call of the system made to fail, one at a time, under every tool; kills; full disks
+make faults       every call of the system made to fail, one at a time, under every tool; kills; full disks; lies
+make load         a million good and bad lines to the tools that answer line by line
 make bench        what each tool takes on the embedded data, and a training step at several sizes
 make gpu-check    on a machine with a GPU: every CUDA kernel and ten steps of training tested, then a benchmark
 make cuda-report  registers, shared memory and spills of every CUDA kernel (nvcc)

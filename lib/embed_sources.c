@@ -11,7 +11,8 @@ static uint64_t fingerprint(const ps_embed_sources *s)
 static int open_asked(ps_embed_sources *s, const ps_embed_files *f)
 {
     const ps_query_options q = {
-        .graph = s->have_graph ? &s->graph : NULL, .text = f->text, .skip_unknown = f->skip_unknown};
+        .graph = s->have_graph ? &s->graph : NULL, .text = f->text, .skip_unknown = f->skip_unknown,
+        .bad_line = f->bad_line};
     s->queries = ps_queries_open(&q);
     if (!s->queries)
         return PS_EDATA;
@@ -29,7 +30,8 @@ static int open_near(ps_embed_sources *s, const ps_embed_files *f)
         return from->near ? ps_head_match(ps_reader_head(from->near), f->fresh, s->x.head.graph) : PS_EDATA;
     }
     const ps_query_options q = {
-        .graph = &s->graph, .text = f->text, .skip_unknown = f->skip_unknown, .boards = 1, .path = f->boards};
+        .graph = &s->graph, .text = f->text, .skip_unknown = f->skip_unknown, .boards = 1, .path = f->boards,
+        .bad_line = f->bad_line};
     from->graph = &s->graph;
     from->walk = f->walk;
     from->top = f->top ? f->top : s->n.dim;

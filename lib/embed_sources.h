@@ -11,6 +11,7 @@ typedef struct {
     int asked;        /* standard input names the items that are wanted, */
     int text;         /* as lines of names (the boards too), */
     int skip_unknown; /* of which those that the graph does not know are left out */
+    void (*bad_line)(const char *message); /* of ps_query_options */
     const char *fresh, *boards,
         *fresh_texts;     /* new items: their neighbourhoods or boards, texts; vectors on standard input */
     ps_walk_options walk; /* from boards */

@@ -138,9 +138,15 @@ static int append(ps_query_batch *b, uint64_t item, float weight)
 
 static int unknown(ps_queries *q, ps_str name)
 {
+    int rc = 0;
+    if (!q->o.skip_unknown || q->o.bad_line)
+        rc = ps_text_fail(&q->text, "%s has no %s '%.*s'%s", q->o.graph->name, q->o.boards ? "board" : "item",
+                          (int)(name.len < 200 ? name.len : 200), name.s,
+                          q->o.skip_unknown ? "" : " (-u skips such names)");
     if (!q->o.skip_unknown)
-        return ps_text_fail(&q->text, "%s has no %s '%.*s' (-u skips such names)", q->o.graph->name,
-                            q->o.boards ? "board" : "item", (int)(name.len < 200 ? name.len : 200), name.s);
+        return rc;
+    if (q->o.bad_line)
+        q->o.bad_line(ps_errmsg());
     q->skipped++;
     return 0;
 }
@@ -227,11 +233,20 @@ static int next_text(ps_queries *q, ps_query_batch *b)
 {
     ps_str line;
     int rc = ps_text_line(&q->text, &line);
-    if (rc > 0) {
-        rc = text_line(q, b, line);
-        return rc < 0 ? rc : 1;
+    if (rc <= 0)
+        return rc;
+    const size_t before = b->n;
+    const int sets = q->o.sets || q->o.boards;
+    rc = text_line(q, b, line);
+    if (rc == PS_EDATA && q->o.bad_line && q->o.skip_unknown) {
+        q->o.bad_line(ps_errmsg());
+        q->skipped++;
+        b->n = before + (sets ? 1 : 0);
+        if (sets)
+            b->off[b->n] = b->off[before];
+        rc = 0;
     }
-    return rc;
+    return rc < 0 ? rc : 1;
 }
 
 long ps_queries_next(ps_queries *q, ps_query_batch *b, size_t max)

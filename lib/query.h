@@ -21,6 +21,9 @@ typedef struct {
     int skip_unknown; /* skip (text: unknown names; a set left empty is an empty set) and count */
     int boards;       /* queries are new items; `item` of a batch holds their boards */
     const char *path; /* a file; NULL: standard input */
+    /* With skip_unknown, NULL or what is told of each bad line as it comes: an unknown name, or a line that makes no sense,
+     * which is then no failure but skipped and counted, too (a set: an empty one). */
+    void (*bad_line)(const char *message);
 } ps_query_options;
 
 typedef struct ps_queries ps_queries;

@@ -56,6 +56,11 @@ void ps_warn(const char *fmt, ...)
     va_end(ap);
 }
 
+void ps_warn_skipped(const char *message)
+{
+    ps_warn("%s; skipped", message);
+}
+
 void ps_info(const char *fmt, ...)
 {
     if (!common || !common->verbose)

@@ -72,7 +72,9 @@ int ps_tool_parse(const ps_tool *tool, const ps_option *rows, ps_common *common,
 
 /* One line "tool: message" on stderr; a warning is silenced by -q. */
 void ps_warn(const char *fmt, ...) PS_PRINTF(1, 2);
-/* The same, only with -v. */
+/* "message; skipped": for ps_query_options. */
+void ps_warn_skipped(const char *message);
+/* The same as ps_warn, only with -v. */
 void ps_info(const char *fmt, ...) PS_PRINTF(1, 2);
 
 /* PS_EUSAGE with a message; for wrong combinations of options. */

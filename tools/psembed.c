@@ -148,6 +148,7 @@ static int embed(options *o)
     ps_device *device = NULL;
     f->asked = f->vectors && !o->all;
     f->skip_unknown = o->skip_missing;
+    f->bad_line = o->soon ? ps_warn_skipped : NULL;
     f->walk.steps = (uint64_t)o->steps;
     f->walk.seed = (uint64_t)o->common.seed;
     int rc = check_options(o);

@@ -159,7 +159,8 @@ static int open_inputs(options *o)
     if (rc < 0)
         return rc;
     const ps_query_options qo = {
-        .graph = g, .all = o->all, .text = o->text, .sets = o->sets, .skip_unknown = o->skip_unknown};
+        .graph = g, .all = o->all, .text = o->text, .sets = o->sets, .skip_unknown = o->skip_unknown,
+        .bad_line = o->soon ? ps_warn_skipped : NULL};
     o->in = ps_queries_open(&qo);
     if (!o->in)
         return PS_EDATA;
