@@ -194,6 +194,14 @@ static void mean_popularity(ps_comparison *c)
     c->positive_popularity = pairs->n ? sum / (double)pairs->n : 0;
 }
 
+static int has_vectors(const ps_comparison *c)
+{
+    for (size_t i = 0; i < c->o.n; i++)
+        if (c->file[i].is_vectors)
+            return 1;
+    return 0;
+}
+
 int ps_compare(ps_comparison *c, const ps_compare_options *o)
 {
     *c = (ps_comparison){.o = *o};
@@ -206,6 +214,8 @@ int ps_compare(ps_comparison *c, const ps_compare_options *o)
         rc = make_parts(c);
     for (size_t i = 0; i < o->n && rc == 0; i++)
         rc = read_file(c, i);
+    if (rc == 0 && o->cosines && !has_vectors(c))
+        rc = ps_fail(PS_EUSAGE, "--distribution: none of the files holds vectors, so there are no cosines");
     for (size_t p = 0; p < c->parts && rc == 0; p++)
         rc = judge_part(c, &c->part[p]);
     return rc;

@@ -95,7 +95,7 @@ static int edge_line(ps_edge_input *o, ps_builder *b, const ps_text *t, ps_str l
     if (ps_text_field(&line, &field)) {
         rc = read_weight(o, t, field, &weight);
         if (rc == 0 && ps_text_field(&line, &field))
-            rc = ps_text_fail(t, "more than three columns");
+            rc = ps_text_fail(t, "more than three columns (--columns chooses some)");
     }
     if (rc == 0)
         rc = o->numbers ? number(t, item, &u) : ps_builder_node(b, PS_ITEMS, item, &u);

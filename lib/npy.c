@@ -163,7 +163,7 @@ static size_t find_header(const ps_npy *a, size_t *len)
 {
     const uint8_t *p = a->blob.data;
     if (a->blob.size < 10 || memcmp(p, "\x93NUMPY", 6) != 0) {
-        bad(a, 0, a->blob.size == 0 ? "empty, expected a .npy file" : "not a .npy file");
+        bad(a, 0, a->blob.size == 0 ? "empty, expected a .npy file" : "neither a .npy nor a .npz file");
         return 0;
     }
     if (p[6] < 1 || p[6] > 3 || p[7] != 0) {

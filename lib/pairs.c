@@ -72,7 +72,7 @@ static int text_line(ps_pairs *p, text_source *s, ps_str line)
             return ps_text_fail(&s->text, "weight '%.*s': it must be a positive number",
                                 (int)(field.len < 40 ? field.len : 40), field.s);
         if (ps_text_field(&line, &field))
-            return ps_text_fail(&s->text, "more than three columns");
+            return ps_text_fail(&s->text, "more than three columns (--columns chooses some)");
     }
     int rc = look_up(s, query, &q);
     if (rc == 0)

@@ -177,7 +177,7 @@ refused 1 "<stdin>: line 2: expected item TAB board [TAB weight]" -t
 printf 'a\tX\n\tX\n' >input
 refused 1 "<stdin>: line 2: expected item TAB board [TAB weight]" -t
 printf 'a\tX\t1\tmore\n' >input
-refused 1 "<stdin>: line 1: more than three columns" -t
+refused 1 "<stdin>: line 1: more than three columns (--columns chooses some)" -t
 for weight in 0 -1 nan inf 1e39 1e-60 one '' ' 1' 1,5 0x; do
     printf 'a\tX\nb\tY\nc\tZ\t%s\n' "$weight" >input
     refused 1 "<stdin>: line 3: weight '$weight': it must be a positive number" -t

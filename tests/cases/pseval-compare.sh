@@ -82,6 +82,7 @@ refused 2 "only one thing can come from standard input" $common - - h.psr
 refused 2 "--breakdown needs -g" -p p.psr --breakdown plain.psr
 refused 2 "give one" $common -J --tsv plain.psr
 refused 2 "--tsv is for files" $common --tsv -x plain.psr
+refused 2 "none of the files holds vectors" $common --distribution 9 h.psr
 refused 2 "judging hits needs -g" -p p.psr h.psr
 refused 1 "nothing.psr" $common plain.psr nothing.psr
 refused 1 "p.psr: holds pairs" $common plain.psr p.psr

@@ -80,7 +80,7 @@ for cut in 0 3 63 64 200 $((size - 33)) $((size - 1)); do
 done
 
 cp items.tsv in.txt
-refuse 1 'items.tsv: .*not a .npy file' --npy items.tsv
+refuse 1 'items.tsv: .*neither a .npy nor a .npz file' --npy items.tsv
 refuse 1 'nowhere.npy: ' --npy nowhere.npy
 npy() { # npy FILE ROWS COLS: of zeros
     head="{'descr': '<f4', 'fortran_order': ${4:-False}, 'shape': ($2, $3), }"

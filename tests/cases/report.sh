@@ -94,6 +94,9 @@ for d in details:
 assert marked > 3
 EOF
 
+report -g g.psg -p pairs.tsv -n 2 h.psr >one.html
+grep -q 'There is one file only' one.html && grep -q '>h</th>' one.html || fail "of one file of hits"
+
 refused() { # status, text, arguments
     want=$1 text=$2 status=0
     shift 2
@@ -108,7 +111,7 @@ refused 2 'a name of its own' -g g.psg -p pairs.tsv a=x.psr a=y.psr
 refused 2 "-k: '0'" -g g.psg -p pairs.tsv -k 0 a=x.psr
 refused 2 'option -Y' -g g.psg -p pairs.tsv -Y
 refused 1 'nothing.tsv: No such file' -g g.psg -p nothing.tsv a=x.psr
-refused 1 'pseval: nothing.psr' -g g.psg -p pairs.tsv a=nothing.psr
+refused 1 'psview: nothing.psr: cannot open' -g g.psg -p pairs.tsv a=nothing.psr
 echo one >bad.tsv
 refused 1 'bad.tsv: line 1: expected query' -g g.psg -p bad.tsv a=x.psr
 

@@ -118,7 +118,7 @@ static void bad_files(void)
     put("", 0);
     refused("empty");
     put("\x93NUMPX\x01\0xxxx", 12);
-    refused("not a .npy file");
+    refused("neither a .npy nor a .npz file");
     put("\x93NUMPY\x04\0\x01\0{}", 12);
     refused("version 4.0");
     put("\x93NUMPY\x01\0\xff\xff{}", 12);
