@@ -142,6 +142,9 @@ static int attach_lsh(ps_index *x, const sections *s)
     x->signature = s->at[SEC_SIGNATURE];
     x->token_off = s->at[SEC_TOKEN_OFF];
     x->posting = s->at[SEC_POSTING];
+    x->codes = s->at[SEC_CODES];
+    x->scale = s->at[SEC_SCALE];
+    x->offset = x->has_bias ? s->at[SEC_OFFSET] : NULL;
     const uint64_t lists = (uint64_t)x->windows * x->bands * LSH_VALUES;
     const float *form = s->at[SEC_FORM];
     if (!has(s, SEC_FORM, 4, 4))
@@ -149,8 +152,10 @@ static int attach_lsh(ps_index *x, const sections *s)
     x->length = form[0];
     x->bias_mean = form[1];
     x->bias_times = form[2];
-    return x->bands > 0 && x->bands <= 1024 && has(s, SEC_SIGNATURE, x->n, x->bands) &&
-           has(s, SEC_TOKEN_OFF, lists + 1, 4) && has(s, SEC_POSTING, x->n * x->bands, 2);
+    return x->bands > 0 && x->bands <= LSH_BANDS_MAX && has(s, SEC_SIGNATURE, x->n, (uint64_t)x->bands * 2) &&
+           has(s, SEC_TOKEN_OFF, lists + 1, 4) && has(s, SEC_POSTING, x->n * x->bands, 2) &&
+           has(s, SEC_CODES, x->n, 4 * ps_codes_words(x->d - (uint32_t)x->has_bias)) && has(s, SEC_SCALE, x->n, 4) &&
+           (!x->has_bias || has(s, SEC_OFFSET, x->n, 4));
 }
 
 static int attach(ps_index *x)
@@ -180,6 +185,8 @@ static int read_head(ps_index *x)
     if (ps_get16(p + 8) > PS_INDEX_VERSION)
         return ps_fail(PS_EKIND, "%s: byte 8: psindex version %d; this program reads up to %d", x->name,
                        ps_get16(p + 8), PS_INDEX_VERSION);
+    if (ps_get16(p + 8) < 2 && ps_get16(p + 16) == PS_INDEX_LSH)
+        return bad(x, 8, PS_EKIND, "an index of type lsh in an older form: build it again");
     const uint32_t n = ps_get16(p + 10), length = ps_get32(p + 12);
     static const uint8_t zero[4];
     if (length != PS_INDEX_HEAD + n * INDEX_ENTRY || length > x->blob.size)

@@ -18,8 +18,8 @@ enum {
     SEC_SCALE,     /* f32 x groups x 16 */
     SEC_OFFSET,    /* f32 x groups x 16 */
     SEC_ROW,       /* u32 x groups x 16 */
-    SEC_SIGNATURE, /* u8 x n x bands */
-    SEC_TOKEN_OFF, /* u32 x (windows x bands x 256 + 1) */
+    SEC_SIGNATURE, /* u16 x n x bands */
+    SEC_TOKEN_OFF, /* u32 x (windows x bands x 4096 + 1) */
     SEC_POSTING,   /* u16 */
     SEC_FORM,      /* f32 x 4: length, mean and factor of the bias, 0 */
     SEC_END
@@ -27,8 +27,8 @@ enum {
 
 enum { INDEX_BIAS = 1, INDEX_COSINE = 2 }; /* flags */
 
-/* Rows of a window of posting lists. */
-enum { LSH_WINDOW = 32768, LSH_VALUES = 256 };
+/* Rows of a window of posting lists, bits of a band, values they have. */
+enum { LSH_WINDOW = 65536, LSH_BITS = 12, LSH_VALUES = 1 << LSH_BITS, LSH_BANDS_MAX = 42 };
 
 /* A section to be written. */
 typedef struct {
@@ -68,7 +68,7 @@ PS_MUST_USE int lsh_planes(ps_index *x);
 double lsh_query(const ps_index *x, const float *query, float times, float *out);
 
 /* A bit for each product above 0. */
-void lsh_signs(const float *product, uint32_t bands, uint8_t *signature);
+void lsh_signs(const float *product, uint32_t bands, uint16_t *signature);
 
 /* ---- curves ---- */
 

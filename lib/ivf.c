@@ -126,8 +126,7 @@ static int encode_cells(void *ctx, size_t task, int thread)
                 continue;
             }
             index_row(w->knn, w->row[s], x);
-            w->scale[s] = ps_quant_row(d, x, w->codes + s / PS_CODES_LANES * ps_codes_group(d), s % PS_CODES_LANES,
-                                       NULL, NULL);
+            w->scale[s] = ps_quant_row(d, x, ps_quant_lane(w->codes, s, d), PS_CODES_WORD, NULL, NULL);
             w->offset[s] = w->x->has_bias ? x[d] : 0;
         }
     return 0;

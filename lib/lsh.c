@@ -12,14 +12,14 @@
 #include "mem.h"
 #include "rng.h"
 
-enum { BANDS = 48, ROWS = 64, HELD_OUT = 200, DEEP = 100, EFFORT_MOST = 64 };
+enum { BANDS = 40, ROWS = 64, HELD_OUT = 200, DEEP = 100, EFFORT_MOST = 64 };
 
 /* ---- hyperplanes ---- */
 
 /* Sums of four uniform numbers: nearly normal, and the same on every machine.  Variance 1. */
 int lsh_planes(ps_index *x)
 {
-    const size_t n = (size_t)x->bands * 8 * (x->d + 1);
+    const size_t n = (size_t)x->bands * LSH_BITS * (x->d + 1);
     x->planes = ps_aligned(n, sizeof *x->planes);
     for (size_t i = 0; i < n && x->planes; i++) {
         const uint64_t r = ps_rng(ps_rng_key(x->seed, 77), i);
@@ -94,31 +94,45 @@ static int measure(ps_index *x, const ps_knn *knn)
 typedef struct {
     const ps_knn *knn;
     ps_index *x;
-    uint8_t *signature;
+    uint16_t *signature;
     uint32_t *token_off;
     uint16_t *posting;
+    uint8_t *codes;
+    float *scale, *offset;
     float *rows, *products; /* of each thread */
 } lsh;
 
-void lsh_signs(const float *product, uint32_t bands, uint8_t *signature)
+void lsh_signs(const float *product, uint32_t bands, uint16_t *signature)
 {
     for (uint32_t b = 0; b < bands; b++) {
         unsigned bits = 0;
-        for (unsigned j = 0; j < 8; j++)
-            bits |= (unsigned)(product[b * 8 + j] > 0) << j;
-        signature[b] = (uint8_t)bits;
+        for (unsigned j = 0; j < LSH_BITS; j++)
+            bits |= (unsigned)(product[b * LSH_BITS + j] > 0) << j;
+        signature[b] = (uint16_t)bits;
     }
+}
+
+static void code_row(const lsh *w, size_t i, float *row)
+{
+    const ps_index *x = w->x;
+    const uint32_t d = x->d - (uint32_t)x->has_bias;
+    index_row(w->knn, i, row);
+    w->scale[i] = ps_quant_row(d, row, w->codes + i * 4 * ps_codes_words(d), 4, NULL, NULL);
+    if (x->has_bias)
+        w->offset[i] = row[d];
 }
 
 static int sign_rows(void *ctx, size_t task, int thread)
 {
     const lsh *w = ctx;
     const ps_index *x = w->x;
-    const size_t width = x->d + 1, planes = (size_t)x->bands * 8;
+    const size_t width = x->d + 1, planes = (size_t)x->bands * LSH_BITS;
     const size_t begin = task * ROWS, n = x->n - begin < ROWS ? x->n - begin : ROWS;
     float *rows = w->rows + (size_t)thread * ROWS * width, *products = w->products + (size_t)thread * ROWS * planes;
-    for (size_t i = 0; i < n; i++)
+    for (size_t i = 0; i < n; i++) {
+        code_row(w, begin + i, rows + i * width);
         row_vector(x, w->knn, begin + i, rows + i * width);
+    }
     ps_dots()(n, planes, width, rows, width, x->planes, width, products, planes);
     for (size_t i = 0; i < n; i++)
         lsh_signs(products + i * planes, x->bands, w->signature + (begin + i) * x->bands);
@@ -137,7 +151,7 @@ static int list_rows(void *ctx, size_t task, int thread)
     const lsh *w = ctx;
     const uint32_t bands = w->x->bands;
     const size_t window = task / bands, band = task % bands, n = window_rows(w->x, window);
-    const uint8_t *signature = w->signature + window * LSH_WINDOW * bands + band;
+    const uint16_t *signature = w->signature + window * LSH_WINDOW * bands + band;
     uint32_t *off = w->token_off + task * LSH_VALUES, at[LSH_VALUES + 1] = {0};
     (void)thread;
     for (size_t i = 0; i < n; i++)
@@ -190,11 +204,14 @@ static int write_lsh(const lsh *w, const uint32_t *effort, float recall[PS_INDEX
         {SEC_EFFORT, effort, PS_INDEX_EFFORTS * 4},
         {SEC_RECALL, recall, PS_INDEX_CURVES * PS_INDEX_EFFORTS * 4},
         {SEC_FORM, form, sizeof form},
-        {SEC_SIGNATURE, w->signature, x->n * x->bands},
+        {SEC_SIGNATURE, w->signature, x->n * x->bands * 2},
         {SEC_TOKEN_OFF, w->token_off, (lists + 1) * 4},
         {SEC_POSTING, w->posting, x->n * x->bands * 2},
+        {SEC_CODES, w->codes, x->n * 4 * ps_codes_words(x->d - (uint32_t)x->has_bias)},
+        {SEC_SCALE, w->scale, x->n * 4},
+        {SEC_OFFSET, w->offset, x->n * 4}, /* with bias only */
     };
-    return index_write(x, parts, sizeof parts / sizeof *parts, out);
+    return index_write(x, parts, sizeof parts / sizeof *parts - !x->has_bias, out);
 }
 
 static int make(lsh *w, ps_knn *knn, ps_pool *pool, uint32_t *effort, float recall[PS_INDEX_CURVES][PS_INDEX_EFFORTS])
@@ -211,6 +228,11 @@ static int make(lsh *w, ps_knn *knn, ps_pool *pool, uint32_t *effort, float reca
     x->signature = w->signature;
     x->token_off = w->token_off;
     x->posting = w->posting;
+    x->codes = w->codes;
+    x->scale = w->scale;
+    x->offset = w->offset;
+    x->coarse.d = x->d - (uint32_t)x->has_bias;
+    x->coarse.has_bias = x->has_bias;
     index_efforts(effort, EFFORT_MOST);
     return rc < 0 ? rc : calibrate(w, knn, pool, effort, recall);
 }
@@ -227,13 +249,18 @@ int lsh_build(ps_knn *knn, const ps_index_options *o, ps_index *x, ps_pool *pool
         return ps_fail(PS_EDATA, "%s: more than %u vectors, the most that an index of type lsh has", knn->name,
                        UINT32_MAX / BANDS);
     lsh w = {.knn = knn, .x = x};
-    w.signature = ps_alloc(x->n, x->bands);
+    w.signature = ps_alloc(x->n * x->bands, sizeof *w.signature);
     w.token_off = ps_alloc((size_t)x->windows * x->bands * LSH_VALUES + 1, sizeof *w.token_off);
     w.posting = ps_alloc(x->n * x->bands, sizeof *w.posting);
+    w.codes = ps_alloc(x->n, 4 * ps_codes_words(x->d));
+    w.scale = ps_alloc(x->n, sizeof *w.scale);
+    w.offset = x->has_bias ? ps_alloc(x->n, sizeof *w.offset) : NULL;
     w.rows = ps_alloc(threads * ROWS * (x->d + 1), sizeof *w.rows);
-    w.products = ps_alloc(threads * ROWS * x->bands * 8, sizeof *w.products);
-    int rc = w.signature && w.token_off && w.posting && w.rows && w.products ? make(&w, knn, pool, effort, recall)
-                                                                             : PS_EMEM;
+    w.products = ps_alloc(threads * ROWS * x->bands * LSH_BITS, sizeof *w.products);
+    int rc = w.signature && w.token_off && w.posting && w.codes && w.scale && (w.offset || !x->has_bias) && w.rows &&
+                     w.products
+                 ? make(&w, knn, pool, effort, recall)
+                 : PS_EMEM;
     if (rc == 0)
         rc = write_lsh(&w, effort, recall, out);
     free(x->planes);
@@ -241,6 +268,9 @@ int lsh_build(ps_knn *knn, const ps_index_options *o, ps_index *x, ps_pool *pool
     free(w.signature);
     free(w.token_off);
     free(w.posting);
+    free(w.codes);
+    free(w.scale);
+    free(w.offset);
     free(w.rows);
     free(w.products);
     return rc;
@@ -274,5 +304,10 @@ int lsh_open(ps_index *x)
     for (size_t e = 0; e < PS_INDEX_EFFORTS; e++)
         if (x->effort[e] == 0 || (e > 0 && x->effort[e] < x->effort[e - 1]))
             return bad(x, "efforts out of range or order");
+    for (uint64_t i = 0; i < x->n; i++)
+        if (!isfinite(x->scale[i]) || (x->has_bias && !isfinite(x->offset[i])))
+            return bad(x, "a scale or an offset that is not finite");
+    x->coarse.d = x->d - (uint32_t)x->has_bias;
+    x->coarse.has_bias = x->has_bias;
     return lsh_planes(x);
 }

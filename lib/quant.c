@@ -35,14 +35,14 @@ static float scale_of(float most)
     return most > 127 * FLT_MIN ? most / 127 : 0;
 }
 
-float ps_quant_row(uint32_t d, const float *x, uint8_t *group, unsigned lane, double *error, double *coded)
+float ps_quant_row(uint32_t d, const float *x, uint8_t *at, size_t step, double *error, double *coded)
 {
     const float scale = scale_of(largest(d, x)), inverse = scale > 0 ? 1 / scale : 0;
     float left = 0, kept = 0;
     for (uint32_t i = 0; i < ps_codes_words(d) * 4; i++) {
         const float v = i < d ? x[i] : 0, c = rintf(v * inverse);
         const float rest = v - c * scale;
-        group[i / 4 * PS_CODES_WORD + 4 * lane + i % 4] = (uint8_t)((int)c + 128);
+        at[i / 4 * step + i % 4] = (uint8_t)((int)c + 128);
         left += rest * rest;
         kept += c * c;
     }
@@ -70,9 +70,7 @@ static void code_row(const job *w, size_t i, double most[3])
     const ps_quant *c = w->c;
     const float *x = w->row + i * w->stride, times = w->times ? w->times[i] : 1;
     double error, coded, bias = c->has_bias ? x[c->d] : 0, squares = bias * bias;
-    w->scale[i] = ps_quant_row(c->d, x, w->codes + i / PS_CODES_LANES * ps_codes_group(c->d), i % PS_CODES_LANES,
-                               &error, &coded) *
-                  times;
+    w->scale[i] = ps_quant_row(c->d, x, ps_quant_lane(w->codes, i, c->d), PS_CODES_WORD, &error, &coded) * times;
     w->offset[i] = (float)bias;
     squares += (error + coded) * (error + coded); /* at least |x|^2 */
     const double is[3] = {error * times, coded * times, sqrt(squares) * times};

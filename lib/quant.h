@@ -31,9 +31,14 @@ void ps_quant_free(ps_quant *c);
 /* The offsets of codes that ps_quant_make made, to be changed. */
 float *ps_quant_offsets(ps_quant *c);
 
-/* Codes one row of d elements into lane `lane` of a group.  Returns its scale; *error and *coded as above if they are
- * not NULL. */
-float ps_quant_row(uint32_t d, const float *x, uint8_t *group, unsigned lane, double *error, double *coded);
+/* Codes one row of d elements: four numbers at `at`, the next four `step` bytes later.  Returns its scale; *error and
+ * *coded as above if they are not NULL.  ps_quant_lane: where a row begins in a group, whose step is PS_CODES_WORD. */
+float ps_quant_row(uint32_t d, const float *x, uint8_t *at, size_t step, double *error, double *coded);
+
+static inline uint8_t *ps_quant_lane(uint8_t *codes, size_t row, uint32_t d)
+{
+    return codes + row / PS_CODES_LANES * ps_codes_group(d) + 4 * (row % PS_CODES_LANES);
+}
 
 /* The query x, whose products are to be multiplied by `times`, for kernels/codes.h: code[] has room for 4 x words
  * numbers, which must live as long as `q`; floor, row and score are not touched.  Returns the bound: no row's score
