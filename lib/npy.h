@@ -19,7 +19,8 @@ typedef struct {
 /* Maps or reads a 2-D array of float16, float32 or float64 in C order, with at least one column; its
  * size must be exactly what the header says.  Anything else, and an element that is NaN, infinite or beyond
  * a float, is PS_EDATA naming the byte, or the row and column (from 0).  NULL or "-" is standard input.
- * An .npz archive (zip.h) has the matrix as "vectors"; "ids", whole numbers, and "names", strings, say what its rows are. */
+ * An .npz archive (zip.h) has the matrix as "vectors"; "ids", whole numbers, and "names", strings, say what its rows
+ * are. */
 PS_MUST_USE int ps_npy_open(ps_npy *a, const char *path);
 void ps_npy_close(ps_npy *a);
 

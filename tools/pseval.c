@@ -301,7 +301,8 @@ int main(int argc, char **argv)
         {'J', "json", NULL, PS_OPT_FLAG, &o.json, 0, 0, "report as JSON", NULL},
         {0},
     };
-    const ps_tool tool = {"pseval", "Measures how well held-out pairs are found by hits or by vectors.", "[FILE...]", NULL};
+    const ps_tool tool = {"pseval", "Measures how well held-out pairs are found by hits or by vectors.", "[FILE...]",
+                          NULL};
     const int first = ps_tool_parse(&tool, rows, &o.common, argc, argv);
     o.files = (const char *const *)argv + first;
     o.n_files = (size_t)(argc - first);

@@ -109,3 +109,14 @@ refused 1 'line 3: a value that is no number of at least 0' "$mtx real general\n
 refused 1 'line 4: more than the 1 entries' "$mtx real general\n2 2 1\n1 1 1\n2 2 1\n" psgraph-build --mtx
 refused 1 'truncated: 1 of 2 entries' "$mtx real general\n2 2 2\n1 1 1\n" psgraph-build --mtx
 refused 2 'neither -t nor -g' '' psgraph-build --mtx -t
+
+# As SciPy itself writes it; PS_PYTHON names another interpreter that has it.
+if "${PS_PYTHON:-python3}" -c 'import scipy.io' 2>/dev/null; then
+    "${PS_PYTHON:-python3}" - <<'EOF'
+import numpy as np, scipy.io, scipy.sparse as sp
+m = sp.coo_matrix(([2.5, 1, 7], ([0, 2, 2], [3, 0, 1])), shape=(4, 5))
+scipy.io.mmwrite("m.mtx", m, comment="a comment")
+EOF
+    psgraph-build --mtx <m.mtx | psview --edges >got
+    printf '0\t3\t2.5\n2\t0\t1\n2\t1\t7\n' | cmp - got || fail "from SciPy: $(cat got)"
+fi

@@ -121,13 +121,31 @@ printf '4 2\nplain 1 -2.5\nna\303\257ve_x 0.125 7\n\360\237\230\200! 3e-08 1\n\3
 psview --word2vec --take 1 z.psr >got
 printf '1 2\n3 1 -2.5\n' | cmp - got || fail "word2vec with numbers: $(cat got)"
 
-# With NumPy itself.
-if python3 -c 'import numpy' 2>/dev/null; then
-    python3 - <<'EOF'
+# With NumPy itself, and FAISS, where they are; PS_PYTHON names another interpreter that has them.
+python=${PS_PYTHON:-python3}
+if "$python" -c 'import numpy' 2>/dev/null; then
+    "$python" - <<'EOF'
 import numpy as np
 z = np.load("z.npz")
 assert list(z["names"]) == ["plain", "naïve x", "😀!", "€"] and z["ids"].dtype == np.int64 and z["vectors"].shape == (4, 2)
 np.savez_compressed("np.npz", vectors=z["vectors"], ids=z["ids"], names=z["names"])
 EOF
     psfeat -g g.psg --npy np.npz --sketch 0 --no-degree | psview | sed 's/2.99[0-9]*e-08/3e-08/' | cmp - want
+fi
+if "$python" -c 'import faiss' 2>/dev/null; then
+    awk 'BEGIN { srand(1); for (i = 0; i < 300; i++) { printf "%d", i; for (j = 0; j < 8; j++) printf "\t%f", rand() - .5; print "" } }' |
+        psview -t -K vectors >x.psr
+    psview --npy x.psr >x.npy
+    awk 'BEGIN { for (i = 0; i < 300; i++) print i }' | psview -t -K ids | psknn -x x.psr -k 5 | psview | cut -f 1,2 >want
+    "$python" - <<'EOF'
+import faiss, numpy as np
+x = np.load("x.npy")
+index = faiss.IndexFlatIP(x.shape[1])
+index.add(x)
+_, found = index.search(x, 6)
+with open("got", "w") as f:
+    for i, row in enumerate(found):
+        f.writelines("%d\t%d\n" % (i, j) for j in [j for j in row if j != i][:5])
+EOF
+    cmp got want || fail "FAISS finds others: $(diff got want | head)"
 fi
