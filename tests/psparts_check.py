@@ -105,6 +105,8 @@ for lost in (data[0], data[-1]):
     refuses("target 1: ", lambda: collect(1, lambda r: [row for row in r if row is not lost]))
     refuses("target 1: ", lambda: collect(1, lambda r: r + [lost]))
     refuses("damaged", lambda: collect(1, lambda r: [lost[:4] + (b"x" + lost[4][1:],) if row is lost else row for row in r]))
+one, other = next((a, b) for a in data for b in data if a[1] < b[1] and a[0] == b[0] and a[2] == b[2])
+refuses("target 1: ", lambda: collect(1, lambda r: [other if row is one else row for row in r]))
 refuses("nothing came", lambda: collect(1, lambda r: [row for row in r if row[0] != 1]))
 
 # Manifests
