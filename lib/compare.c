@@ -124,7 +124,7 @@ static int read_file(ps_comparison *c, size_t i)
 {
     const ps_compare_options *o = &c->o;
     ps_compared_file *f = &c->file[i];
-    const ps_judging how = {o->pairs, o->pairs_path, o->g, o->cosine, o->cutoffs, o->pool};
+    const ps_judging how = {o->pairs, o->pairs_path, o->g, o->cosine, o->cutoffs, 1, o->pool};
     int rc = ps_ranks_file(&f->ranks, &how, f->path, found_vectors, &(reading){c, f});
     if (rc < 0)
         return rc;

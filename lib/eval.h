@@ -68,7 +68,8 @@ typedef struct {
     const char *pairs_path;
     const ps_graph *g;         /* NULL: only vectors */
     int cosine;                /* score vectors by cosine */
-    const ps_cutoffs *cutoffs; /* list and count what is recommended, up to the last of them; NULL: ranks only */
+    const ps_cutoffs *cutoffs; /* list what is recommended, up to the last of them; NULL: ranks only */
+    int count;                 /* also count how often it is: ps_ranks_count */
     ps_pool *pool;
 } ps_judging;
 

@@ -16,7 +16,7 @@ int ps_ranks_suit(const ps_pairs *pairs, const ps_head *h, const char *name, con
 static int make(ps_ranks *r, const ps_judging *how, uint64_t rows)
 {
     int rc = ps_ranks_make(r, how->pairs, how->g, rows);
-    return rc == 0 && how->cutoffs ? ps_ranks_count(r, how->cutoffs) : rc;
+    return rc == 0 && how->count ? ps_ranks_count(r, how->cutoffs) : rc;
 }
 
 int ps_ranks_knn(ps_ranks *r, const ps_judging *how, const ps_knn *knn)

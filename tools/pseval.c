@@ -131,7 +131,7 @@ static int rank_stdin(options *o)
 
 static ps_judging judging(const options *o, const ps_cutoffs *cutoffs)
 {
-    return (ps_judging){&o->pairs, o->pairs_path, o->g, o->cosine, cutoffs, o->pool};
+    return (ps_judging){&o->pairs, o->pairs_path, o->g, o->cosine, cutoffs, 0, o->pool};
 }
 
 static void warn_of_misses(const ps_ranks *r, const char *what)
