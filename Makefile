@@ -271,6 +271,8 @@ lint:
 	! mandoc -T lint -W style $(PAGES) 2>/dev/null | grep -v 'referenced manual not found'
 	printf '%s\n' $(filter-out tests/%,$(SOURCES)) | xargs -P $$(nproc) -I FILE \
 		clang-tidy --quiet FILE -- -std=gnu11 -D_GNU_SOURCE -DPS_OPENBLAS -Ilib -Ikernels
+	cppcheck --quiet --error-exitcode=1 --std=c11 --enable=warning,portability -DPS_OPENBLAS -Ilib -Ikernels \
+		--suppress=missingIncludeSystem --suppressions-list=.cppcheck lib kernels tools
 format:
 	clang-format -i $(SOURCES) $(HEADERS)
 
@@ -314,7 +316,7 @@ make load         a million good and bad lines to the tools that answer line by 
 make bench        what each tool takes on the embedded data, and a training step at several sizes
 make gpu-check    on a machine with a GPU: every CUDA kernel and ten steps of training tested, then a benchmark
 make cuda-report  registers, shared memory and spills of every CUDA kernel (nvcc)
-make lint         clang-tidy, mandoc -T lint;  make format: clang-format
+make lint         clang-tidy, cppcheck, mandoc -T lint;  make format: clang-format
 make install      tools, manual pages, completions, library to DESTDIR= PREFIX=/usr/local; uninstall
 make dist         build/psgraph-$(VERSION).tar.gz of what is committed
 make deb          build/psgraph_$(VERSION)_ARCH.deb, a Debian package (dpkg-dev)

@@ -15,6 +15,7 @@
 
 #include "mapped.h"
 #include "par.h"
+#include "sandbox.h"
 #include "visible.h"
 
 enum { MAX_OPTIONS = 96, LONG_BASE = 256, MAX_THREADS = 1024, MAX_GIVEN = 256 };
@@ -427,6 +428,7 @@ int ps_tool_parse(const ps_tool *t, const ps_option *rows, ps_common *c, int arg
         {'s', "seed", "N", PS_OPT_INT, &c->seed, 0, 9e15, "seed of all random numbers", NULL},
         {'q', "quiet", NULL, PS_OPT_FLAG, &c->quiet, 0, 0, "no warnings, no progress", NULL},
         {'v', "verbose", NULL, PS_OPT_FLAG, &c->verbose, 0, 0, "say more on stderr", NULL},
+        {0, "sandbox", NULL, PS_OPT_FLAG, &c->sandbox, 0, 0, "may read files and write standard output, nothing else", NULL},
     };
     ps_option all[MAX_OPTIONS];
     struct option longs[MAX_OPTIONS + 3];
@@ -482,5 +484,11 @@ int ps_tool_parse(const ps_tool *t, const ps_option *rows, ps_common *c, int arg
         c->threads = ps_cores();
     if (optind < argc && !tool->operands)
         misuse("surplus operand '%s'", argv[optind]);
+    if (c->sandbox && c->output)
+        misuse("--sandbox: nothing is written but standard output: no -o");
+    if (c->sandbox && ps_sandbox() < 0) {
+        complain("%s", ps_errmsg());
+        exit(1);
+    }
     return optind;
 }

@@ -53,7 +53,7 @@ typedef struct {
     const char *output;
     int64_t threads;
     int64_t seed;
-    int gzip, quiet, verbose;
+    int gzip, quiet, verbose, sandbox;
 } ps_common;
 
 #define PS_COMMON_DEFAULT {.threads = 0, .seed = 1}

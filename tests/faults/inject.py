@@ -102,7 +102,6 @@ def start(job, fault, extra):
     at = os.path.join(where, "result")
     args = [os.path.join(where, a[1:]) if a[0] == "+" else a for a in job[1]]
     env = {**os.environ, "LD_PRELOAD": SHIM, "OPENBLAS_NUM_THREADS": "1", **extra}
-    env["ASAN_OPTIONS"] = env.get("ASAN_OPTIONS", "") + ":verify_asan_link_order=0"
     if fault:
         env["PS_FAULT"] = fault
     with open(job[2] or os.devnull, "rb") as source:
