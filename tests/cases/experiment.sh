@@ -30,7 +30,7 @@ cell() { # ROW NAME: from the first table that has it
     awk -F '\t' -v row="$1" -v i="$(column "$2")" '$2 == row { print $i; exit }' $tsv
 }
 for row in popularity content content-256 walk knn mlp max-pool mean-pool mean-pool-xent mean-pool-hard pinsage recipe no-sketch no-bypass \
-    no-bias no-tokens no-convolution pinsage-T3 pinsage-B2 recipe-T3 recipe-B2; do
+    no-bias no-tokens no-convolution fresh-walks random-only no-logq tau-.05 patience pinsage-T3 pinsage-B2 recipe-T3 recipe-B2; do
     [ "$(cell $row seeds)" = 1 ] || fail "$row: not in $tsv, or not of seed 1: $(cell $row seeds)"
     [ -n "$(cell $row MRR)" ] || fail "$row: no MRR"
     [ -z "$(awk -F '\t' -v row=$row -v i="$(column MRR)" '$2 == row { print $(i + 1); exit }' $tsv)" ] || fail "$row: a spread of one seed"
