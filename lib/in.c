@@ -255,8 +255,9 @@ int ps_blob_map(ps_blob *b, const char *path)
     if (fd < 0)
         return ps_fail(PS_ESYS, "%s: cannot open", path);
     uint8_t first[PS_MANIFEST_MAGIC] = {0};
-    if (fstat(fd, &st) == 0 && st.st_size > 0 && lseek(fd, 0, SEEK_CUR) == 0 && pread(fd, first, sizeof first, 0) >= 0 &&
-        !(first[0] == 0x1f && first[1] == 0x8b) && !ps_manifest_magic(first, sizeof first))
+    if (fstat(fd, &st) == 0 && st.st_size > 0 && lseek(fd, 0, SEEK_CUR) == 0 &&
+        pread(fd, first, sizeof first, 0) >= 0 && !(first[0] == 0x1f && first[1] == 0x8b) &&
+        !ps_manifest_magic(first, sizeof first))
         (void)map_open(b, fd, (size_t)st.st_size, is_stdin ? "<stdin>" : path);
     if (!is_stdin)
         close(fd);
@@ -266,6 +267,7 @@ int ps_blob_map(ps_blob *b, const char *path)
 void ps_blob_rest(const ps_blob *b, size_t from, size_t to)
 {
     const size_t page = (size_t)sysconf(_SC_PAGESIZE);
+    to = to < b->size ? to : b->size; /* beyond it may be anything */
     from -= from % page;
     to -= to % page;
     if (b->mapped && to > from)

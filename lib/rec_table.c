@@ -14,7 +14,7 @@ uint64_t ps_table_piece(const ps_table *t)
 
 void ps_table_rest(const ps_table *t, uint64_t first, uint64_t n)
 {
-    if (t->records == t->own)
+    if (t->records == t->own || first >= t->count)
         return;
     const size_t from = (size_t)(t->records - t->blob.data) + first * t->head.size;
     const uint64_t left = t->count - first;

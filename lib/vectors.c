@@ -167,7 +167,7 @@ void ps_vectors_close(ps_vectors *v)
 
 void ps_vectors_rest(const ps_vectors *v, uint64_t first, uint64_t n)
 {
-    const uint64_t last = first + n < v->n ? first + n : v->n, bytes = v->d * sizeof *v->own;
+    const uint64_t last = n < v->n - first ? first + n : v->n, bytes = v->d * sizeof *v->own;
     ps_table_rest(&v->table, first, n);
     ps_blob_rest(&v->converted, first * bytes, last * bytes);
 }

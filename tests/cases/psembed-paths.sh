@@ -163,6 +163,11 @@ for i in range(n // 1000):
 *) ;;
 esac
 
+# neighbourhoods of the first few items only, beyond whose end nothing rests
+psview --raw --take 40 n2.psr >short-n.psr
+psembed -m m.psm -n short-n.psr -M 1G <x.psr >short-z.psr
+psembed -m m.psm -n short-n.psr -M 1M <x.psr | cmp - short-z.psr || fail "neighbourhoods of few: -M 1M gives other bytes"
+
 # scratch that fills (EFBIG, as a full disk would ENOSPC); killed in the middle: no file, and none left behind
 (
     trap '' XFSZ

@@ -4,6 +4,7 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -112,6 +113,31 @@ static void bad_inputs(void)
     CHECK(ps_blob_open(&b, ".") == PS_ESYS);
 }
 
+/* What rests of a mapped file is still there, and nothing beyond its end is touched. */
+static void resting(void)
+{
+    enum { PAGE = 4096, N = 3 * PAGE };
+    uint8_t *text = malloc(N);
+    memset(text, 7, N);
+    spill("plain", text, N);
+    ps_blob b;
+    CHECK_OK(ps_blob_open(&b, "plain"));
+    CHECK(b.mapped && b.size == N);
+    uint8_t *behind = mmap((void *)(uintptr_t)(b.data + N), PAGE, PROT_READ | PROT_WRITE,
+                           MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1, 0);
+    if (behind == b.data + N)
+        *behind = 1;
+    ps_blob_rest(&b, 0, N);
+    ps_blob_rest(&b, PAGE + 5, N + 2 * PAGE);
+    ps_blob_rest(&b, N + PAGE, N + 2 * PAGE);
+    CHECK(memcmp(b.data, text, N) == 0);
+    CHECK(behind != b.data + N || *behind == 1);
+    if (behind != MAP_FAILED)
+        munmap(behind, PAGE);
+    ps_blob_close(&b);
+    free(text);
+}
+
 static size_t files_here(void)
 {
     DIR *d = opendir(".");
@@ -218,6 +244,7 @@ int main(void)
     inputs();
     damaged_gzip();
     bad_inputs();
+    resting();
     outputs();
     whole_or_not_at_all();
     signals();

@@ -311,6 +311,8 @@ static void in_a_row(void)
         CHECK(t.count == 30 && memcmp(t.records, records, bytes) == 0);
         CHECK(memory < 2 * bytes ? t.blob.mapped && left.memory == memory : t.own && left.memory == memory - bytes);
         ps_table_rest(&t, 0, 30);
+        ps_table_rest(&t, 31, 1 << 20);
+        ps_table_rest(&t, 29, UINT64_MAX);
         CHECK(memcmp(t.records, records, bytes) == 0);
         ps_table_close(&t);
     }
