@@ -107,7 +107,7 @@ static int build(ps_knn *knn, const ps_index_options *o, const ps_index *old, ps
             item[i] = ps_knn_item(knn, i);
         x->hash = hash;
         x->item = item;
-        rc = o->type == PS_INDEX_IVF ? ivf_build(knn, o, old, x, pool, out) : lsh_build(knn, o, x, pool, out);
+        rc = o->type == PS_INDEX_IVF ? ivf_build(knn, o, old, x, pool, out) : lsh_build(knn, old, x, pool, out);
     }
     free(hash);
     free(item);

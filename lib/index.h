@@ -62,8 +62,9 @@ typedef struct {
     ps_index_type type;
     uint64_t seed;
     uint32_t cells; /* ivf; 0: about 4 sqrt(n) */
-    const char
-        *update; /* an index of other vectors: its cells and curves are kept, rows it knows stay in their cells */
+    /* NULL, or an index of other vectors: its cells or planes and its curves are kept, rows it knows stay as they are.
+     */
+    const char *update;
 } ps_index_options;
 
 /* Builds an index of the candidates, which must be dense, and writes it. */

@@ -56,7 +56,7 @@ PS_MUST_USE int ivf_search(const ps_index *x, const ps_knn *knn, const ps_knn_qu
 
 /* ---- lsh ---- */
 
-PS_MUST_USE int lsh_build(ps_knn *knn, const ps_index_options *o, ps_index *x, ps_pool *pool, ps_out *out);
+PS_MUST_USE int lsh_build(ps_knn *knn, const ps_index *old, ps_index *x, ps_pool *pool, ps_out *out);
 PS_MUST_USE int lsh_open(ps_index *x);
 PS_MUST_USE int lsh_search(const ps_index *x, const ps_knn *knn, const ps_knn_queries *q, ps_pool *pool,
                            uint32_t effort, size_t k, ps_hit *hits, size_t *found);

@@ -94,6 +94,8 @@ static int measure(ps_index *x, const ps_knn *knn)
 typedef struct {
     const ps_knn *knn;
     ps_index *x;
+    const ps_index *old; /* NULL, or what is updated */
+    uint32_t *known;     /* the row of `old` with the same item and elements; UINT32_MAX: none */
     uint16_t *signature;
     uint32_t *token_off;
     uint16_t *posting;
@@ -122,20 +124,49 @@ static void code_row(const lsh *w, size_t i, float *row)
         w->offset[i] = row[d];
 }
 
+/* Where the old index has the same item with the same elements. */
+static void find_known(const lsh *w)
+{
+    memset(w->known, 0xff, w->x->n * sizeof *w->known);
+    for (uint64_t i = 0; w->old && i < w->old->n; i++) {
+        const uint64_t row = ps_knn_find(w->knn, w->old->item[i]);
+        if (row != PS_NONE && w->x->hash[row] == w->old->hash[i])
+            w->known[row] = (uint32_t)i;
+    }
+}
+
+static void copy_known(const lsh *w, size_t i)
+{
+    const ps_index *x = w->x, *old = w->old;
+    const size_t from = w->known[i], bytes = 4 * ps_codes_words(x->d - (uint32_t)x->has_bias);
+    memcpy(w->signature + i * x->bands, old->signature + from * x->bands, x->bands * sizeof *w->signature);
+    memcpy(w->codes + i * bytes, old->codes + from * bytes, bytes);
+    w->scale[i] = old->scale[from];
+    if (x->has_bias)
+        w->offset[i] = old->offset[from];
+}
+
 static int sign_rows(void *ctx, size_t task, int thread)
 {
     const lsh *w = ctx;
     const ps_index *x = w->x;
     const size_t width = x->d + 1, planes = (size_t)x->bands * LSH_BITS;
-    const size_t begin = task * ROWS, n = x->n - begin < ROWS ? x->n - begin : ROWS;
+    const size_t begin = task * ROWS, end = x->n - begin < ROWS ? x->n : begin + ROWS;
     float *rows = w->rows + (size_t)thread * ROWS * width, *products = w->products + (size_t)thread * ROWS * planes;
-    for (size_t i = 0; i < n; i++) {
-        code_row(w, begin + i, rows + i * width);
-        row_vector(x, w->knn, begin + i, rows + i * width);
+    size_t fresh[ROWS], n = 0;
+    for (size_t i = begin; i < end; i++) {
+        if (w->known[i] != UINT32_MAX) {
+            copy_known(w, i);
+            continue;
+        }
+        code_row(w, i, rows + n * width);
+        row_vector(x, w->knn, i, rows + n * width);
+        fresh[n++] = i;
     }
-    ps_dots()(n, planes, width, rows, width, x->planes, width, products, planes);
+    if (n > 0)
+        ps_dots()(n, planes, width, rows, width, x->planes, width, products, planes);
     for (size_t i = 0; i < n; i++)
-        lsh_signs(products + i * planes, x->bands, w->signature + (begin + i) * x->bands);
+        lsh_signs(products + i * planes, x->bands, w->signature + fresh[i] * x->bands);
     return 0;
 }
 
@@ -214,12 +245,30 @@ static int write_lsh(const lsh *w, const uint32_t *effort, float recall[PS_INDEX
     return index_write(x, parts, sizeof parts / sizeof *parts - !x->has_bias, out);
 }
 
+/* Planes, length and factors, efforts and what they find stay those of the old index. */
+static int begin(const lsh *w, uint32_t *effort)
+{
+    ps_index *x = w->x;
+    const ps_index *old = w->old;
+    if (!old) {
+        index_efforts(effort, EFFORT_MOST);
+        return measure(x, w->knn);
+    }
+    x->seed = old->seed;
+    x->length = old->length;
+    x->bias_mean = old->bias_mean;
+    x->bias_times = old->bias_times;
+    memcpy(effort, old->effort, PS_INDEX_EFFORTS * sizeof *effort);
+    return 0;
+}
+
 static int make(lsh *w, ps_knn *knn, ps_pool *pool, uint32_t *effort, float recall[PS_INDEX_CURVES][PS_INDEX_EFFORTS])
 {
     ps_index *x = w->x;
-    int rc = measure(x, knn);
+    int rc = begin(w, effort);
     if (rc == 0)
         rc = lsh_planes(x);
+    find_known(w);
     if (rc == 0)
         rc = ps_pool_run(pool, (x->n + ROWS - 1) / ROWS, sign_rows, w);
     w->token_off[(size_t)x->windows * x->bands * LSH_VALUES] = (uint32_t)(x->n * x->bands);
@@ -233,22 +282,23 @@ static int make(lsh *w, ps_knn *knn, ps_pool *pool, uint32_t *effort, float reca
     x->offset = w->offset;
     x->coarse.d = x->d - (uint32_t)x->has_bias;
     x->coarse.has_bias = x->has_bias;
-    index_efforts(effort, EFFORT_MOST);
-    return rc < 0 ? rc : calibrate(w, knn, pool, effort, recall);
+    for (size_t c = 0; c < PS_INDEX_CURVES && w->old; c++)
+        memcpy(recall[c], w->old->recall[c], sizeof recall[c]);
+    return rc < 0 || w->old ? rc : calibrate(w, knn, pool, effort, recall);
 }
 
-int lsh_build(ps_knn *knn, const ps_index_options *o, ps_index *x, ps_pool *pool, ps_out *out)
+int lsh_build(ps_knn *knn, const ps_index *old, ps_index *x, ps_pool *pool, ps_out *out)
 {
-    (void)o;
     const size_t threads = (size_t)ps_pool_threads(pool);
     uint32_t effort[PS_INDEX_EFFORTS];
     float recall[PS_INDEX_CURVES][PS_INDEX_EFFORTS];
-    x->bands = BANDS;
+    x->bands = old ? old->bands : BANDS;
     x->windows = (uint32_t)((x->n + LSH_WINDOW - 1) / LSH_WINDOW);
     if (x->n > UINT32_MAX / BANDS)
         return ps_fail(PS_EDATA, "%s: more than %u vectors, the most that an index of type lsh has", knn->name,
                        UINT32_MAX / BANDS);
-    lsh w = {.knn = knn, .x = x};
+    lsh w = {.knn = knn, .x = x, .old = old};
+    w.known = ps_alloc(x->n, sizeof *w.known);
     w.signature = ps_alloc(x->n * x->bands, sizeof *w.signature);
     w.token_off = ps_alloc((size_t)x->windows * x->bands * LSH_VALUES + 1, sizeof *w.token_off);
     w.posting = ps_alloc(x->n * x->bands, sizeof *w.posting);
@@ -257,14 +307,15 @@ int lsh_build(ps_knn *knn, const ps_index_options *o, ps_index *x, ps_pool *pool
     w.offset = x->has_bias ? ps_alloc(x->n, sizeof *w.offset) : NULL;
     w.rows = ps_alloc(threads * ROWS * (x->d + 1), sizeof *w.rows);
     w.products = ps_alloc(threads * ROWS * x->bands * LSH_BITS, sizeof *w.products);
-    int rc = w.signature && w.token_off && w.posting && w.codes && w.scale && (w.offset || !x->has_bias) && w.rows &&
-                     w.products
+    int rc = w.known && w.signature && w.token_off && w.posting && w.codes && w.scale && (w.offset || !x->has_bias) &&
+                     w.rows && w.products
                  ? make(&w, knn, pool, effort, recall)
                  : PS_EMEM;
     if (rc == 0)
         rc = write_lsh(&w, effort, recall, out);
     free(x->planes);
     x->planes = NULL;
+    free(w.known);
     free(w.signature);
     free(w.token_off);
     free(w.posting);

@@ -42,8 +42,6 @@ static int check_build(const options *o)
         return ps_usage_error("-B indexes vectors: give -x, not --boards");
     if (o->all || o->text || o->queries || o->index_path || o->soon)
         return ps_usage_error("-B builds an index and answers no queries: leave out -a, -t, -Q, -l and --index");
-    if (o->update && o->build == BUILD_LSH)
-        return ps_usage_error("--update is for -B ivf: an index of type lsh is built as quickly");
     return 0;
 }
 
@@ -423,7 +421,7 @@ int main(int argc, char **argv)
         {'l', "line-buffered", NULL, PS_OPT_FLAG, &o.soon, 0, 0, "answer each query before the next is read", NULL},
         {'B', "build", "TYPE", PS_OPT_CHOICE, &o.build, 0, 0, "build an index of -x instead of searching",
          "none|ivf|lsh"},
-        {0, "update", "FILE", PS_OPT_STR, &o.update, 0, 0, "with -B ivf: from this index of older vectors", NULL},
+        {0, "update", "FILE", PS_OPT_STR, &o.update, 0, 0, "with -B: from this index of older vectors", NULL},
         {0, "index", "FILE", PS_OPT_STR, &o.index_path, 0, 0, "search by this index of -x", NULL},
         {0, "recall", "R", PS_OPT_REAL, &o.recall, 0, 1, "share of the nearest that the index is to find", NULL},
         {0, "effort", "N", PS_OPT_INT, &o.effort, 0, 1e9, "instead of --recall: what the index looks at; 0: by recall",

@@ -63,13 +63,17 @@ new = [[r[0]] + [-v for v in r[1:]] if r[0] % 10 == 1 else r for r in rows if r[
 new.reverse()
 write("new.psr", "vectors", 13, "I13f", new, 1, 1)
 END
-psknn -B ivf -x old.psr -o old.psi
-psknn -B ivf --update old.psi -x new.psr -o new.psi
 check ids some.psr $(seq 0 10 2990)
 psknn -x new.psr -k 10 <some.psr >exact.psr
-psknn -x new.psr --index new.psi --recall 0.95 -k 10 <some.psr >h.psr
-recall exact.psr h.psr 10 0.85 || fail "updated index"
-psknn -B ivf --update new.psi -x new.psr | cmp - new.psi || fail "an update to the same is not the same"
+for type in lsh ivf; do
+    psknn -B $type -x old.psr -o old.psi
+    psknn -B $type --update old.psi -x new.psr -j 3 -o new.psi
+    psknn -x new.psr --index new.psi --recall 0.95 -k 10 <some.psr >h.psr
+    recall exact.psr h.psr 10 0.85 || fail "$type: updated index"
+    psknn -B $type --update new.psi -x new.psr -j 1 | cmp - new.psi || fail "$type: an update to the same is not the same"
+    # Forth and back: what an index holds of a row does not depend on when it came.
+    psknn -B $type --update new.psi -x old.psr | cmp - old.psi || fail "$type: an update back is not the same"
+done
 
 # What is refused: one line, nothing under -o's name.
 refused() { # TEXT COMMAND...
