@@ -52,6 +52,8 @@ compare() {
 compare -y y.psr -n n.psr -p valid.tsv --batch 48 --negatives 50 --epochs 2
 compare -w 100 -T 8 --paper --batch 32 --negatives 50 --epochs 3
 compare -n n.psr --batch 3 --negatives 1 --epochs 1
+# Gradients of several buckets
+compare --layers 2 --hidden 600 -d 600 -n n.psr --batch 98 --negatives 50 --epochs 1
 compare --layers 0 --batch 48 --epochs 1 --optimizer sgd --rate .01
 # By default a rank has one share
 ranks 3 pstrain -g g.psg -x x.psr -n n.psr -t --hidden 64 -d 32 --batch 48 -j 2 -o out.psm <p.tsv
