@@ -35,6 +35,7 @@ sed '1000000,$s/$/\t2/' edges.tsv | build -t -i >weights.psg
 sed '1,999999s/$/\t1/; 1000000,$s/$/\t2/' edges.tsv | "$PS_BIN/psview" -t -K edges >weights.psr
 for j in 1 3; do
     build -j $j <weights.psr | cmp - weights.psg
+    dd if=weights.psr bs=5000 2>/dev/null | build -j $j | cmp - weights.psg
     status=0
     head -c 12000000 edges.psr | build -j $j -o out.psg 2>err || status=$?
     [ $status -eq 1 ] && grep -q 'truncated' err && [ ! -e out.psg ] || fail "cut off: status $status: $(cat err)"

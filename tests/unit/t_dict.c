@@ -73,6 +73,27 @@ static void test_alike(void)
     ps_dict_free(&d);
 }
 
+/* Long names of one hash: the second word of each undoes what the first one did to it. */
+static void test_same_hash(void)
+{
+    const uint64_t step = UINT64_C(0x9e3779b97f4a7c15), aim = ps_mix64(77);
+    ps_dict d = {0};
+    uint64_t number, words[3][2];
+    for (uint64_t i = 0; i < 3; i++) {
+        words[i][0] = i + 1;
+        words[i][1] = aim ^ (ps_mix64(sizeof *words ^ words[i][0]) + step);
+        const ps_str name = {(const char *)words[i], sizeof words[i]};
+        const ps_name_key key = ps_name_key_of(name),
+                          first = ps_name_key_of((ps_str){(const char *)words[0], name.len});
+        CHECK(key.tail == PS_NAME_LONG && key.head == first.head);
+        CHECK_OK(ps_dict_add(&d, name, &number));
+        CHECK(number == i);
+        CHECK_OK(ps_dict_add(&d, name, &number));
+        CHECK(number == i);
+    }
+    ps_dict_free(&d);
+}
+
 /* Through many enlargements; none is lost, none doubled, and probing stays short. */
 static void test_many(void)
 {
@@ -113,6 +134,7 @@ int main(void)
 {
     test_few();
     test_alike();
+    test_same_hash();
     test_many();
     test_table();
     CHECK_END();
