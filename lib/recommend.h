@@ -50,6 +50,17 @@ void ps_groups_free(ps_groups *g);
 PS_MUST_USE int ps_list_read(uint8_t *listed, const char *path, const ps_graph *graph, const ps_knn *knn, int text,
                              uint64_t *skipped);
 
+typedef struct {
+    const char *groups, *only; /* file of groups; the one of them that may be found.  NULL: none, any */
+    const char *allow, *deny;  /* lists, or NULL */
+    int text;                  /* lists are lines of names */
+} ps_filter_options;
+
+/* Reads the groups into *g (the caller's to free, also on failure) and denies knn's rows that may not be found.
+ * `skipped` as above. */
+PS_MUST_USE int ps_filters_open(ps_groups *g, const ps_filter_options *o, const ps_graph *graph, ps_knn *knn,
+                                uint64_t *skipped);
+
 /* ---- finding ---- */
 
 typedef struct {

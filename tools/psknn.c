@@ -76,53 +76,12 @@ static int check_options(const options *o)
     return rc < 0 ? rc : check_filters(o);
 }
 
-/* ---- what may be found ---- */
-
-static int deny(options *o, const uint8_t *listed, int denied)
-{
-    int rc = 0;
-    for (uint64_t row = 0; row < o->knn.n && rc == 0; row++)
-        if (listed[row] == denied)
-            rc = ps_knn_deny(&o->knn, row);
-    return rc;
-}
-
-static int read_list(options *o, const char *path, int denied)
-{
-    uint8_t *listed = ps_zalloc(o->knn.n, 1);
-    int rc = listed ? ps_list_read(listed, path, &o->g, &o->knn, o->text, o->skip_unknown ? &o->unknown : NULL)
-                    : PS_EMEM;
-    if (rc == 0)
-        rc = deny(o, listed, denied);
-    free(listed);
-    return rc;
-}
-
-/* Only the items of one group. */
-static int keep_group(options *o)
-{
-    const uint64_t group = ps_dict_find(&o->groups.names, (ps_str){o->only, strlen(o->only)});
-    if (group == PS_NONE)
-        return ps_fail(PS_EDATA, "%s: no item is of the group '%s'", o->groups_path, o->only);
-    int rc = 0;
-    for (uint64_t row = 0; row < o->knn.n && rc == 0; row++)
-        if (o->groups.of[row] != group)
-            rc = ps_knn_deny(&o->knn, row);
-    return rc;
-}
+/* ---- what is searched ---- */
 
 static int open_filters(options *o)
 {
-    int rc = o->groups_path
-                 ? ps_groups_read(&o->groups, o->groups_path, &o->g, &o->knn, o->skip_unknown ? &o->unknown : NULL)
-                 : 0;
-    if (rc == 0 && o->only)
-        rc = keep_group(o);
-    if (rc == 0 && o->allow)
-        rc = read_list(o, o->allow, 0);
-    if (rc == 0 && o->deny)
-        rc = read_list(o, o->deny, 1);
-    return rc;
+    const ps_filter_options f = {o->groups_path, o->only, o->allow, o->deny, o->text};
+    return ps_filters_open(&o->groups, &f, &o->g, &o->knn, o->skip_unknown ? &o->unknown : NULL);
 }
 
 static int open_index(options *o)
@@ -156,9 +115,12 @@ static int open_inputs(options *o)
     }
     if (rc < 0)
         return rc;
-    const ps_query_options qo = {
-        .graph = g, .all = o->all, .text = o->text, .sets = o->sets, .skip_unknown = o->skip_unknown,
-        .bad_line = o->soon ? ps_warn_skipped : NULL};
+    const ps_query_options qo = {.graph = g,
+                                 .all = o->all,
+                                 .text = o->text,
+                                 .sets = o->sets,
+                                 .skip_unknown = o->skip_unknown,
+                                 .bad_line = o->soon ? ps_warn_skipped : NULL};
     o->in = ps_queries_open(&qo);
     if (!o->in)
         return PS_EDATA;
