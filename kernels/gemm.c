@@ -231,8 +231,7 @@ static void share_out(one_fn *one, ps_pool *pool, ps_trans ta, ps_trans tb, size
     free(g.part);
 }
 
-/* ---- the own products, whose numbers do not depend on how they are cut: in as few pieces as keep the threads busy
- * ---- */
+/* ---- the own products: their numbers do not depend on how they are cut ---- */
 
 typedef struct {
     const ps_packed_ops *ops;
