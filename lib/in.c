@@ -178,6 +178,8 @@ static int unpack(ps_in *in)
 
 long ps_in_peek(ps_in *in, const uint8_t **p, size_t want)
 {
+    if (in->pos == in->have) /* a long session stays where the memory is in use already */
+        in->pos = in->have = 0;
     if (in->pos + want > WINDOW) {
         memmove(in->buf, in->buf + in->pos, in->have - in->pos);
         in->have -= in->pos;
