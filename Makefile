@@ -162,7 +162,7 @@ CUDA_TARGETS = $(foreach a,$(CUDA_ARCHS),-gencode arch=compute_$(a),code=sm_$(a)
 	-gencode arch=compute_$(lastword $(CUDA_ARCHS)),code=compute_$(lastword $(CUDA_ARCHS))
 ifeq ($(CUDA),1)
 CUDA_LIBRARIES := $(shell p=$$(readlink -f "$(NVCC)"); d=$${p%/bin/*}; for l in "$$d/lib64" "$$d/targets/x86_64-linux/lib" "$$d/lib"; do [ -e "$$l/libcudart_static.a" ] && echo "$$l" && break; done)
-LIBS += $(CUDA_LIBRARIES:%=-L%) -lcudart_static -lrt
+LIBS += $(or $(CUDA_LIBRARIES:%=%/libcudart_static.a),-lcudart_static) -lrt
 endif
 # What ptxas says of each kernel stays beside the object: make cuda-report.
 $(OUT)/obj/%.cu.o: %.cu kernels/dev_cuda.cuh kernels/device.h kernels/gemm.h kernels/vec.h kernels/real.h lib/par.h lib/err.h
