@@ -152,8 +152,9 @@ static void add_reals(packing *p, ps_real **to, const ps_real *from, size_t coun
 
 static void list_minibatch(packing *p, ps_device_batch *at, const ps_minibatch *mb, int back)
 {
-    size_t edges = mb->layers ? mb->off[mb->n[1]] : 0, users = mb->layers ? (size_t)mb->n[1] + 1 : 0;
-    size_t below = back && mb->layers ? (size_t)mb->n[0] + 1 : 0, edges_back = back ? edges : 0;
+    int any = mb->layers && mb->n[0]; /* a share may be of nothing */
+    size_t edges = any ? mb->off[mb->n[1]] : 0, users = any ? (size_t)mb->n[1] + 1 : 0;
+    size_t below = back && any ? (size_t)mb->n[0] + 1 : 0, edges_back = back ? edges : 0;
     add_reals(p, &at->x, mb->x, (size_t)mb->n[0] * mb->dx);
     add_words(p, &at->off, mb->off, users);
     add_words(p, &at->index, mb->index, edges);

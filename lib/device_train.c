@@ -320,6 +320,7 @@ int ps_device_train_loss(ps_device_train *t, const ps_real *z, const ps_real *be
     int slot;
     const ps_device_batch *b = current(t, &slot);
     size_t rows = b->rows, bytes = rows * t->net.shape.d * sizeof *z;
+    dev->ops->use_begin(dev, slot); /* a share of nothing had no forward pass */
     int rc = ps_device_room_for(dev, &t->z, rows * t->net.shape.d, sizeof *z);
     if (rc == 0)
         rc = ps_device_room_for(dev, &t->beta, rows, sizeof *z);

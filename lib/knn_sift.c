@@ -197,6 +197,8 @@ int knn_sift(const ps_knn *knn, const ps_knn_queries *q, ps_pool *pool, size_t p
 {
     const size_t threads = (size_t)ps_pool_threads(pool), each = parts > 1 ? q->n : (q->n + threads - 1) / threads;
     job w = {.knn = knn, .q = q, .parts = parts, .k = k, .best = best};
+    if (q->n == 0)
+        return 0;
     if (knn->quant.codes)
         w.codes = ps_codes();
     else

@@ -294,9 +294,9 @@ int lsh_build(ps_knn *knn, const ps_index *old, ps_index *x, ps_pool *pool, ps_o
     float recall[PS_INDEX_CURVES][PS_INDEX_EFFORTS];
     x->bands = old ? old->bands : BANDS;
     x->windows = (uint32_t)((x->n + LSH_WINDOW - 1) / LSH_WINDOW);
-    if (x->n > UINT32_MAX / BANDS)
+    if (x->n > UINT32_MAX / x->bands)
         return ps_fail(PS_EDATA, "%s: more than %u vectors, the most that an index of type lsh has", knn->name,
-                       UINT32_MAX / BANDS);
+                       UINT32_MAX / x->bands);
     lsh w = {.knn = knn, .x = x, .old = old};
     w.known = ps_alloc(x->n, sizeof *w.known);
     w.signature = ps_alloc(x->n * x->bands, sizeof *w.signature);
@@ -339,6 +339,9 @@ int lsh_open(ps_index *x)
     if (!(x->length >= 0 && x->length < 1e19f && fabsf(x->bias_mean) < 1e19f && x->bias_times >= 1e-3f &&
           x->bias_times <= 1e3f))
         return bad(x, "a length or a factor beyond all measure");
+    for (size_t i = 0; i < x->n * x->bands; i++)
+        if (x->signature[i] >= LSH_VALUES)
+            return bad(x, "a band of a signature with more bits than it has");
     for (size_t window = 0, at = 0; window < x->windows; window++)
         for (size_t band = 0; band < x->bands; band++) {
             const size_t n = window_rows(x, window), end = at + n;

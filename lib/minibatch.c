@@ -55,6 +55,7 @@ int ps_minibatch_begin(ps_minibatch *mb, const ps_shape *shape, size_t expect)
     mb->layers = shape->layers;
     mb->dx = shape->dx;
     memset(mb->n, 0, sizeof mb->n);
+    mb->tokens.items = 0;
     if (slots > mb->slots)
         return rehash(mb, slots);
     memset(mb->hash, 0, mb->slots * sizeof *mb->hash);

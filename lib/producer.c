@@ -143,7 +143,7 @@ static int make_share(const ps_producer *p, const ps_sources *from, const ps_bat
     int rc = ps_minibatch_begin(mb, from->shape, 2 * ((size_t)end - begin));
     for (uint32_t i = begin; i < end && rc == 0; i++)
         rc = ps_minibatch_add(mb, batch->mb.item[batch->share_row[i]], &local);
-    return rc < 0 || begin == end ? rc : ps_minibatch_finish(mb, from, 1, p->most / batch->shares, pool);
+    return rc < 0 || begin == end ? rc : ps_minibatch_finish(mb, from, 1, p->most / p->cut.count, pool);
 }
 
 static int make_shares(const ps_producer *p, const ps_sources *from, ps_batch *batch, uint32_t B, uint32_t N, uint32_t H,

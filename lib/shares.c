@@ -22,7 +22,7 @@ int ps_shares_init(ps_shares *s, const ps_model *model, ps_pool *pool, ps_gemm_f
         ps_net_init(&s->net[i], model, pool);
         s->net[i].gemm = gemm;
         ps_parts_init(&s->parts[i], &s->net[i]);
-        s->parts[i].most /= s->own;
+        s->parts[i].most /= shares; /* and not this rank's: how a share is cut decides in which order its sums are taken */
         if (shares > 1 && !(s->grad[i] = ps_aligned(s->dense, sizeof **s->grad)))
             return PS_EMEM;
     }

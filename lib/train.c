@@ -217,6 +217,7 @@ static int end_epoch(work *w, ps_step *s)
     int rc = fetch(w);
     if (rc == 0)
         rc = check_parameters(w->model, s->epoch);
+    rc = ps_comm_agree(w->t->comm, rc, NULL);
     if (rc == 0 && !ps_comm_same(w->t->comm, w->model->param, w->model->size))
         rc = ps_fail(PS_EDATA, "after epoch %u the ranks have different parameters: are their machines of one kind?", s->epoch);
     if (rc == 0 && w->t->validate) {
@@ -246,6 +247,9 @@ static int one_step(work *w)
     ps_step s = {.step = w->at.step + 1, .steps = w->steps, .epoch = (uint32_t)(w->at.step / w->batches) + 1,
                  .rate = ps_rate(r->schedule, r->rate, w->at.step, w->warmup, w->steps), .valid = NAN};
     int rc = w->device && w->shares.cut.count == 1 ? step_on_device(w, &s) : step_here(w, &s);
+    /* A rank that has failed would miss what all do at the end of an epoch. */
+    if ((w->at.step + 1) % w->batches == 0)
+        rc = ps_comm_agree(w->t->comm, rc, NULL);
     if (rc < 0)
         return rc;
     w->at.step++;

@@ -93,3 +93,11 @@ check hits h.psr gaps.psr 3 && [ "$(check show h.psr | wc -l)" -eq 2 ] || fail "
 # No queries at all.
 psknn -g g.psg -x $x -t </dev/null >h.psr
 [ -z "$(check show h.psr)" ] || fail "no queries, but hits"
+
+# Names that have no vector, many at once, and one after many that have
+psview --raw --take 100 x-plain.psr >short.psr
+psview -g g.psg x-plain.psr | cut -f 1 >names
+tail -n 30 names | psknn -g g.psg -x short.psr -t -u -k 5 2>err | psview >shown || fail "queries that all fall out: $(cat err)"
+[ ! -s shown ] || fail "hits of nothing"
+{ head -n 40 names && tail -n 1 names && head -n 1 names; } | psknn -g g.psg -x short.psr -l -t -u -k 5 2>err | psview | cut -f 1 | sort -u >shown
+[ "$(wc -l <shown)" = 40 ] || fail "a session that meets an unknown name: $(cat err)"
