@@ -227,6 +227,7 @@ int ps_edges_from_text(ps_builder *b, ps_edge_input *o)
     ps_text t = ps_text_make(in);
     ps_str line;
     ps_columns columns = {0};
+    uint64_t records = 0; /* of a table */
     if (ps_columns_asked(&o->columns)) {
         ps_columns_make(&columns, &o->columns, SIZE_MAX);
         t.columns = &columns;
@@ -235,10 +236,11 @@ int ps_edges_from_text(ps_builder *b, ps_edge_input *o)
         rc = edge_line(o, b, &t, line);
         if (rc < 0)
             break;
+        records++;
         if ((!o->numbers && !t.columns) || t.line % 65536 == 0)
             o->progress("edges", t.line, 0);
     }
-    if (rc == 0 && t.line == 0 && !o->growing)
+    if (rc == 0 && (t.columns ? records == 0 : t.line == 0) && !o->growing)
         rc = ps_fail(PS_EDATA, "%s: empty, expected edges", ps_in_name(in));
     ps_columns_free(&columns);
     ps_in_close(in);

@@ -36,6 +36,7 @@ static const uint32_t refused[] = {
     SYS_process_vm_writev,
     SYS_kill,
     SYS_unlinkat,
+    SYS_renameat,
     SYS_renameat2,
     SYS_mkdirat,
     SYS_linkat,
@@ -50,6 +51,8 @@ static const uint32_t refused[] = {
     SYS_lsetxattr,
     SYS_fsetxattr,
     SYS_removexattr,
+    SYS_lremovexattr,
+    SYS_fremovexattr,
     SYS_utimensat,
     SYS_mount,
     SYS_umount2,
@@ -68,10 +71,21 @@ static const uint32_t refused[] = {
     SYS_finit_module,
     SYS_reboot,
     SYS_open_by_handle_at,
+    /* By number: younger than some libc's headers, and the same on all machines. */
+    428, /* open_tree */
+    429, /* move_mount */
+    430, /* fsopen */
+    431, /* fsconfig */
+    432, /* fsmount */
+    433, /* fspick */
+    438, /* pidfd_getfd */
+    442, /* mount_setattr */
+    452, /* fchmodat2 */
+    463, /* setxattrat */
+    466, /* removexattrat */
 #ifdef __x86_64__
     SYS_unlink,
     SYS_rename,
-    SYS_renameat,
     SYS_mkdir,
     SYS_rmdir,
     SYS_link,
@@ -85,11 +99,12 @@ static const uint32_t refused[] = {
     SYS_vfork,
     SYS_utime,
     SYS_utimes,
+    SYS_futimesat,
 #endif
 };
 static const uint32_t unknown[] = {SYS_clone3, SYS_openat2};
 
-enum { MOST = 160, WRITES = O_WRONLY | O_RDWR | O_CREAT | O_TRUNC };
+enum { MOST = 192, WRITES = O_WRONLY | O_RDWR | O_CREAT | O_TRUNC };
 
 typedef struct {
     struct sock_filter code[MOST];

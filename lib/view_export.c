@@ -71,7 +71,9 @@ int ps_export_put(ps_flow *f, const uint8_t *record)
         return ps_out_write(f->out, row, (size_t)f->to.dim * 4);
     if (ps_grow(&f->id, &f->id_cap, f->ids + 1, sizeof *f->id) < 0)
         return PS_EMEM;
-    f->id[f->ids++] = ps_num(record, f->to.width);
+    f->id[f->ids] = ps_num(record, f->to.width);
+    if (f->id[f->ids++] > INT64_MAX)
+        return ps_fail(PS_EDATA, "item %llu: NumPy's ids are below 2^63", (unsigned long long)f->id[f->ids - 1]);
     return ps_zip_write(&f->zip, row, (size_t)f->to.dim * 4);
 }
 

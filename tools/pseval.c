@@ -85,6 +85,8 @@ static int check_options(options *o)
         return ps_usage_error("-F, -H and --columns are about text: they need -t");
     if (o->sets && !o->text)
         return ps_usage_error("--sets reads lines of text: it needs -t");
+    if (o->sets && ps_columns_asked(&o->columns))
+        return ps_usage_error("--sets: a line is a set; -F, -H and --columns are for pairs");
     rc = ps_columns_check(&o->columns);
     return rc < 0 ? rc : ps_cutoffs_parse(&o->cutoffs, o->cutoffs_text);
 }

@@ -120,3 +120,14 @@ EOF
     psgraph-build --mtx <m.mtx | psview --edges >got
     printf '0\t3\t2.5\n2\t0\t1\n2\t1\t7\n' | cmp - got || fail "from SciPy: $(cat got)"
 fi
+
+# A table without a record is no reason to replace a graph, whatever lines it has
+printf 'a\tx\n' | psgraph-build -t >kept.psg
+cp kept.psg before.psg
+for table in 'item,board\n' 'item,board\n\n\n'; do
+    if printf "$table" | psgraph-build -t -F , -H --columns item,board -o kept.psg 2>err; then fail "a table without a record: accepted"; fi
+    grep -q 'empty, expected edges' err && cmp kept.psg before.psg || fail "a table without a record: $(cat err)"
+done
+status=0
+printf 'a\n' | pseval -g kept.psg -t -p /dev/null --sets -F , 2>err || status=$?
+[ $status = 2 ] && grep -q 'a line is a set' err || fail "--sets with -F: status $status: $(cat err)"
