@@ -79,3 +79,10 @@ refused 1 "'x=5.json' is not X=REPORT.json" sweep T x=5.json 5=5.json
 refused 1 'ends with .svg, .png or .pdf' -o x.gif cosine r.json
 refused 1 "psneigh: .*'nobody'" near g.psg nobody
 refused 1 'psview: nothing.psr' map nothing.psr
+python=${PS_PYTHON:-python3}
+if "$python" -c 'import sklearn.manifold' 2>/dev/null; then
+    "$python" "$PS_ROOT/scripts/psplot" -o tsne.svg tsne two.psr g.psg
+    is_svg tsne.svg && grep -q '>n[0-9]*<' tsne.svg || fail "tsne"
+else
+    refused 1 'needs scikit-learn' tsne two.psr g.psg
+fi
