@@ -28,8 +28,7 @@ static int load(const char *path, ps_kind kind, uint32_t dim, int wide, taking *
     ps_loader l = {.head = ps_head_make(kind, dim), .graph = t->graph, .wide = wide};
     ps_usual_spaces(&l.head);
     ps_in *in = ps_in_open(path);
-    MUST(in);
-    int rc = ps_load(&l, in, take, t);
+    int rc = in ? ps_load(&l, in, take, t) : PS_EDATA; /* a manifest of nothing */
     ps_in_close(in);
     ps_loader_free(&l);
     return rc;
