@@ -59,6 +59,20 @@ compare --layers 0 --batch 48 --epochs 1 --optimizer sgd --rate .01
 ranks 3 pstrain -g g.psg -x x.psr -n n.psr -t --hidden 64 -d 32 --batch 48 -j 2 -o out.psm <p.tsv
 pstrain -g g.psg -x x.psr -n n.psr -t --hidden 64 -d 32 --batch 48 --shares 3 <p.tsv | cmp - out.psm || fail "not a share a rank"
 
+# Shares so large that they are cut into parts themselves
+awk 'BEGIN { srand(1); for (i = 0; i < 300000; i++) printf "n%d\tb%d\n", i % 60000, int(rand() * 9000) }' | psgraph-build -t >large.psg
+awk 'BEGIN { srand(2); for (i = 0; i < 60000; i++) printf "n%d\tw%d w%d\n", i, int(rand() * 500), int(rand() * 500) }' |
+    psfeat -g large.psg -t -d 16 --sketch 8 >large.x
+psneigh -g large.psg -a -T 20 -w 200 >large.n
+awk 'BEGIN { srand(3); for (i = 0; i < 60000; i++) printf "n%d\tn%d\n", int(rand() * 60000), int(rand() * 60000) }' >large.tsv
+large() {
+    "$@" -g large.psg -x large.x -n large.n -t --layers 1 --hidden 128 -d 8 --batch 60000 --in-batch no --negatives 50 --shares 64 \
+        --epochs 1 -j 1 <large.tsv
+}
+large pstrain >large.psm
+large ranks 2 pstrain -o out.psm && cmp out.psm large.psm || fail "2 ranks give other bytes of large shares"
+rm large.*
+
 # Failures: one message, status 1, no output
 refuse() {
     status=0
