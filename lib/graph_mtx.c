@@ -50,13 +50,15 @@ static int banner(matrix *m)
     return 0;
 }
 
-/* The next line that is neither empty nor a comment. */
+/* The next line that is neither blank nor a comment. */
 static int next_line(matrix *m, ps_str *line)
 {
     int rc;
-    while ((rc = ps_text_line(&m->text, line)) > 0)
-        if (line->len > 0 && line->s[0] != '%')
+    while ((rc = ps_text_line(&m->text, line)) > 0) {
+        ps_str rest = *line, first;
+        if (word(&rest, &first) && line->s[0] != '%')
             return rc;
+    }
     return rc;
 }
 

@@ -77,12 +77,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
 {
     if (n < 1)
         return 0;
-    uint8_t *copy = malloc(n);
-    memcpy(copy, data + 1, n - 1);
-    if (data[0] & 1)
-        seal(copy, n - 1);
-    fuzz_file f = fuzz_file_make(copy, n - 1);
-    free(copy);
+    fuzz_file f = fuzz_file_sealed(data, n, seal);
     ps_index x;
     if (ps_index_open(&x, f.path, NULL) == 0) {
         search(&x);

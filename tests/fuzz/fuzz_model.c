@@ -6,16 +6,16 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n);
 
+static void seal(uint8_t *p, size_t n)
+{
+    fuzz_seal_frame(p, n, PS_MODEL_HEAD);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
 {
     if (n < 1)
         return 0;
-    uint8_t *copy = malloc(n);
-    memcpy(copy, data + 1, n - 1);
-    if (data[0] & 1)
-        fuzz_seal_frame(copy, n - 1, PS_MODEL_HEAD);
-    fuzz_file f = fuzz_file_make(copy, n - 1);
-    free(copy);
+    fuzz_file f = fuzz_file_sealed(data, n, seal);
     ps_model m;
     if (ps_model_read(&m, f.path) == 0) {
         MUST(m.size == ps_shape_size(&m.shape) && m.size * 4 <= n && m.options && m.log && m.history);

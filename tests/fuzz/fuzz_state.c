@@ -29,16 +29,16 @@ static void again(const ps_feat_state *s)
     fuzz_file_close(&second);
 }
 
+static void seal(uint8_t *p, size_t n)
+{
+    fuzz_seal_frame(p, n, HEAD);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
 {
     if (n < 1)
         return 0;
-    uint8_t *copy = malloc(n);
-    memcpy(copy, data + 1, n - 1);
-    if (data[0] & 1)
-        fuzz_seal_frame(copy, n - 1, HEAD);
-    fuzz_file f = fuzz_file_make(copy, n - 1);
-    free(copy);
+    fuzz_file f = fuzz_file_sealed(data, n, seal);
     ps_feat_state s;
     if (ps_feat_state_read(&s, f.path) == 0) {
         for (uint32_t i = 0; i < s.sketch && s.mean; i++)
