@@ -10,7 +10,7 @@
 #include <stdint.h>
 
 /* What an index counts; each has signs of its own. */
-enum { PS_SIGNS_TERM = 1, PS_SIGNS_BOARD = 2, PS_SIGNS_TOKEN = 3, PS_SIGNS_LSA = 4 };
+enum { PS_SIGNS_TERM = 1, PS_SIGNS_BOARD = 2, PS_SIGNS_TOKEN = 3, PS_SIGNS_LSA = 4, PS_SIGNS_NAME = 5 };
 
 /* The key of the sign vector of number `number` (below 2^56). */
 uint64_t ps_signs_key(uint64_t seed, int what, uint64_t number);

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "dict.h"
 #include "feat_sign.h"
 #include "mem.h"
 
@@ -18,6 +19,7 @@ typedef struct {
     const ps_graph *g;
     uint64_t seed;
     uint32_t d;
+    uint64_t *key;    /* boards: of their signs */
     float *x;         /* items x d */
     float *board;     /* boards x COLUMNS: their means */
     uint32_t from, n; /* the columns at work */
@@ -57,6 +59,19 @@ static uint64_t block_end(size_t task, uint64_t rows)
     return end < rows ? end : rows;
 }
 
+/* A board goes by its name, so that a graph that was built again, and has other numbers, gives the same sketches. */
+static int sign_keys(void *ctx, size_t task, int thread)
+{
+    const job *j = ctx;
+    const int named = j->g->board_names.n > 0;
+    char buf[32];
+    (void)thread;
+    for (uint64_t b = task * BLOCK; b < block_end(task, j->g->boards.nodes); b++)
+        j->key[b] = named ? ps_signs_key(j->seed, PS_SIGNS_NAME, ps_name_hash(ps_graph_name(j->g, PS_BOARDS, b, buf)) >> 8)
+                          : ps_signs_key(j->seed, PS_SIGNS_BOARD, b);
+    return 0;
+}
+
 /* How often the same board stands at the beginning of `board`, which is ascending. */
 static size_t run_of(const uint32_t *board, size_t n)
 {
@@ -74,7 +89,7 @@ static void own_row(const job *j, const uint32_t *board, size_t n, int extra, fl
         run = run_of(board + e, n - e);
         double degree = (double)ps_degree(&j->g->boards, board[e]) + (extra ? (double)run : 0);
         for (size_t k = 0; k < run; k++)
-            ps_signs_add(row, j->d, ps_signs_key(j->seed, PS_SIGNS_BOARD, board[e]), (float)(1 / sqrt(degree)));
+            ps_signs_add(row, j->d, j->key[board[e]], (float)(1 / sqrt(degree)));
     }
     ps_unit_length(row, j->d, 1, 0);
 }
@@ -175,7 +190,9 @@ static int centre(void *ctx, size_t task, int thread)
 static int sketch(job *j, int given, ps_pool *pool)
 {
     const size_t item_tasks = tasks_of(j->g->items.nodes), board_tasks = tasks_of(j->g->boards.nodes);
-    int rc = ps_pool_run(pool, item_tasks, own_boards, j);
+    int rc = ps_pool_run(pool, board_tasks, sign_keys, j);
+    if (rc == 0)
+        rc = ps_pool_run(pool, item_tasks, own_boards, j);
     for (j->from = 0; j->from < j->d && rc == 0; j->from += COLUMNS) {
         j->n = j->d - j->from < COLUMNS ? j->d - j->from : COLUMNS;
         rc = ps_pool_run(pool, board_tasks, board_means, j);
@@ -194,8 +211,10 @@ static int sketch(job *j, int given, ps_pool *pool)
 int ps_sketch(const ps_graph *g, uint64_t seed, uint32_t d, float *mean, int given, float *out, ps_pool *pool)
 {
     job j = {.g = g, .seed = seed, .d = d, .x = out, .mean = mean};
+    j.key = ps_alloc(g->boards.nodes, sizeof *j.key);
     j.board = ps_alloc(g->boards.nodes, COLUMNS * sizeof *j.board);
-    int rc = j.board ? sketch(&j, given, pool) : PS_EMEM;
+    int rc = j.key && j.board ? sketch(&j, given, pool) : PS_EMEM;
+    free(j.key);
     free(j.board);
     return rc;
 }
@@ -257,7 +276,9 @@ static int sketch_extra(job *j, ps_pool *pool)
     const size_t tasks = tasks_of(j->extra->n);
     for (uint64_t e = 0; e < j->extra->off[j->extra->n]; e++)
         j->needed[j->extra->board[e]] = 1;
-    int rc = ps_pool_run(pool, tasks_of(j->g->items.nodes), own_boards, j);
+    int rc = ps_pool_run(pool, tasks_of(j->g->boards.nodes), sign_keys, j);
+    if (rc == 0)
+        rc = ps_pool_run(pool, tasks_of(j->g->items.nodes), own_boards, j);
     if (rc == 0)
         rc = ps_pool_run(pool, tasks, extra_own, j);
     for (j->from = 0; j->from < j->d && rc == 0; j->from += COLUMNS) {
@@ -273,11 +294,13 @@ int ps_sketch_new(const ps_graph *g, uint64_t seed, uint32_t d, const float *mea
                   ps_pool *pool)
 {
     job j = {.g = g, .seed = seed, .d = d, .mean = (float *)mean, .extra = items, .out = out};
+    j.key = ps_alloc(g->boards.nodes, sizeof *j.key);
     j.x = ps_aligned(g->items.nodes * d, sizeof *j.x);
     j.board = ps_alloc(g->boards.nodes, COLUMNS * sizeof *j.board);
     j.own = ps_alloc(items->n, COLUMNS * sizeof *j.own);
     j.needed = ps_zalloc(g->boards.nodes, sizeof *j.needed);
-    int rc = j.x && j.board && j.own && j.needed ? sketch_extra(&j, pool) : PS_EMEM;
+    int rc = j.key && j.x && j.board && j.own && j.needed ? sketch_extra(&j, pool) : PS_EMEM;
+    free(j.key);
     free(j.x);
     free(j.board);
     free(j.own);

@@ -11,13 +11,14 @@ PS_MUST_USE int ps_sketch_check(const ps_graph *g);
 
 /* The structural sketch of every item: out is items x d, row by row.
  *
- *   e_u  = L2( sum over boards b of u of |b|^(-1/2) s_b ),  s_b in {-1, +1}^d from seed and b
+ *   e_u  = L2( sum over boards b of u of |b|^(-1/2) s_b ),  s_b in {-1, +1}^d from seed and b's name, or its number in a graph without names
  *   e'_u = L2( mean over boards b of u of ( mean over items v of b of e_v ) )
  *   out_u = L2( e'_u - mean ) sqrt(d) / 4
  *
  * and zeros for an item without boards.  mean [d]: with `given`, it is used; without, it becomes the mean of e' over the items
- * that have boards.  Parallel edges count as often as they stand there, edge weights not at all.  Needs boards x 64 floats
- * beside `out`.  The same bytes for any number of threads. */
+ * that have boards.  Parallel edges count as often as they stand there, edge weights not at all.  A graph of the same named edges
+ * in another order gives the same sketches but for rounding (sums follow the numbers), so that a model suits it.  Needs boards
+ * x 66 floats beside `out`.  The same bytes for any number of threads. */
 PS_MUST_USE int ps_sketch(const ps_graph *g, uint64_t seed, uint32_t d, float *mean, int given, float *out, ps_pool *pool);
 
 /* Items that the graph does not hold, by their boards, which it holds. */

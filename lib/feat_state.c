@@ -9,7 +9,7 @@
 #include "mem.h"
 
 enum { HEAD = 64, DIM_MAX = 1 << 16, LSA = 1, DEGREE = 2 };
-static const ps_frame frame = {"what psfeat --save wrote", 'F', 1, HEAD};
+static const ps_frame frame = {"what psfeat --save wrote", 'F', 2, HEAD};
 
 void ps_feat_state_free(ps_feat_state *s)
 {

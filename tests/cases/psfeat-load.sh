@@ -40,10 +40,10 @@ awk -F '\t' 'NR == FNR {known[$2]; next} FILENAME == ARGV[2] {if ($2 in known) b
 psfeat -g old.psg -t -d 64 --lsa --sketch 128 --save f.psf <old.tsv >old.psr
 psfeat -g old.psg -t --load f.psf --boards new-boards.tsv <new.tsv >new.psr
 psview -c new.psr || fail "the vectors of new items are no stream"
-# In the graph of all, but for boards that only new items are on: these are numbered alike since the old edges come first.
+# In the graph of all, but for boards that only new items are on, and built from last to first: boards go by their names.
 (cat old-edges.tsv && awk -F '\t' '
     FILENAME == ARGV[1] {known[$2]; next} FILENAME == ARGV[2] {n[$1]; next} ($1 in n) && ($2 in known)' \
-    old-edges.tsv new.tsv edges.tsv) >all-edges.tsv
+    old-edges.tsv new.tsv edges.tsv) | tac >all-edges.tsv
 cat old.tsv new.tsv >all.tsv
 psgraph-build -t -I all.tsv <all-edges.tsv >all.psg
 psfeat -g all.psg -t --load f.psf <all.tsv | psview --skip "$(wc -l <old.tsv)" - >whole.txt
@@ -59,6 +59,17 @@ paste new.txt whole.txt | awk -v d=193 -F '\t' '
       s = cosine(66, 193); sum += s; if (s < .6) bad = bad " sketch of " $1 ": " s }
     END { if (sum / NR < .97) bad = bad " sketches on average: " sum / NR; print bad; exit bad != "" }' >bad ||
     fail "new items differ from those in the whole graph:$(cat bad)"
+
+# The same edges in another order: old and new items have the same features, which a model can read.
+tac old-edges.tsv | psgraph-build -t -I old.tsv >turned.psg
+psview --edges old.psg | cut -f 2 | uniq | head -n 50 >order.1
+psview --edges turned.psg | cut -f 2 | uniq | head -n 50 | cmp -s - order.1 && fail "the boards have the same numbers"
+psfeat -g turned.psg -t --load f.psf --boards new-boards.tsv <new.tsv | psview - >turned.txt
+psview old.psr >straight.txt
+psfeat -g turned.psg -t -d 64 --lsa --sketch 128 <old.tsv | psview - | paste straight.txt - >both.txt
+paste new.txt turned.txt | cat both.txt - | awk -F '\t' '
+    { for (i = 66; i <= 193; i++) { d = $i - $(i + 194); if (d > worst || -d > worst) worst = d < 0 ? -d : d } }
+    END { exit !(NR > 0 && worst < 1e-5) }' || fail "boards that are numbered otherwise give other sketches"
 
 # Unknown boards, lines that do not match, files that are damaged, options that contradict
 (sed 1d new-boards.tsv && echo 'no such board') >odd.tsv

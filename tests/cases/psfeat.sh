@@ -85,13 +85,14 @@ boards = {}
 edges = [l.split() for l in open('edges.tsv')]
 for _, b in edges:
     boards.setdefault(b, len(boards))
+board_names = list(boards)
 of = [[boards[b] for i, b in edges if i == name] for name in names]
 inside = [[names.index(i) for i, b in edges if boards[b] == k] for k in range(len(boards))]
 e = []
 for bs in of:
     v = [0.0] * sketch
     for b in bs:
-        add(v, signs(seed, 2, b, sketch), len(inside[b]) ** -.5)
+        add(v, signs(seed, 5, fnv(board_names[b].encode()) >> 8, sketch), len(inside[b]) ** -.5)
     e.append(unit(v))
 smooth = []
 for bs in of:

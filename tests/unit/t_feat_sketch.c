@@ -1,10 +1,12 @@
 /* The structural sketch against the formula, written down plainly in double. */
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "check.h"
+#include "dict.h"
 #include "feat_sign.h"
 #include "feat_sketch.h"
 #include "mem.h"
@@ -39,9 +41,11 @@ static void unit(double *x, int d, double length)
         x[i] = sum > 0 ? x[i] * length / sqrt(sum) : 0;
 }
 
-static double sign(uint64_t seed, uint64_t board, int i)
+static double sign(const ps_graph *g, uint64_t seed, uint64_t board, int i)
 {
-    return ps_rng(ps_signs_key(seed, PS_SIGNS_BOARD, board), (uint64_t)i / 64) >> i % 64 & 1 ? 1 : -1;
+    char buf[32];
+    uint64_t name = ps_name_hash(ps_graph_name(g, PS_BOARDS, board, buf)) >> 8;
+    return ps_rng(g->board_names.n ? ps_signs_key(seed, PS_SIGNS_NAME, name) : ps_signs_key(seed, PS_SIGNS_BOARD, board), (uint64_t)i / 64) >> i % 64 & 1 ? 1 : -1;
 }
 
 /* items x d */
@@ -52,7 +56,7 @@ static double *reference(const ps_graph *g, uint64_t seed, int d)
     for (uint64_t u = 0; u < ITEMS; u++) {
         for (uint64_t k = it->off[u]; k < it->off[u + 1]; k++)
             for (int i = 0; i < d; i++)
-                e[u * d + i] += sign(seed, it->adj[k], i) / sqrt((double)ps_degree(bo, it->adj[k]));
+                e[u * d + i] += sign(g, seed, it->adj[k], i) / sqrt((double)ps_degree(bo, it->adj[k]));
         unit(e + u * d, d, 1);
     }
     double *mean = calloc((size_t)d, sizeof *mean), with = 0;
@@ -100,6 +104,68 @@ static void against_reference(const ps_graph *g, int d)
     free(b);
     free(want);
     ps_pool_free(pool);
+}
+
+/* ---- names ---- */
+
+/* The same edges with names of items and boards, from first to last or from last to first. */
+static void build_named(ps_graph *g, int turned)
+{
+    ps_builder *b = ps_builder_new();
+    uint64_t key = ps_rng_key(5, 0);
+    for (uint64_t i = 0; i < EDGES; i++) {
+        uint64_t e = turned ? EDGES - 1 - i : i, item, board;
+        char name[2][32];
+        snprintf(name[0], 32, "item %u", (unsigned)ps_below(ps_rng(key, 2 * e), ITEMS));
+        snprintf(name[1], 32, "board %u", (unsigned)ps_below(ps_rng(key, 2 * e + 1), BOARDS));
+        CHECK_OK(ps_builder_node(b, PS_ITEMS, (ps_str){name[0], strlen(name[0])}, &item));
+        CHECK_OK(ps_builder_node(b, PS_BOARDS, (ps_str){name[1], strlen(name[1])}, &board));
+        CHECK_OK(ps_builder_edge(b, item, board, 1));
+    }
+    ps_out *out = ps_out_open(path, 0);
+    CHECK_OK(ps_builder_write(b, out, "test\n"));
+    CHECK_OK(ps_out_close(out));
+    ps_builder_free(b);
+    CHECK_OK(ps_graph_open(g, path));
+}
+
+/* Of the items in a graph and of a fresh one on three of its boards: what other numbers make of them. */
+static void named(void)
+{
+    enum { D = 80 };
+    float *x[2], mean[2][D], fresh[2][D];
+    ps_graph g[2];
+    char buf[32];
+    for (int t = 0; t < 2; t++) {
+        build_named(&g[t], t);
+        CHECK(g[t].items.nodes <= ITEMS);
+        x[t] = ps_aligned(ITEMS * (size_t)D, sizeof *x[t]);
+        CHECK_OK(ps_sketch(&g[t], 3, D, mean[t], 0, x[t], NULL));
+        uint64_t off[2] = {0, 3};
+        uint32_t board[3];
+        for (int i = 0; i < 3; i++) {
+            snprintf(buf, sizeof buf, "board %d", 7 * i);
+            board[i] = (uint32_t)ps_graph_find(&g[t], PS_BOARDS, (ps_str){buf, strlen(buf)});
+        }
+        const ps_board_lists list = {.n = 1, .off = off, .board = board};
+        CHECK_OK(ps_sketch_new(&g[t], 3, D, mean[0], &list, fresh[t], NULL));
+    }
+    uint64_t moved = 0;
+    float worst = 0;
+    for (uint64_t u = 0; u < g[0].items.nodes; u++) {
+        uint64_t v = ps_graph_find(&g[1], PS_ITEMS, ps_graph_name(&g[0], PS_ITEMS, u, buf));
+        moved += u != v;
+        for (uint64_t i = 0; i < D; i++)
+            worst = fmaxf(worst, fabsf(x[0][u * D + i] - x[1][v * D + i]));
+    }
+    for (int i = 0; i < D; i++)
+        worst = fmaxf(worst, fabsf(fresh[0][i] - fresh[1][i]));
+    CHECK(moved > ITEMS / 2);
+    CHECK(worst < 1e-5f);
+    for (int t = 0; t < 2; t++) {
+        ps_graph_close(&g[t]);
+        free(x[t]);
+    }
 }
 
 /* Every item is on the same boards in the same proportion: none differs from the mean, and rounding must not be
@@ -208,6 +274,7 @@ int main(void)
     against_reference(&g, 150);
     damaged(&g);
     ps_graph_close(&g);
+    named();
     no_direction();
     fresh_items();
     unlink(path);
