@@ -9,11 +9,11 @@
 #include "mem.h"
 
 enum {
-    HEAD = 96, /* magic, u32 version, u32 arrays, u64 elements, u32 run and log bytes, position, 0s, u32 CRC */
+    HEAD = 96, /* magic, u32 version, u32 arrays, u64 elements, u32 run and log bytes, position, u32 history bytes, 0s, u32 CRC */
     TEXT_MAX = 16 << 20,
     ARRAYS = 4 /* parameters, first and second moments, best parameters: bit i of `arrays` if it is there */
 };
-static const ps_frame frame = {"a psgraph checkpoint", 'C', 1, HEAD};
+static const ps_frame frame = {"a psgraph checkpoint", 'C', 2, HEAD, 1};
 
 static void arrays_of(const ps_checkpoint *c, ps_real *array[ARRAYS])
 {
@@ -70,11 +70,14 @@ static int put_all(ps_out *out, const ps_checkpoint *c)
     put_real(head + 56, c->at.pairs_sum);
     put_real(head + 64, c->at.best_score);
     ps_put32(head + 72, c->at.since_best);
+    ps_put32(head + 76, (uint32_t)strlen(c->model->history));
     int rc = ps_frame_begin(&w, &frame, out, head);
     if (rc == 0)
         rc = ps_frame_put(&w, c->run, strlen(c->run));
     if (rc == 0)
         rc = ps_frame_put(&w, c->model->log, strlen(c->model->log));
+    if (rc == 0)
+        rc = ps_frame_put(&w, c->model->history, strlen(c->model->history));
     for (int i = 0; i < ARRAYS && rc == 0; i++)
         rc = array[i] ? ps_frame_put_reals(&w, array[i], length_of(c, i)) : 0;
     return rc < 0 ? rc : ps_frame_end(&w);
@@ -124,7 +127,8 @@ static int parse_head(ps_checkpoint_head *h, const ps_blob *b, const char *name)
 {
     const uint8_t *p = b->data;
     size_t run = ps_get32(p + 24), log = ps_get32(p + 28), body = b->size - HEAD - PS_FRAME_END;
-    if (run > TEXT_MAX || log > TEXT_MAX || run + log > body)
+    size_t history = ps_get32(p + 76), texts = run + log + history; /* no history in version 1 */
+    if (run > TEXT_MAX || log > TEXT_MAX || history > TEXT_MAX || texts > body)
         return ps_fail(PS_EDATA, "%s: its texts are longer than the file", name);
     h->arrays = ps_get32(p + 12);
     h->size = ps_get64(p + 16);
@@ -132,11 +136,12 @@ static int parse_head(ps_checkpoint_head *h, const ps_blob *b, const char *name)
     h->at = (ps_position){ps_get64(p + 32), get_real(p + 48), get_real(p + 56), get_real(p + 64), ps_get32(p + 72)};
     h->run = (ps_str){(const char *)p + HEAD, run};
     h->log = (ps_str){(const char *)p + HEAD + run, log};
-    h->values = p + HEAD + run + log;
-    h->n = (body - run - log) / 4;
+    h->history = (ps_str){(const char *)p + HEAD + run + log, history};
+    h->values = p + HEAD + texts;
+    h->n = (body - texts) / 4;
     if (!isfinite(h->at.loss_sum) || !(h->at.pairs_sum >= 0) || isnan(h->at.best_score))
         return ps_fail(PS_EDATA, "%s: its position makes no sense", name);
-    if ((body - run - log) % 4 != 0)
+    if ((body - texts) % 4 != 0)
         return ps_fail(PS_EDATA, "%s: it ends inside a number", name);
     return 0;
 }

@@ -19,7 +19,7 @@ typedef struct {
 typedef struct {
     ps_position at;
     const char *run; /* "key=value" lines: what is trained, on what; must be the same to go on */
-    ps_model *model; /* parameters and log */
+    ps_model *model; /* parameters, log and history; the history is not read back */
     ps_optim *optim;
     ps_real *best;   /* the best epoch's parameters; NULL without validation */
 } ps_checkpoint;
@@ -35,7 +35,7 @@ typedef struct {
     ps_position at;
     uint64_t optimizer_steps, size; /* size: parameters */
     uint32_t arrays;                /* bits: parameters, first and second moments, best parameters */
-    ps_str run, log;                /* in the file */
+    ps_str run, log, history;       /* in the file */
     const uint8_t *values;          /* in the file: n f32 */
     size_t n;
 } ps_checkpoint_head;

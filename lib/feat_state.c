@@ -9,13 +9,14 @@
 #include "mem.h"
 
 enum { HEAD = 64, DIM_MAX = 1 << 16, LSA = 1, DEGREE = 2 };
-static const ps_frame frame = {"what psfeat --save wrote", 'F', 2, HEAD};
+static const ps_frame frame = {"what psfeat --save wrote", 'F', 3, HEAD, 2};
 
 void ps_feat_state_free(ps_feat_state *s)
 {
     ps_idf_free(&s->idf);
     ps_lsa_free(&s->lsa);
     free(s->mean);
+    free(s->history);
     *s = (ps_feat_state){0};
 }
 
@@ -40,7 +41,9 @@ static int put_head(ps_frame_writer *w, const ps_feat_state *s, ps_out *out)
     ps_put32(head + 40, (uint32_t)s->terms.ngram_min);
     ps_put32(head + 44, (uint32_t)s->terms.ngram_max);
     ps_put32(head + 48, ps_feat_state_terms(s));
-    return ps_frame_begin(w, &frame, out, head);
+    ps_put32(head + 52, s->history ? (uint32_t)strlen(s->history) : 0);
+    int rc = ps_frame_begin(w, &frame, out, head);
+    return rc == 0 && s->history ? ps_frame_put(w, s->history, strlen(s->history)) : rc;
 }
 
 static int put_terms(ps_frame_writer *w, const ps_feat_state *s)
@@ -92,6 +95,7 @@ static int parse(ps_feat_state *s, const ps_blob *b, const char *path)
 {
     const uint8_t *p = b->data;
     uint32_t flags = ps_get32(p + 12), terms = ps_get32(p + 48), min = ps_get32(p + 40), max = ps_get32(p + 44);
+    size_t history = ps_get32(p + 52); /* 0 in version 2 */
     s->use_lsa = (flags & LSA) != 0;
     s->degree = (flags & DEGREE) != 0;
     s->seed = ps_get64(p + 16);
@@ -103,10 +107,14 @@ static int parse(ps_feat_state *s, const ps_blob *b, const char *path)
         (flags & ~(uint32_t)(LSA | DEGREE)))
         return ps_fail(PS_EDATA, "%s: its options cannot be", path);
     size_t numbers = s->use_lsa ? (size_t)terms * s->text : 0;
-    if (b->size != HEAD + 8 * (size_t)terms + 4 * (numbers + s->sketch) + PS_FRAME_END)
+    if (b->size != HEAD + history + 8 * (size_t)terms + 4 * (numbers + s->sketch) + PS_FRAME_END)
         return ps_fail(PS_EDATA, "%s: %zu bytes, its header says otherwise", path, b->size);
-    int rc = read_terms(s, p + HEAD, terms, path);
-    p += HEAD + 8 * (size_t)terms;
+    s->history = strndup((const char *)p + HEAD, history);
+    if (!s->history)
+        return ps_fail(PS_EMEM, "out of memory");
+    p += HEAD + history;
+    int rc = read_terms(s, p, terms, path);
+    p += 8 * (size_t)terms;
     if (rc == 0 && s->use_lsa) {
         s->lsa.k = s->text;
         s->lsa.terms = terms;

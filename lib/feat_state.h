@@ -17,6 +17,7 @@ typedef struct {
     ps_idf idf;
     ps_lsa lsa;  /* empty without use_lsa; else its buckets are those that idf knows */
     float *mean; /* sketch: of all items that have boards */
+    char *history; /* a line for each step that led here; malloc'ed, NULL: none */
 } ps_feat_state;
 
 void ps_feat_state_free(ps_feat_state *s);

@@ -18,7 +18,8 @@ enum { PS_FRAME_END = 24 };
 typedef struct {
     const char *what;       /* "a model file": for messages */
     char letter;            /* the file begins with 0x89 'P' 'S' letter and ends with 'P' 'S' letter "END" */
-    uint32_t version, head; /* head: bytes of the header */
+    uint32_t version, head; /* the newest; bytes of the header */
+    uint32_t oldest;        /* version that is still read */
 } ps_frame;
 
 /* ---- writing ---- */

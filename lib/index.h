@@ -17,7 +17,7 @@
 typedef enum { PS_INDEX_IVF = 1, PS_INDEX_LSH } ps_index_type;
 
 enum {
-    PS_INDEX_VERSION = 2,
+    PS_INDEX_VERSION = 3,
     PS_INDEX_HEAD = 64,
     PS_INDEX_CURVES = 2,   /* recall of the 10 and of the 100 best */
     PS_INDEX_EFFORTS = 64, /* points of a curve */
@@ -30,10 +30,12 @@ typedef struct {
     int has_bias, cosine;
     uint64_t vectors; /* hash of items and rows: which stream it belongs to */
     uint64_t seed;    /* hyperplanes */
+    int version;      /* of the file's format */
     char *name;
     ps_blob blob;
     const uint64_t *item; /* of each row */
     const uint32_t *hash; /* of each row's elements */
+    ps_str history;       /* lines of the vectors' history and one of its own; empty in older files */
     /* What a search of a certain effort finds, as the share of the true 10 or 100 best of queries that were not
      * trained on: ivf, cells that are looked at; lsh, rows scored by their codes, as multiples of the hits. */
     const uint32_t *effort;               /* ascending */

@@ -57,10 +57,13 @@ static void encode_head(const ps_index *x, size_t sections, uint8_t *p)
     ps_put32(p + 48, x->type == PS_INDEX_IVF ? x->cells : x->bands);
 }
 
-int index_write(const ps_index *x, const index_part *parts, size_t n, ps_out *out)
+int index_write(const ps_index *x, const index_part *own, size_t owned, ps_out *out)
 {
     static const uint8_t zeros[INDEX_ALIGN];
-    const size_t length = PS_INDEX_HEAD + n * INDEX_ENTRY;
+    index_part parts[INDEX_SECTIONS];
+    const size_t n = owned + 1, length = PS_INDEX_HEAD + n * INDEX_ENTRY;
+    memcpy(parts, own, owned * sizeof *own);
+    parts[owned] = (index_part){SEC_HISTORY, x->history.s, x->history.len};
     uint8_t head[PS_INDEX_HEAD + INDEX_SECTIONS * INDEX_ENTRY] = {0};
     encode_head(x, n, head);
     uint64_t at = aligned(length);
@@ -167,6 +170,7 @@ static int attach(ps_index *x)
     x->item = s.at[SEC_ITEM];
     x->hash = s.at[SEC_HASH];
     x->effort = s.at[SEC_EFFORT];
+    x->history = (ps_str){s.at[SEC_HISTORY], s.bytes[SEC_HISTORY]};
     for (size_t i = 0; i < PS_INDEX_CURVES && s.at[SEC_RECALL]; i++)
         x->recall[i] = (const float *)s.at[SEC_RECALL] + i * PS_INDEX_EFFORTS;
     int whole = has(&s, SEC_ITEM, x->n, 8) && has(&s, SEC_HASH, x->n, 4) && has(&s, SEC_EFFORT, PS_INDEX_EFFORTS, 4) &&
@@ -195,6 +199,7 @@ static int read_head(ps_index *x)
     crc = ps_crc32(crc, zero, 4);
     if (ps_crc32(crc, p + 64, length - 64) != ps_get32(p + 60))
         return bad(x, 60, PS_EDATA, "damaged header: its CRC does not match");
+    x->version = ps_get16(p + 8);
     x->type = ps_get16(p + 16);
     x->has_bias = (ps_get16(p + 18) & INDEX_BIAS) != 0;
     x->cosine = (ps_get16(p + 18) & INDEX_COSINE) != 0;

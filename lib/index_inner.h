@@ -22,6 +22,7 @@ enum {
     SEC_TOKEN_OFF, /* u32 x (windows x bands x 4096 + 1) */
     SEC_POSTING,   /* u16 */
     SEC_FORM,      /* f32 x 4: length, mean and factor of the bias, 0 */
+    SEC_HISTORY,   /* text */
     SEC_END
 };
 
@@ -37,8 +38,8 @@ typedef struct {
     uint64_t bytes;
 } index_part;
 
-/* Header fields are x's. */
-PS_MUST_USE int index_write(const ps_index *x, const index_part *parts, size_t n, ps_out *out);
+/* Header fields and history are x's; owned < INDEX_SECTIONS. */
+PS_MUST_USE int index_write(const ps_index *x, const index_part *own, size_t owned, ps_out *out);
 
 /* Row i as it is indexed: of x->d elements, of length 1 for cosines. */
 void index_row(const void *knn, size_t i, float *x);

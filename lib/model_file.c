@@ -12,7 +12,7 @@
 #include "model.h"
 #include "text.h"
 
-static const ps_frame frame = {"a model file", 'M', 1, PS_MODEL_HEAD};
+static const ps_frame frame = {"a model file", 'M', 1, PS_MODEL_HEAD, 1};
 
 int ps_model_magic(const uint8_t *p, size_t n)
 {

@@ -76,7 +76,7 @@ static int describe_index(const char *path, ps_fields *f)
     snprintf(vectors, sizeof vectors, "%016llx", (unsigned long long)x.vectors);
     word(f, "kind", "index");
     word(f, "type", x.type == PS_INDEX_IVF ? "ivf" : "lsh");
-    ps_field_u64(f, "version", PS_INDEX_VERSION);
+    ps_field_u64(f, "version", (uint64_t)x.version);
     ps_field_u64(f, "rows", x.n);
     ps_field_u64(f, "dimension", x.d);
     word(f, "bias", x.has_bias ? "yes" : "no");
@@ -89,6 +89,7 @@ static int describe_index(const char *path, ps_fields *f)
         ps_field_u64(f, "seed", x.seed);
     }
     ps_field_u64(f, "bytes", x.blob.size);
+    ps_field_lines(f, "history", x.history);
     ps_index_close(&x);
     return 0;
 }
@@ -111,6 +112,7 @@ static int describe_features(const char *path, ps_fields *f)
     ps_field_u64(f, "seed", s.seed);
     ps_field_u64(f, "texts", s.idf.texts);
     ps_field_u64(f, "terms", ps_feat_state_terms(&s));
+    ps_field_lines(f, "history", (ps_str){s.history, strlen(s.history)});
     ps_feat_state_free(&s);
     return 0;
 }
@@ -134,6 +136,7 @@ static int describe_checkpoint(const char *path, ps_fields *f)
     ps_field_u64(f, "parameters", h.size);
     ps_field_lines(f, "run", h.run);
     ps_field_lines(f, "log", h.log);
+    ps_field_lines(f, "history", h.history);
     ps_blob_close(&b);
     return 0;
 }

@@ -208,6 +208,29 @@ static int note(const options *o, const sources *s, ps_head *h)
                         s->loaded ? " loaded" : "");
 }
 
+/* Lines of another history. */
+static int add_lines(ps_head *h, ps_str lines)
+{
+    return lines.len ? ps_head_note(h, "%.*s", (int)lines.len - 1, lines.s) : 0;
+}
+
+/* The state's history: of what was loaded, or else of the graph, then a line of its own. */
+static int note_state(const options *o, sources *s)
+{
+    ps_feat_state *k = &s->state;
+    ps_head h = {0};
+    int rc = 0;
+    if (k->history)
+        rc = add_lines(&h, (ps_str){k->history, strlen(k->history)});
+    else if (s->graph)
+        rc = add_lines(&h, (ps_str){s->graph->history, s->graph->history_len});
+    if (rc == 0)
+        rc = note(o, s, &h);
+    free(k->history);
+    k->history = h.history;
+    return rc;
+}
+
 static int make_head(const options *o, const sources *s, ps_head *h)
 {
     *h = o->sparse ? ps_head_make(PS_SPARSE, PS_TERM_BUCKETS) : ps_head_make(PS_VECTORS, s->rows.d);
@@ -218,8 +241,10 @@ static int make_head(const options *o, const sources *s, ps_head *h)
     if (s->rows.item) /* its numbers may need 64 bits */
         h->width = s->joins[0].v.head.width;
     int rc = ps_head_size(h);
+    if (rc == 0 && s->loaded)
+        rc = add_lines(h, (ps_str){s->state.history, strlen(s->state.history)});
     if (rc == 0 && s->n_joins)
-        rc = ps_head_inherit(h, &s->joins[0].v.head);
+        rc = add_lines(h, (ps_str){s->joins[0].v.head.history, strlen(s->joins[0].v.head.history)});
     return rc < 0 ? rc : note(o, s, h);
 }
 
@@ -254,10 +279,12 @@ static int put_sparse(const sources *s, const ps_head *h, ps_writer *w)
     return rc;
 }
 
-static int save_state(const char *path, const ps_feat_state *state)
+static int save_state(const options *o, sources *s)
 {
-    ps_out *out = ps_out_open(path, 0);
-    int rc = out ? ps_feat_state_write(state, out) : PS_ESYS;
+    int rc = note_state(o, s);
+    ps_out *out = rc == 0 ? ps_out_open(o->save, 0) : NULL;
+    if (rc == 0)
+        rc = out ? ps_feat_state_write(&s->state, out) : PS_ESYS;
     if (rc == 0)
         return ps_out_close(out);
     if (out)
@@ -265,7 +292,7 @@ static int save_state(const char *path, const ps_feat_state *state)
     return rc;
 }
 
-static int write_output(const options *o, const sources *s)
+static int write_output(const options *o, sources *s)
 {
     ps_head h;
     int rc = make_head(o, s, &h);
@@ -275,7 +302,7 @@ static int write_output(const options *o, const sources *s)
         rc = !w ? PS_ESYS : o->sparse ? put_sparse(s, &h, w) : put_vectors(s, &h, w);
     /* Before the end of the vectors: whoever has them whole has the state, too. */
     if (rc == 0 && o->save)
-        rc = save_state(o->save, &s->state);
+        rc = save_state(o, s);
     if (rc == 0)
         rc = ps_writer_close(w);
     else

@@ -136,13 +136,11 @@ static int stop(void *ctx)
 
 /* ---- the work ---- */
 
-static int write_model(const ps_train_inputs *in, const options *o, ps_model *model, ps_out *out)
+static int write_model(const options *o, ps_model *model, ps_out *out)
 {
     free(model->options);
-    free(model->history);
     model->options = ps_recipe_text(&o->recipe);
-    model->history = ps_train_history(in, &o->from, &o->recipe);
-    return model->options && model->history ? ps_model_write(model, out) : PS_EMEM;
+    return model->options ? ps_model_write(model, out) : PS_EMEM;
 }
 
 /* *log_rc: what became of the log; it does not keep the model from being written. */
@@ -202,6 +200,11 @@ static int make_model(options *o, const ps_train_inputs *in, ps_model *model)
     if (rc == 0)
         ps_model_set_vocabulary(model, &vocabulary);
     ps_vocabulary_free(&vocabulary);
+    if (rc == 0) {
+        free(model->history);
+        model->history = ps_train_history(in, &o->from, &o->recipe);
+        rc = model->history ? 0 : PS_EMEM;
+    }
     return rc;
 }
 
@@ -247,7 +250,7 @@ static int train(options *o)
         rc = train_on(o, &in, &model, pool, device, &log_rc);
     }
     if (rc == 0 && first)
-        rc = write_model(&in, o, &model, out);
+        rc = write_model(o, &model, out);
     if (rc == 0 && first)
         rc = ps_out_close(out);
     else

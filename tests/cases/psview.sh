@@ -216,7 +216,7 @@ printf 'a\tone two\nb\ttwo three\nc\tthree\nd\tfour one\n' | psfeat -g g.psg -t 
 psknn -x x.psr -B ivf >i.psi
 psknn -x x.psr -B lsh >l.psi
 psview -H s.psf | sed -n '1,2p;$p' | tr '\t\n' ' ;' | grep -qx 'kind state of psfeat;text 3;whole yes;' || fail "-H of a state: $(psview -H s.psf)"
-psview -J s.psf | grep -q '"texts":4,"terms":4,"whole":"yes"}$' || fail "a state as JSON"
+psview -J s.psf | grep -q '"texts":4,"terms":4,"history":[^]]*],"whole":"yes"}$' || fail "a state as JSON"
 for type in i:ivf l:lsh; do
     psview -H "${type%:*}.psi" >shown
     grep -qx "type	${type#*:}" shown && grep -qx 'rows	4' shown && grep -qx 'whole	yes' shown || fail "-H of an index: $(cat shown)"

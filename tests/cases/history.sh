@@ -1,0 +1,69 @@
+# Where files came from: what psview tells of a state of psfeat, an index, a model and a checkpoint is what a reader of the
+# manual pages finds; their older formats are read, newer ones refused by their number.
+set -eu
+. "$PS_ROOT/tests/need-python"
+PATH=$PS_BIN:$PATH
+export PYTHONDONTWRITEBYTECODE=1
+reader="python3 $PS_ROOT/tests/reader/psfiles.py"
+fail() { echo "$*"; exit 1; }
+lines() { psview -H "$1" | sed -n 's/^history	//p'; }
+has() { # FILE LINE...: its history, by psview and by the reader, is of these lines
+    file=$1
+    shift
+    printf '%s\n' "$@" >wanted
+    lines "$file" | diff wanted - || fail "the history of $file"
+    $reader history "$file" | diff wanted - || fail "the history of $file by the reader"
+    psview -c "$file" || fail "-c refuses $file"
+}
+
+printf 'a\tx\nb\tx\nb\ty\nc\ty\nd\ty\n' | psgraph-build -t >g.psg
+printf 'a\tone two\nb\ttwo three\nc\tthree\nd\tfour one\n' >items.tsv
+psfeat -g g.psg -t -d 3 --sketch 2 --save s.psf <items.tsv >x.psr
+psfeat -g g.psg -t --load s.psf --save again.psf <items.tsv >loaded.psr
+printf 'a\tb\nb\tc\n' | pstrain -q -t -g g.psg -x x.psr --layers 0 --epochs 3 --hidden 2 -d 2 --batch 1 --negatives 2 -c c.psc --every 0 -o m.psm
+v=$(psview -V | sed -n '1s/.* //p')
+features="psfeat $v text=3 sketch=2 degree=1 seed=1"
+trained="pstrain $v seed=1 graph=$(psview -H g.psg | sed -n 's/^fingerprint	//p') pairs=2"
+has s.psf "$(lines g.psg)" "$features"
+has again.psf "$(lines g.psg)" "$features" "$features loaded"
+lines loaded.psr | diff wanted - || fail "vectors do not tell of the state they were made by"
+has m.psm "$features" "$trained"
+has c.psc "$features" "$trained"
+for type in ivf lsh; do
+    psknn -x x.psr -B $type -s 5 -o $type.psi
+    has $type.psi "$features" "psknn $v index=$type seed=5"
+    psknn -x x.psr -B $type --cosine -o cosine.psi
+    has cosine.psi "$features" "psknn $v index=$type cosine seed=1"
+    psknn -x loaded.psr -B $type --update $type.psi -o new.psi
+    has new.psi "$(lines g.psg)" "$features" "$features loaded" \
+        "psknn $v index=$type update=$(psview -H $type.psi | sed -n 's/^vectors	//p')"
+done
+
+# A byte of the history changed is damage.
+for file in s.psf c.psc ivf.psi; do
+    at=$(grep -a -b -o 'text=3' $file | head -n 1 | cut -d : -f 1)
+    cp $file bad
+    printf X | dd of=bad bs=1 seek="$at" conv=notrunc status=none
+    psview -c bad 2>err && fail "a changed history of $file passes"
+    grep -q '^psview: bad: .*CRC' err || fail "a changed history of $file: $(cat err)"
+done
+
+# Older formats: the same but for the history; newer ones are refused.
+older() { # FILE VERSION
+    $reader version "$2" "$1" old
+    psview -c old || fail "$1 as version $2 is refused"
+    psview -H old | grep -v '^bytes' >shown
+    psview -H "$1" | grep -v -e '^history' -e '^bytes' | sed "s/^version	.*/version	$2/" | diff - shown || fail "$1 as version $2"
+}
+older s.psf 1
+psfeat -g g.psg -t --load old <items.tsv | psview - >shown
+psview loaded.psr | diff - shown || fail "an older state gives other features"
+older c.psc 1
+older ivf.psi 2
+printf 'a\nb\n' | psknn -g g.psg -x x.psr --index old -t -k 2 | psview - >shown
+printf 'a\nb\n' | psknn -g g.psg -x x.psr --index ivf.psi -t -k 2 | psview - | diff - shown || fail "an older index finds other hits"
+for file in s.psf:9 c.psc:9 m.psm:9 ivf.psi:9 lsh.psi:1; do
+    $reader version "${file#*:}" "${file%:*}" other
+    psview -c other 2>err && fail "version ${file#*:} of ${file%:*} is read"
+    [ "$(wc -l <err)" = 1 ] && grep -q -e "version ${file#*:}" -e 'older form' err || fail "$file: $(cat err)"
+done
