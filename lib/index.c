@@ -99,10 +99,27 @@ static int suits(const ps_knn *knn, const ps_index *old, ps_index_type type)
     return 0;
 }
 
+/* The vectors' history and a line of the index's own; an update to the very same vectors has changed nothing. */
+static int note(ps_head *h, const ps_knn *knn, const ps_index *x, const ps_index *old)
+{
+    char how[40];
+    if (old && old->vectors == x->vectors && old->history.len)
+        return ps_head_note(h, "%.*s", (int)old->history.len - 1, old->history.s);
+    if (old)
+        snprintf(how, sizeof how, "update=%016llx", (unsigned long long)old->vectors);
+    else
+        snprintf(how, sizeof how, "seed=%llu", (unsigned long long)x->seed);
+    int rc = ps_head_inherit(h, knn->head);
+    return rc < 0 ? rc
+                  : ps_head_note(h, "psknn %s index=%s%s %s", PS_VERSION, x->type == PS_INDEX_IVF ? "ivf" : "lsh",
+                                 x->cosine ? " cosine" : "", how);
+}
+
 static int build(ps_knn *knn, const ps_index_options *o, const ps_index *old, ps_index *x, ps_pool *pool, ps_out *out)
 {
     uint32_t *hash = ps_alloc(knn->n, sizeof *hash);
     uint64_t *item = ps_alloc(knn->n, sizeof *item);
+    ps_head h = {0};
     int rc = hash && item ? 0 : PS_EMEM;
     if (rc == 0) {
         index_hash(knn, hash, &x->vectors);
@@ -110,31 +127,21 @@ static int build(ps_knn *knn, const ps_index_options *o, const ps_index *old, ps
             item[i] = ps_knn_item(knn, i);
         x->hash = hash;
         x->item = item;
+        rc = note(&h, knn, x, old);
+    }
+    if (rc == 0) {
+        x->history = (ps_str){h.history, strlen(h.history)};
         rc = o->type == PS_INDEX_IVF ? ivf_build(knn, o, old, x, pool, out) : lsh_build(knn, old, x, pool, out);
     }
     free(hash);
     free(item);
+    ps_head_free(&h);
     return rc;
-}
-
-/* The vectors' history and a line of the index's own. */
-static int note(ps_head *h, const ps_knn *knn, const ps_index *x, const ps_index *old)
-{
-    char how[40];
-    if (old)
-        snprintf(how, sizeof how, "update=%016llx", (unsigned long long)old->vectors);
-    else
-        snprintf(how, sizeof how, "seed=%llu", (unsigned long long)x->seed);
-    int rc = ps_head_inherit(h, knn->head);
-    return rc < 0 ? rc
-                  : ps_head_note(h, "psknn %s index=%s%s %s", PS_VERSION,
-                                 x->type == PS_INDEX_IVF ? "ivf" : "lsh", x->cosine ? " cosine" : "", how);
 }
 
 int ps_index_build(ps_knn *knn, const ps_index_options *o, ps_pool *pool, ps_out *out)
 {
     ps_index x = {.type = o->type, .n = knn->n, .d = knn->d, .cosine = knn->cosine, .seed = o->seed}, old = {0};
-    ps_head h = {0};
     x.has_bias = !knn->is_sparse && !knn->cosine && knn->dense.has_bias;
     if (knn->is_sparse)
         return ps_fail(PS_EKIND, "%s: holds sparse vectors: their posting lists are index enough", knn->name);
@@ -144,12 +151,7 @@ int ps_index_build(ps_knn *knn, const ps_index_options *o, ps_pool *pool, ps_out
     if (rc == 0 && o->update)
         rc = suits(knn, &old, o->type);
     if (rc == 0)
-        rc = note(&h, knn, &x, o->update ? &old : NULL);
-    if (rc == 0) {
-        x.history = (ps_str){h.history, strlen(h.history)};
         rc = build(knn, o, o->update ? &old : NULL, &x, pool, out);
-    }
-    ps_head_free(&h);
     if (o->update)
         ps_index_close(&old);
     return rc;

@@ -20,6 +20,7 @@ printf 'a\tx\nb\tx\nb\ty\nc\ty\nd\ty\n' | psgraph-build -t >g.psg
 printf 'a\tone two\nb\ttwo three\nc\tthree\nd\tfour one\n' >items.tsv
 psfeat -g g.psg -t -d 3 --sketch 2 --save s.psf <items.tsv >x.psr
 psfeat -g g.psg -t --load s.psf --save again.psf <items.tsv >loaded.psr
+psfeat -g g.psg -t -d 3 --sketch 2 -s 2 <items.tsv >other.psr
 printf 'a\tb\nb\tc\n' | pstrain -q -t -g g.psg -x x.psr --layers 0 --epochs 3 --hidden 2 -d 2 --batch 1 --negatives 2 -c c.psc --every 0 -o m.psm
 v=$(psview -V | sed -n '1s/.* //p')
 features="psfeat $v text=3 sketch=2 degree=1 seed=1"
@@ -34,9 +35,10 @@ for type in ivf lsh; do
     has $type.psi "$features" "psknn $v index=$type seed=5"
     psknn -x x.psr -B $type --cosine -o cosine.psi
     has cosine.psi "$features" "psknn $v index=$type cosine seed=1"
-    psknn -x loaded.psr -B $type --update $type.psi -o new.psi
-    has new.psi "$(lines g.psg)" "$features" "$features loaded" \
+    psknn -x other.psr -B $type --update $type.psi -o new.psi
+    has new.psi "$(printf %s "$features" | sed 's/seed=1/seed=2/')" \
         "psknn $v index=$type update=$(psview -H $type.psi | sed -n 's/^vectors	//p')"
+    psknn -x loaded.psr -B $type --update $type.psi | cmp - $type.psi || fail "$type: an update to the same vectors"
 done
 
 # A byte of the history changed is damage.
