@@ -15,7 +15,7 @@ from psread import Damaged, crc_without, load, need
 
 # letter: length of the header, where in it stand the lengths of the texts, the last of them the history's,
 # and the version that brought it.
-FRAMES = {b"M": (32, (16, 20, 24), 1), b"C": (96, (24, 28, 76), 2), b"F": (64, (52,), 2)}
+FRAMES = {b"M": (32, (16, 20, 24), 1), b"C": (96, (24, 28, 76), 2), b"F": (64, (52,), 3)}
 INDEX_HISTORY = 15
 
 
