@@ -1,7 +1,6 @@
 /* index.c - what the indexes have in common: building, efforts. */
 #include "index.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -99,20 +98,22 @@ static int suits(const ps_knn *knn, const ps_index *old, ps_index_type type)
     return 0;
 }
 
-/* The vectors' history and a line of the index's own; an update to the very same vectors has changed nothing. */
+/* The vectors' history and a line of the index's own, which stays with what is trained however often it is updated. */
 static int note(ps_head *h, const ps_knn *knn, const ps_index *x, const ps_index *old)
 {
-    char how[40];
-    if (old && old->vectors == x->vectors && old->history.len)
-        return ps_head_note(h, "%.*s", (int)old->history.len - 1, old->history.s);
-    if (old)
-        snprintf(how, sizeof how, "update=%016llx", (unsigned long long)old->vectors);
-    else
-        snprintf(how, sizeof how, "seed=%llu", (unsigned long long)x->seed);
     int rc = ps_head_inherit(h, knn->head);
-    return rc < 0 ? rc
-                  : ps_head_note(h, "psknn %s index=%s%s %s", PS_VERSION, x->type == PS_INDEX_IVF ? "ivf" : "lsh",
-                                 x->cosine ? " cosine" : "", how);
+    if (rc < 0)
+        return rc;
+    if (old && old->history.len) {
+        const size_t n = old->history.len - 1;
+        const char *newline = memrchr(old->history.s, '\n', n);
+        const char *own = newline ? newline + 1 : old->history.s;
+        return ps_head_note(h, "%.*s", (int)(old->history.s + n - own), own);
+    }
+    return ps_head_note(h, "psknn %s index=%s%s seed=%llu trained=%016llx", PS_VERSION,
+                        x->type == PS_INDEX_IVF ? "ivf" : "lsh", x->cosine ? " cosine" : "",
+                        (unsigned long long)(old ? old->seed : x->seed),
+                        (unsigned long long)(old ? old->vectors : x->vectors));
 }
 
 static int build(ps_knn *knn, const ps_index_options *o, const ps_index *old, ps_index *x, ps_pool *pool, ps_out *out)
