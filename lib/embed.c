@@ -336,6 +336,8 @@ static int run(ps_embedder *m)
 int ps_embed_all(ps_embedder *m)
 {
     m->extra = NULL;
+    if (m->on_device)
+        return ps_on_device_run(m, NULL, m->e.x->n);
     int rc = ps_need_all(m);
     return rc < 0 ? rc : run(m);
 }
@@ -343,6 +345,8 @@ int ps_embed_all(ps_embedder *m)
 int ps_embed_rows(ps_embedder *m, const uint32_t *rows, size_t n)
 {
     m->extra = NULL;
+    if (m->on_device)
+        return ps_on_device_run(m, rows, n);
     int rc = ps_need_rows(m, rows, n);
     return rc < 0 ? rc : run(m);
 }
@@ -353,9 +357,13 @@ int ps_embed_new(ps_embedder *m, const ps_new_items *items)
     for (size_t i = 0; rows && i < items->n; i++)
         rows[i] = (uint32_t)(m->e.x->n + i);
     m->extra = items;
-    int rc = rows ? ps_need_rows(m, rows, items->n) : PS_EMEM;
-    if (rc == 0)
-        rc = run(m);
+    int rc = rows ? 0 : PS_EMEM;
+    if (rc == 0 && m->on_device) {
+        rc = ps_on_device_run(m, rows, items->n);
+    } else if (rc == 0) {
+        rc = ps_need_rows(m, rows, items->n);
+        rc = rc < 0 ? rc : run(m);
+    }
     free(rows);
     m->extra = NULL;
     return rc;
@@ -384,9 +392,14 @@ ps_embedder *ps_embedder_bare(const ps_embedding *e)
     m->shape = e->model->shape;
     m->block = e->bf16 ? PS_EMBED_BLOCK_BF16 : PS_EMBED_BLOCK;
     m->threads = e->pool ? ps_pool_threads(e->pool) : 1;
-    int rc = ps_embed_weights(m);
-    if (rc == 0)
-        rc = ps_embed_rooms(m);
+    int rc = 0;
+    if (e->device) {
+        m->on_device = ps_on_device_new(m);
+        rc = m->on_device ? 0 : PS_EMEM;
+    } else {
+        rc = ps_embed_weights(m);
+        rc = rc < 0 ? rc : ps_embed_rooms(m);
+    }
     if (rc == 0)
         return m;
     ps_embedder_free(m);
@@ -406,6 +419,7 @@ void ps_embedder_free(ps_embedder *m)
     ps_hidden_free(&m->p);
     ps_hidden_free(&m->h);
     ps_need_free(&m->need);
+    ps_on_device_free(m->on_device);
     free(m);
 }
 

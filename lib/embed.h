@@ -13,6 +13,7 @@
 #ifndef PS_EMBED_H
 #define PS_EMBED_H
 
+#include "device.h"
 #include "model.h"
 #include "neigh.h"
 #include "par.h"
@@ -30,11 +31,15 @@ typedef struct {
     const ps_neighbours *neighbours; /* NULL: nobody has any */
     const ps_sparse *texts;          /* for a model with token embeddings, which has a row for every bucket of theirs */
     int skip_missing;                /* leave out neighbours that have no vector in x (weights are scaled up again) */
-    int bf16;                        /* products of numbers rounded to bf16; only where ps_bf16_backend() */
+    int bf16;        /* products of numbers rounded to bf16; only where ps_bf16_backend(), or on a device */
     uint64_t memory; /* bytes for all that is in memory at once, inputs that are mapped not counted; 0: no limit.  Some
                       * tens of megabytes are needed in any case.  Where the limit tells, mapped inputs in order rest
                       * behind every pass. */
     const char *dir; /* of temporary files, if memory is limited */
+    ps_device *device; /* NULL: this processor.  Else a block of items after the other goes there, each with what it
+                        * needs, so that nothing as large as the graph is there: an item that several blocks need is
+                        * projected for each of them.  The same bytes each time, but other ones than this processor's,
+                        * and than for other items beside it: products round as their shapes have it. */
     ps_pool *pool;
     ps_embed_sink sink;
     void *ctx;

@@ -109,19 +109,22 @@ static uint32_t row_of(const ps_embedder *m, uint32_t local)
     return m->need.row ? m->need.row[local] : local;
 }
 
-static void copy_features(const ps_embedder *m, const uint32_t *local, size_t n, ps_real *to)
+void ps_embed_features(const ps_embedder *m, uint32_t row, ps_real *to)
 {
     const ps_vectors *x = m->e.x;
-    for (size_t i = 0; i < n; i++, to += m->shape.dx) {
-        uint32_t row = row_of(m, local[i]);
-        if (row >= x->n) {
-            memcpy(to, m->extra->x + (row - x->n) * m->shape.dx, m->shape.dx * sizeof *to);
-            continue;
-        }
-        const float *from = ps_vectors_row(x, row);
-        for (uint32_t j = 0; j < m->shape.dx; j++)
-            to[j] = (ps_real)from[j];
+    if (row >= x->n) {
+        memcpy(to, m->extra->x + (row - x->n) * m->shape.dx, m->shape.dx * sizeof *to);
+        return;
     }
+    const float *from = ps_vectors_row(x, row);
+    for (uint32_t j = 0; j < m->shape.dx; j++)
+        to[j] = (ps_real)from[j];
+}
+
+static void copy_features(const ps_embedder *m, const uint32_t *local, size_t n, ps_real *to)
+{
+    for (size_t i = 0; i < n; i++)
+        ps_embed_features(m, row_of(m, local[i]), to + i * m->shape.dx);
 }
 
 /* Where rows are handed on as they are: all in x's order, and no block to be filled up. */

@@ -110,7 +110,8 @@ int ps_near_add(const ps_embedder *m, ps_near *near, const uint32_t *local, size
         if (ps_grow(&near->index, &near->index_cap, end + most, sizeof *near->index) < 0 ||
             ps_grow(&near->weight, &near->weight_cap, end + most, sizeof *near->weight) < 0)
             return PS_EMEM;
-        int rc = add_one(m, near, m->need.row ? m->need.row[local[i]] : local[i], &end);
+        const uint32_t u = local ? local[i] : (uint32_t)i;
+        int rc = add_one(m, near, m->need.row ? m->need.row[u] : u, &end);
         if (rc < 0)
             return rc;
         near->n++;

@@ -111,10 +111,11 @@ static int begin(ps_embedder *m)
     return 0;
 }
 
-int ps_need_rows(ps_embedder *m, const uint32_t *rows, size_t n)
+/* Leaves the rows as they were found. */
+static int find(ps_embedder *m, const uint32_t *rows, size_t n, size_t *level)
 {
     ps_need *need = &m->need;
-    size_t level[PS_LAYERS_MAX + 1], most = ps_near_most(m), done = 0;
+    size_t most = ps_near_most(m), done = 0;
     uint32_t *items = ps_alloc(most, sizeof *items);
     float *alpha = ps_alloc(most, sizeof *alpha);
     int rc = items && alpha ? begin(m) : PS_EMEM;
@@ -130,10 +131,25 @@ int ps_need_rows(ps_embedder *m, const uint32_t *rows, size_t n)
         done = end;
         level[k] = need->items;
     }
-    if (rc == 0)
-        rc = number(m, level);
     free(items);
     free(alpha);
+    return rc;
+}
+
+int ps_need_rows(ps_embedder *m, const uint32_t *rows, size_t n)
+{
+    size_t level[PS_LAYERS_MAX + 1];
+    int rc = find(m, rows, n, level);
+    return rc < 0 ? rc : number(m, level);
+}
+
+int ps_need_found(ps_embedder *m, const uint32_t *rows, size_t n, size_t *level)
+{
+    ps_need *need = &m->need;
+    int rc = find(m, rows, n, level);
+    for (size_t i = 0; i < need->items && rc == 0; i++)
+        if (need->row[i] < m->e.x->n)
+            need->local[need->row[i]] = (uint32_t)i;
     return rc;
 }
 

@@ -56,6 +56,9 @@ struct ps_embedder;
 PS_MUST_USE int ps_need_all(struct ps_embedder *m);
 /* These rows, new items among them, in this order. */
 PS_MUST_USE int ps_need_rows(struct ps_embedder *m, const uint32_t *rows, size_t n);
+/* The same for a device: locals are numbered as they are found, so that S_k is the first level[k] of them (K + 1
+ * numbers), and no sets are listed. */
+PS_MUST_USE int ps_need_found(struct ps_embedder *m, const uint32_t *rows, size_t n, size_t *level);
 void ps_need_free(ps_need *need);
 
 /* ---- neighbours ---- */
@@ -71,7 +74,7 @@ typedef struct {
     size_t off_cap, index_cap, weight_cap, items_cap, alpha_cap;
 } ps_near;
 
-/* Lists them for locals, added behind those that are listed already. */
+/* Lists them for locals (NULL: 0 .. n - 1), added behind those that are listed already. */
 PS_MUST_USE int ps_near_add(const struct ps_embedder *m, ps_near *near, const uint32_t *local, size_t n);
 void ps_near_free(ps_near *near);
 
@@ -116,15 +119,19 @@ typedef struct ps_embedder {
     ps_embed_room *room; /* of each thread */
     ps_hidden p, h;
     ps_need need;
-    const ps_new_items *extra; /* NULL: none */
-    int filed;                 /* p and h are in files */
-    uint64_t budget;           /* then: bytes for a part's pooled vectors and a piece of p */
-    size_t passes, pass;       /* over all items, for progress */
+    const ps_new_items *extra;      /* NULL: none */
+    int filed;                      /* p and h are in files */
+    uint64_t budget;                /* then: bytes for a part's pooled vectors and a piece of p */
+    size_t passes, pass;            /* over all items, for progress */
+    struct ps_on_device *on_device; /* NULL: this processor computes */
 } ps_embedder;
 
 PS_MUST_USE int ps_embed_weights(ps_embedder *m);
 PS_MUST_USE int ps_embed_rooms(ps_embedder *m);
 void ps_embed_block_free(ps_embedder *m);
+
+/* The features of a row, a new item's among them. */
+void ps_embed_features(const ps_embedder *m, uint32_t row, ps_real *to);
 
 /* Locals of entries first .. of S_k, into room->local. */
 void ps_embed_locals(const ps_embedder *m, uint32_t k, size_t first, size_t n, uint32_t *local);
@@ -144,6 +151,16 @@ PS_MUST_USE int ps_embed_project(const ps_embedder *m, ps_embed_room *room, uint
  * the neighbours. */
 PS_MUST_USE int ps_embed_finish(const ps_embedder *m, ps_embed_room *room, uint32_t k, size_t n, const ps_real *pooled,
                                 ps_real *z);
+
+/* ---- on a device (embed_device.c) ---- */
+
+typedef struct ps_on_device ps_on_device;
+
+/* The parameters of m->e.model on m->e.device.  NULL after ps_fail. */
+PS_MUST_USE ps_on_device *ps_on_device_new(const ps_embedder *m);
+void ps_on_device_free(ps_on_device *d); /* NULL is allowed */
+/* The embeddings of these rows, new items among them, to the sink; rows NULL: all of x. */
+PS_MUST_USE int ps_on_device_run(ps_embedder *m, const uint32_t *rows, size_t n);
 
 /* An embedder without items, for those who bring the rows themselves: e->x may be NULL. */
 PS_MUST_USE ps_embedder *ps_embedder_bare(const ps_embedding *e);

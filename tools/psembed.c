@@ -2,7 +2,6 @@
 #include <string.h>
 
 #include "bf16.h"
-#include "device_embed.h"
 #include "embed_filter.h"
 #include "embed_sources.h"
 #include "gemm.h"
@@ -43,12 +42,9 @@ static void warn_of_skipped(ps_queries *q, const char *what)
         ps_warn("%llu names skipped: the graph does not know such %s", (unsigned long long)ps_queries_skipped(q), what);
 }
 
-static int run(ps_embedder *m, const ps_embedding *e, ps_embed_sources *s, ps_device *device, int soon,
-               ps_embed_answer *a)
+static int run(ps_embedder *m, const ps_embedding *e, ps_embed_sources *s, int soon, ps_embed_answer *a)
 {
     int rc;
-    if (device)
-        return ps_device_embed(e, device);
     if (s->earlier.x)
         return update(m, e, &s->earlier, a->to);
     if (s->vectors) {
@@ -80,6 +76,7 @@ static int write_embeddings(const options *o, ps_embed_sources *s, ps_device *de
                             .bf16 = o->bf16,
                             .memory = s->spill.memory,
                             .dir = s->spill.dir,
+                            .device = device,
                             .pool = pool,
                             .sink = ps_embed_write,
                             .ctx = &a,
@@ -91,7 +88,7 @@ static int write_embeddings(const options *o, ps_embed_sources *s, ps_device *de
     if (rc == 0)
         rc = ps_embed_out_open(&to, out, &head, s->spill.dir);
     if (rc == 0)
-        rc = run(m, &e, s, device, o->soon, &a);
+        rc = run(m, &e, s, o->soon, &a);
     if (rc == 0)
         rc = ps_embed_out_end(&to);
     if (rc == 0 && form.elem != PS_F32)
@@ -127,11 +124,9 @@ static int check_options(const options *o)
         return ps_usage_error("--update needs --old-x, and --old-n and --old-y go with it");
     if (f->old_z && f->vectors && !o->all)
         return ps_usage_error("--update embeds all items");
-    if (strcmp(o->device, "cpu") != 0 && (f->old_z || fresh || (f->vectors && !o->all) || o->bf16))
-        return ps_usage_error("-D %s embeds all vectors, from floats", o->device);
     if (o->soon && o->elem)
         return ps_usage_error("-l writes f32 elements");
-    if (o->bf16 && !ps_bf16_backend(&why))
+    if (o->bf16 && strcmp(o->device, "cpu") == 0 && !ps_bf16_backend(&why))
         return ps_usage_error("--bf16: %s", why);
     return 0;
 }
@@ -180,8 +175,11 @@ static int check_filter(const options *o)
     const ps_embed_files *f = &o->files;
     const char *why;
     if (ps_embed_steps(&o->step) > 1 || f->neighbours || o->all || f->text || f->graph || o->soon || f->fresh ||
-        f->boards || f->old_z || strcmp(o->device, "cpu") != 0)
+        f->boards || f->old_z)
         return ps_usage_error("--invert, --project, --scatter and --gather are by themselves");
+    if (strcmp(o->device, "cpu") != 0)
+        return ps_usage_error("-D %s: the steps of map and reduce have the same bytes in any pieces: not on a GPU",
+                              o->device);
     if (!o->step.invert && !f->model)
         return ps_usage_error("-m MODEL is needed");
     return o->bf16 && !ps_bf16_backend(&why) ? ps_usage_error("--bf16: %s", why) : 0;

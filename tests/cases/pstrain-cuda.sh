@@ -1,5 +1,5 @@
 #!/bin/sh
-# pstrain and psembed -D cuda, with CUDA on the CPU (tests/cuda): the same training as without, up to rounding; the same bytes each time, in whatever order
+# pstrain -D cuda, with CUDA on the CPU (tests/cuda): the same training as without, up to rounding; the same bytes each time, in whatever order
 # threads and streams run; checkpoints between devices; what it says when there is no device or too little memory.
 set -eu
 . "$PS_ROOT/tests/fixture.sh"
@@ -57,25 +57,6 @@ done <<END
 --paper --hidden 9 -d 6 --batch 64 --negatives 20 --epochs 2 --hard 2 --band 2-20
 --layers 3 --pooling max --loss xent --optimizer sgd --rate .01
 --layers 0 --pooling mean --in-batch no
-END
-
-# Embeddings as on the CPU
-while read -r options; do
-    train pstrain $options >m.psm
-    set -- -m m.psm -n n.psr
-    case $options in
-    *y.psr*) set -- "$@" -y y.psr ;;
-    esac
-    psembed "$@" <x.psr | psview >cpu.txt
-    "$PS_TEST/emulated/psembed" "$@" -D cuda <x.psr | psview >cuda.txt
-    awk 'NR == FNR { for (i = 1; i <= NF; i++) want[FNR, i] = $i; fields[FNR] = NF; next }
-        NF != fields[FNR] { exit 1 }
-        { for (i = 1; i <= NF; i++) if (!(($i - want[FNR, i]) ^ 2 <= 1e-8)) exit 1 }
-        END { if (FNR < 100) exit 1 }' cpu.txt cuda.txt || fail "psembed, $options: not the embeddings of the CPU"
-done <<END
--y y.psr
---layers 2 --pooling max --no-bias
---layers 0 --pooling mean
 END
 
 # The same bytes, however threads and streams run, and with batches made one by one
