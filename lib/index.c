@@ -108,7 +108,7 @@ static int note(ps_head *h, const ps_knn *knn, const ps_index *x, const ps_index
         const size_t n = old->history.len - 1;
         const char *newline = memrchr(old->history.s, '\n', n);
         const char *own = newline ? newline + 1 : old->history.s;
-        return ps_head_note(h, "%.*s", (int)(old->history.s + n - own), own);
+        return ps_head_lines(h, (ps_str){own, (size_t)(old->history.s + n - own)});
     }
     return ps_head_note(h, "psknn %s index=%s%s seed=%llu trained=%016llx", PS_VERSION,
                         x->type == PS_INDEX_IVF ? "ivf" : "lsh", x->cosine ? " cosine" : "",

@@ -11,6 +11,7 @@
 
 #include "bytes.h"
 #include "io.h"
+#include "text.h"
 
 enum {
     PS_REC_VERSION = 1,
@@ -70,6 +71,8 @@ PS_MUST_USE int ps_head_size(ps_head *head);
 /* Appends one line to head->history (malloc'ed).  Oldest lines go if it outgrows the header. */
 PS_MUST_USE int ps_head_note(ps_head *head, const char *fmt, ...) PS_PRINTF(2, 3);
 
+/* Appends lines of another history in the same way. */
+PS_MUST_USE int ps_head_lines(ps_head *head, ps_str lines);
 /* head->history = a copy of from->history. */
 PS_MUST_USE int ps_head_inherit(ps_head *head, const ps_head *from);
 void ps_head_free(ps_head *head);

@@ -83,26 +83,34 @@ int ps_head_size(ps_head *h)
     return 0;
 }
 
-int ps_head_note(ps_head *head, const char *fmt, ...)
+int ps_head_lines(ps_head *head, ps_str lines)
 {
-    char *line = NULL, *all = NULL;
-    va_list ap;
-    va_start(ap, fmt);
-    int n = vasprintf(&line, fmt, ap);
-    va_end(ap);
-    if (n < 0 || asprintf(&all, "%s%s\n", head->history ? head->history : "", line) < 0) {
-        free(n < 0 ? NULL : line);
+    const size_t room = PS_REC_HEAD_MAX - PS_REC_HEAD, old = head->history ? strlen(head->history) : 0;
+    char *all = realloc(head->history, old + lines.len + 2);
+    if (!all)
         return ps_fail(PS_EMEM, "out of memory");
-    }
-    free(line);
-    free(head->history);
     head->history = all;
-    const size_t room = PS_REC_HEAD_MAX - PS_REC_HEAD;
+    memcpy(all + old, lines.s, lines.len);
+    strcpy(all + old + lines.len, lines.len && lines.s[lines.len - 1] != '\n' ? "\n" : "");
     while (strlen(all) > room) {
         char *next = strchr(all, '\n');
         memmove(all, next + 1, strlen(next + 1) + 1);
     }
     return 0;
+}
+
+int ps_head_note(ps_head *head, const char *fmt, ...)
+{
+    char *line = NULL;
+    va_list ap;
+    va_start(ap, fmt);
+    int n = vasprintf(&line, fmt, ap);
+    va_end(ap);
+    if (n < 0)
+        return ps_fail(PS_EMEM, "out of memory");
+    int rc = ps_head_lines(head, (ps_str){line, (size_t)n});
+    free(line);
+    return rc;
 }
 
 int ps_head_inherit(ps_head *head, const ps_head *from)

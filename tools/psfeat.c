@@ -208,12 +208,6 @@ static int note(const options *o, const sources *s, ps_head *h)
                         s->loaded ? " loaded" : "");
 }
 
-/* Lines of another history. */
-static int add_lines(ps_head *h, ps_str lines)
-{
-    return lines.len ? ps_head_note(h, "%.*s", (int)lines.len - 1, lines.s) : 0;
-}
-
 /* The state's history: of what was loaded, or else of the graph, then a line of its own. */
 static int note_state(const options *o, sources *s)
 {
@@ -221,9 +215,9 @@ static int note_state(const options *o, sources *s)
     ps_head h = {0};
     int rc = 0;
     if (k->history)
-        rc = add_lines(&h, (ps_str){k->history, strlen(k->history)});
+        rc = ps_head_lines(&h, (ps_str){k->history, strlen(k->history)});
     else if (s->graph)
-        rc = add_lines(&h, (ps_str){s->graph->history, s->graph->history_len});
+        rc = ps_head_lines(&h, (ps_str){s->graph->history, s->graph->history_len});
     if (rc == 0)
         rc = note(o, s, &h);
     free(k->history);
@@ -242,9 +236,9 @@ static int make_head(const options *o, const sources *s, ps_head *h)
         h->width = s->joins[0].v.head.width;
     int rc = ps_head_size(h);
     if (rc == 0 && s->loaded)
-        rc = add_lines(h, (ps_str){s->state.history, strlen(s->state.history)});
+        rc = ps_head_lines(h, (ps_str){s->state.history, strlen(s->state.history)});
     if (rc == 0 && s->n_joins)
-        rc = add_lines(h, (ps_str){s->joins[0].v.head.history, strlen(s->joins[0].v.head.history)});
+        rc = ps_head_lines(h, (ps_str){s->joins[0].v.head.history, strlen(s->joins[0].v.head.history)});
     return rc < 0 ? rc : note(o, s, h);
 }
 
