@@ -145,14 +145,16 @@ static int read_field(ps_columns *c, ps_text *t, const char **s, const char **en
 static int read_record(ps_columns *c, ps_text *t)
 {
     ps_str line = {NULL, 0};
+    uint64_t lines = 0;
     int rc = 1;
-    while (rc > 0 && line.len == 0) {
+    for (; rc > 0 && line.len == 0; lines++) {
         rc = ps_text_raw_line(t, &line);
         if (rc > 0 && t->line == 1 && line.len >= 3 && memcmp(line.s, "\xef\xbb\xbf", 3) == 0)
             line = (ps_str){line.s + 3, line.len - 3};
     }
     if (rc <= 0)
         return rc;
+    c->empty += lines - 1;
     const char *s = line.s, *end = s + line.len;
     c->fields = c->used = 0;
     for (;; s++) {

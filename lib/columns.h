@@ -51,6 +51,7 @@ typedef struct ps_columns {
     ps_column_span *field;
     char *line; /* what is handed out */
     size_t fields, used, text_cap, field_cap, line_cap;
+    uint64_t empty; /* lines left out that a record follows */
 } ps_columns;
 
 /* `blanks_from`: SIZE_MAX where every field is a name.  The options must be good (ps_columns_check). */

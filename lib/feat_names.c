@@ -52,6 +52,8 @@ int ps_feat_lines(const char *path, const ps_graph *g, uint64_t *skipped, const 
     }
     if (rc == 0 && number == 0)
         rc = ps_fail(PS_EDATA, "%s: empty input, expected a line for each item", ps_in_name(in));
+    if (!g && skipped)
+        *skipped = columns.empty;
     ps_columns_free(&columns);
     ps_in_close(in);
     free(first);

@@ -1,15 +1,24 @@
 #include "graph_input.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #ifdef __SSE2__
 #include <emmintrin.h>
 #endif
 
+#include "mem.h"
+
 enum { AT_ONCE = 32 }; /* lines whose names are looked for at the same time */
 
+/* The lines that items stand on, where these are not their numbers plus 1: in tables. */
+typedef struct {
+    uint64_t *of;
+    size_t cap;
+} item_lines;
+
 /* The item list fixes which items there are and their numbers: first column of each line. */
-static int item_line(ps_builder *b, const ps_edge_input *o, const ps_text *t, ps_str line)
+static int item_line(ps_builder *b, const ps_edge_input *o, const ps_text *t, item_lines *lines, ps_str line)
 {
     ps_str name;
     uint64_t before = ps_builder_nodes(b, PS_ITEMS), number = before;
@@ -19,7 +28,10 @@ static int item_line(ps_builder *b, const ps_edge_input *o, const ps_text *t, ps
     int rc = ps_builder_node(b, PS_ITEMS, name, &number);
     if (rc == 0 && number < before && !o->growing)
         return ps_text_fail(t, "item '%.*s' again (first on line %llu)", (int)name.len, name.s,
-                            (unsigned long long)number + 1);
+                            (unsigned long long)(t->columns ? lines->of[number] : number + 1));
+    if (rc == 0 && t->columns && !o->growing &&
+        (rc = ps_grow(&lines->of, &lines->cap, number + 1, sizeof *lines->of)) == 0)
+        lines->of[number] = t->line;
     return rc;
 }
 
@@ -43,6 +55,7 @@ static int read_items(ps_builder *b, const ps_edge_input *o)
     ps_text t = ps_text_make(in);
     ps_str line;
     ps_columns columns = {0};
+    item_lines lines = {0};
     char name[256];
     int rc;
     if (ps_columns_asked(&o->columns)) {
@@ -52,8 +65,9 @@ static int read_items(ps_builder *b, const ps_edge_input *o)
         t.columns = &columns;
     }
     while ((rc = ps_text_line(&t, &line)) > 0)
-        if ((rc = item_line(b, o, &t, line)) < 0)
+        if ((rc = item_line(b, o, &t, &lines, line)) < 0)
             break;
+    free(lines.of);
     ps_columns_free(&columns);
     ps_in_close(in);
     if (rc == 0 && ps_builder_nodes(b, PS_ITEMS) == 0)

@@ -27,10 +27,20 @@ static int bad(const ps_neighbours *t, uint64_t i, const char *why)
     return broken(&t->head, record_at(t, i), t->table.name, i, why);
 }
 
+/* Whether v is one of the first n neighbours. */
+static int is_among(const uint8_t *p, size_t n, int w, uint64_t v)
+{
+    for (size_t j = 0; j < n; j++, p += w + 4)
+        if (ps_num(p, w) == v)
+            return 1;
+    return 0;
+}
+
 int ps_neighbours_check(const ps_head *head, const uint8_t *record, const char *name, uint64_t i, uint64_t items)
 {
     const int w = head->width;
     const uint8_t *p = record + w;
+    uint64_t seen[4] = {0}; /* bits of the numbers so far: most are the first with theirs */
     double sum = 0;
     int ended = 0;
     for (uint32_t j = 0; j < head->dim; j++, p += w + 4) {
@@ -48,6 +58,11 @@ int ps_neighbours_check(const ps_head *head, const uint8_t *record, const char *
         if (!(weight > 0) || !isfinite(weight))
             return broken(head, record, name, i, "a weight that is not positive and finite");
         sum += (double)weight;
+        const uint64_t hash = v * 0x9e3779b97f4a7c15u >> 56, bit = (uint64_t)1 << hash % 64;
+        if (seen[hash / 64] & bit && is_among(record + w, j, w, v))
+            return ps_fail(PS_EDATA, "%s: record %llu (item %llu): neighbour %llu twice", name, (unsigned long long)i,
+                           (unsigned long long)ps_num(record, w), (unsigned long long)v);
+        seen[hash / 64] |= bit;
     }
     return sum == 0 || fabs(sum - 1) < 1e-3 ? 0 : broken(head, record, name, i, "the weights do not sum to 1");
 }

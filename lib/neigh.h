@@ -6,7 +6,6 @@
 #ifndef PS_NEIGH_H
 #define PS_NEIGH_H
 
-#include "once.h"
 #include "rec.h"
 #include "visits.h"
 
@@ -27,9 +26,6 @@ PS_MUST_USE int ps_neighbours_note(ps_head *head);
 PS_MUST_USE int ps_neighbours_head(ps_head *head, const ps_reader *r, uint32_t neighbours);
 PS_MUST_USE int ps_neighbours_make(ps_reader *r, ps_writer *w, const ps_head *head, void (*progress)(uint64_t));
 
-/* PS_EDATA if one of the queries was added twice: an item has one record. */
-PS_MUST_USE int ps_neighbours_once(ps_once *queries, const char *stream);
-
 /* ---- a stream of them as a table ---- */
 
 typedef struct {
@@ -45,7 +41,7 @@ typedef struct {
 /* Maps or reads a stream (path NULL: standard input) and checks all of it.  `graph`: the fingerprint it must match,
  * 0: any.  `items`: every item number must be below it, 0: any below 2^32 - 1.  PS_EDATA, naming the record: a number
  * out of range, an item twice, a weight that is not finite and positive, weights that do not sum to 1,
- * padding before a neighbour. */
+ * padding before a neighbour, a neighbour twice. */
 PS_MUST_USE int ps_neighbours_open(ps_neighbours *t, const char *path, uint64_t graph, uint64_t items);
 void ps_neighbours_close(ps_neighbours *t);
 

@@ -130,7 +130,8 @@ static int add_record(maker *m, const uint8_t *p)
     return times > 0 ? count(m, p, ps_num(p + w, w), times) : 0;
 }
 
-int ps_neighbours_once(ps_once *queries, const char *stream)
+/* An item has one record. */
+static int check_once(ps_once *queries, const char *stream)
 {
     uint64_t twice;
     if (!ps_once_twice(queries, &twice))
@@ -159,7 +160,7 @@ int ps_neighbours_make(ps_reader *r, ps_writer *w, const ps_head *head, void (*p
     if (rc == 0)
         rc = finish_query(&m);
     if (rc == 0)
-        rc = ps_neighbours_once(&m.queries, ps_reader_name(r));
+        rc = check_once(&m.queries, ps_reader_name(r));
     ps_once_free(&m.queries);
     ps_visits_free(&m.visits);
     free(m.record);

@@ -36,12 +36,28 @@ typedef struct {
     const ps_real *grad;
 } job;
 
+/* In double precision: the squares of what f32 holds need not fit f32. */
+static double squares(size_t n, const ps_real *x)
+{
+    enum { LANES = 8 };
+    double sum[LANES] = {0}, all = 0;
+    size_t i = 0;
+    for (; i + LANES <= n; i += LANES)
+        for (int k = 0; k < LANES; k++)
+            sum[k] += (double)x[i + (size_t)k] * (double)x[i + (size_t)k];
+    for (; i < n; i++)
+        sum[0] += (double)x[i] * (double)x[i];
+    for (int k = 0; k < LANES; k++)
+        all += sum[k];
+    return all;
+}
+
 static int norm_chunk(void *ctx, size_t task, int thread)
 {
     const job *g = ctx;
     (void)thread;
     size_t first = task * CHUNK, left = g->o->layout->dense - first, n = left < CHUNK ? left : CHUNK;
-    g->o->part[task] = (double)ps_vec()->dot(n, g->grad + first, g->grad + first);
+    g->o->part[task] = squares(n, g->grad + first);
     return 0;
 }
 

@@ -26,7 +26,7 @@ typedef struct {
 PS_MUST_USE int ps_optim_init(ps_optim *o, ps_optimizer kind, double decay, const ps_model *layout, ps_pool *pool);
 void ps_optim_free(ps_optim *o);
 
-/* L2 norm of a gradient: the same for any number of threads. */
+/* L2 norm of a gradient: finite if all its f32 elements are, and the same for any number of threads. */
 double ps_optim_norm(ps_optim *o, const ps_real *grad);
 
 /* One step: Adam (Kingma and Ba 2015; b1 .9, b2 .999, eps 1e-8) or SGD with momentum. */

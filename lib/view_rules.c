@@ -168,6 +168,11 @@ int ps_rules_add(ps_rules *r, const ps_head *h, const uint8_t *p, const char *st
         rc = list_distinct(r, h, p, stream, number);
         return rc < 0 ? rc : keep(&r->id, &r->n, &r->cap, id);
     case PS_VECTORS: return h->flags & PS_FLAG_SUMS ? 0 : keep(&r->id, &r->n, &r->cap, id);
+    case PS_VISITS:
+        if (r->n > 0 && id == r->last)
+            return 0;
+        r->last = id;
+        return keep(&r->id, &r->n, &r->cap, id);
     case PS_SPARSE:
         if (r->n == 0 || id != r->last) {
             rc = indices_distinct(r, stream);
@@ -185,8 +190,10 @@ int ps_rules_end(ps_rules *r, const ps_head *h, const char *stream)
     uint64_t twice;
     int rc = h->kind == PS_SPARSE ? indices_distinct(r, stream) : 0;
     if (rc == 0 && find_twice(r->id, r->n, &twice))
-        rc = ps_fail(PS_EDATA, h->kind == PS_SPARSE ? "%s: the records of item %llu do not stand together"
-                                                    : "%s: item %llu has two records",
+        rc = ps_fail(PS_EDATA,
+                     h->kind == PS_SPARSE   ? "%s: the records of item %llu do not stand together"
+                     : h->kind == PS_VISITS ? "%s: the records of query %llu do not stand together"
+                                            : "%s: item %llu has two records",
                      stream, (unsigned long long)twice);
     return rc;
 }

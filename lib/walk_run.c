@@ -6,6 +6,7 @@
 
 #include "mem.h"
 #include "neigh.h"
+#include "once.h"
 #include "pixie.h"
 #include "rng.h"
 #include "tool.h"
@@ -480,8 +481,15 @@ static int note_queries(ps_walk_run *run)
 
 static long end_run(ps_walk_run *run)
 {
+    char buf[32];
+    uint64_t twice;
     int rc = write_answers(run);
-    return rc < 0 ? rc : ps_neighbours_once(&run->queries, "<stdin>");
+    if (rc < 0 || !ps_once_twice(&run->queries, &twice))
+        return rc;
+    const ps_str name = ps_graph_name(run->g, PS_ITEMS, twice, buf);
+    return ps_fail(PS_EDATA,
+                   "<stdin>: item '%.*s' comes again after others: an item has one neighbourhood (-l answers again)",
+                   (int)name.len, name.s);
 }
 
 long ps_walk_run_next(ps_walk_run *run, ps_writer *w)

@@ -23,7 +23,7 @@ typedef struct {
     int64_t dim, sketch;
     double scale;
     ps_term_options terms;
-    uint64_t skipped, no_board;
+    uint64_t skipped, empty, no_board;
 } options;
 
 /* What the blocks are made of. */
@@ -57,8 +57,9 @@ static int read_texts(options *o, sources *s)
 {
     ps_texts texts = {0};
     ps_feat_state *k = &s->state;
-    int rc = ps_feat_lines(NULL, o->boards ? NULL : s->graph, o->skip_unknown ? &o->skipped : NULL, &o->columns, text_line,
-                           &texts);
+    const ps_graph *names = o->boards ? NULL : s->graph;
+    uint64_t *skipped = !names ? &o->empty : o->skip_unknown ? &o->skipped : NULL;
+    int rc = ps_feat_lines(NULL, names, skipped, &o->columns, text_line, &texts);
     if (rc == 0 && o->boards && texts.rows != s->n)
         rc = ps_fail(PS_EMATCH, "%s: boards of %llu items, texts of %llu", o->boards, (unsigned long long)s->n,
                      (unsigned long long)texts.rows);
@@ -425,6 +426,8 @@ static int run(options *o)
         ps_warn("%llu boards skipped: %s does not know them", (unsigned long long)o->no_board, o->graph);
     if (rc == 0 && o->skipped)
         ps_warn("%llu lines skipped: %s does not know their items", (unsigned long long)o->skipped, o->graph);
+    if (rc == 0 && o->empty)
+        ps_warn("%llu empty lines skipped: they are no items, and have no rows", (unsigned long long)o->empty);
     for (int i = 0; s.joins && i < o->joins.n; i++)
         ps_feat_join_close(&s.joins[i]);
     free(s.joins);

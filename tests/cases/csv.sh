@@ -90,6 +90,16 @@ for tool in "psgraph-build" "psfeat --npy x" "pseval -x want.x -p x" "pstrain -g
     refused 2 'about text: they need -t' '' $tool -H
 done
 
+# Line numbers are those of the file, whatever its records are.
+printf 'n,item\n1,a\n\n"2\n2",b\n3,a\n' >twice.csv
+refused 1 "twice.csv: line 6: item 'a' again (first on line 2)" 'item,board\na,x\n' $build --columns item,board -I twice.csv
+
+# Without a graph, a row is a record: an empty line is none, and is told of where it makes rows move.
+printf 'item,text\na,one\n\n\nb,two\n\n' | psfeat -t -F , -H -d 4 --text-only -o x.psr 2>err
+[ "$(psview -H x.psr | grep '^records')" = 'records	2' ] || fail "rows of a table with empty lines"
+grep -qx 'psfeat: 2 empty lines skipped: they are no items, and have no rows' err || fail "empty lines: $(cat err)"
+printf 'item,text\na,one\nb,two\n\n' | psfeat -t -F , -H -d 4 --text-only 2>err | cmp - x.psr && [ ! -s err ] || fail "an empty line at the end: $(cat err)"
+
 # Matrix Market, as SciPy writes it.
 mtx='%%%%MatrixMarket matrix coordinate'
 printf "$mtx real general\n%% a comment\n\n3 4 4\n1 1 2.5\n2 4 1\n3 2 0\n1 3 1e0\n" | psgraph-build --mtx >g.psg

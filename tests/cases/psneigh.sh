@@ -47,7 +47,7 @@ printf 'n5\nn7\nn5\n' >again
 for how in "-g g.psg -t <again" "<v-again.psr" "-g g.psg -t -j 2 <again"; do
     status=0
     eval "\"$PS_BIN/psneigh\" -T 6 -o none.psr $how" 2>err || status=$?
-    [ $status -eq 1 ] && grep -q '^psneigh: <stdin>: query 5 comes again' err && [ ! -e none.psr ] ||
+    [ $status -eq 1 ] && grep -q -e "^psneigh: <stdin>: item 'n5' comes again" -e '^psneigh: <stdin>: query 5 comes again' err && [ ! -e none.psr ] ||
         fail "an item again ($how): status $status, $(cat err)"
 done
 "$PS_BIN/psview" --raw -S v-again.psr | "$PS_BIN/psneigh" -T 6 >sorted.psr

@@ -82,10 +82,10 @@ for loss in softmax margin xent; do
 done
 
 # Validation: the parameters kept are the best epoch's, and training stops when it gets no better
-train -p valid.tsv --epochs 8 --patience 1 --rate .2 >v.psm
+train -p valid.tsv --epochs 20 --patience 1 --rate .5 --schedule constant >v.psm
 psview v.psm | grep -o 'epoch=.*' >log
 [ "$(grep -c valid-scaled-mrr log)" = "$(wc -l <log)" ] || fail "no validation score in the log"
-[ "$(wc -l <log)" -lt 8 ] || fail "patience 1 did not stop a rate of .2: $(cat log)"
+[ "$(wc -l <log)" -lt 20 ] || fail "patience 1 did not stop a constant rate of .5: $(cat log)"
 best=$(grep best log | tail -n 1 | sed 's/.*mrr=\([0-9.]*\).*/\1/')
 psembed -m v.psm -n n.psr <x.psr >z.psr
 got=$(pseval -g g.psg -t -p valid.tsv -x z.psr -J | grep -o '"scaled-mrr": [0-9.]*' | sed -n '1s/.* //p')

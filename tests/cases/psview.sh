@@ -173,6 +173,7 @@ printf '1\t2\t0.5\n1\t2\t0.5\n' | check "item 2 twice" neighbours -d 3
 printf '1\t2\t0.5\n1\t2\t0.5\n' | check "item 2 twice" hits -d 3
 printf '1\t2\t3\n1\t2\t4\n' | check "index 2 twice" sparse -d 5
 printf '1\t2\t3\n2\t2\t4\n1\t3\t4\n' | check "item 1 do not stand together" sparse -d 5
+printf '1\t2\t3\n2\t2\t4\n1\t3\t4\n' | check "query 1 do not stand together" visits
 printf '1\t2\t0.5\n1\t3\t0.7\n' | load "best first" hits -d 3
 printf '1\t2\t0.4\n1\t3\t0.6\n' | load "heaviest first" neighbours -d 3
 printf '1\t2\t-1\n' | load "not positive" neighbours -d 3

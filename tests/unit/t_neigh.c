@@ -118,6 +118,8 @@ int main(void)
     REFUSED(0, 4, {1, {2, 3, NO}, {1.5f, -.5f, 0}});
     REFUSED(0, 4, {1, {2, 3, NO}, {1, 0, 0}});                  /* a weight of 0 */
     REFUSED(0, 4, {1, {2, 3, NO}, {.5f, .25f, 0}});             /* do not sum to 1 */
+    REFUSED(0, 4, {1, {2, 3, 2}, {.5f, .25f, .25f}});           /* a neighbour twice */
+    REFUSED(0, 4, {1, {2, 2, NO}, {.5f, .5f, 0}});
     unlink(path);
     CHECK_END();
 }
