@@ -34,6 +34,7 @@ HARDEN_release := -pie -Wl,-z,relro,-z,now
 OPT_asan := -O1 -fsanitize=address -fno-omit-frame-pointer
 OPT_ubsan := -O1 -fsanitize=undefined -fno-sanitize-recover=all
 OPT_tsan := -O1 -fsanitize=thread
+OPT_coverage := -O1 -fprofile-instr-generate -fcoverage-mapping -fprofile-update=atomic
 OPT_double := -O2 -DPS_DOUBLE
 OPT_plain := -O2
 FUZZ_WITH ?= address,undefined

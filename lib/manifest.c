@@ -117,6 +117,8 @@ static int look(const ps_manifest *m, const part *p, int fd)
     uint32_t crc;
     if (fstat(fd, &st) < 0)
         return ps_fail(PS_ESYS, "%s: its part %s: cannot look at it", m->path, p->name);
+    if (!S_ISREG(st.st_mode))
+        return other(m, p, "is not a plain file");
     if ((uint64_t)st.st_size != p->bytes || p->bytes < PS_REC_END)
         return ps_fail(PS_EDATA, "%s: its part %s has %lld bytes, not %" PRIu64, m->path, p->name,
                        (long long)st.st_size, p->bytes);
@@ -143,7 +145,7 @@ int ps_manifest_next(ps_manifest *m, int *fd)
     char *path;
     if (asprintf(&path, "%.*s%s", slash ? (int)(slash - m->path + 1) : 0, m->path, p.name) < 0)
         return ps_fail(PS_EMEM, "out of memory");
-    *fd = open(path, O_RDONLY | O_CLOEXEC);
+    *fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK); /* a FIFO must not make it wait */
     int rc = *fd < 0 ? ps_fail(PS_ESYS, "%s: cannot open", path) : look(m, &p, *fd);
     free(path);
     if (rc < 0 && *fd >= 0) {

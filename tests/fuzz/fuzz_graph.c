@@ -2,6 +2,8 @@
 #include "fuzz.h"
 #include "graph.h"
 #include "graph_file.h"
+#include "sparse.h"
+#include "view.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n);
 
@@ -47,6 +49,23 @@ static void use_names(const ps_graph *g, ps_space space, uint64_t nodes)
     MUST(ps_graph_find(g, space, (ps_str){"no such name", 12}) == PS_NONE);
 }
 
+static void describe(const ps_graph *g)
+{
+    fuzz_file to = fuzz_file_make(NULL, 0);
+    ps_fields fields = {.out = ps_out_on(to.fd, "fuzz")};
+    MUST(fields.out && ps_view_graph(g, &fields) == 0 && ps_fields_end(&fields) == 0 && ps_out_close(fields.out) == 0);
+    fuzz_file_close(&to);
+}
+
+static void use_as_rows(const ps_graph *g)
+{
+    ps_sparse s;
+    if (ps_sparse_boards(&s, g) < 0)
+        return;
+    MUST(s.n == g->items.nodes && s.off[s.n] <= g->edges);
+    ps_sparse_free(&s);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
 {
     if (n < 1)
@@ -59,6 +78,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
             use_side(&g.boards, &g.items);
             use_names(&g, PS_ITEMS, g.items.nodes);
             use_names(&g, PS_BOARDS, g.boards.nodes);
+            describe(&g);
+            use_as_rows(&g);
         }
         ps_graph_close(&g);
     }

@@ -4,6 +4,7 @@
 #include <math.h>
 #include <setjmp.h>
 
+#include "columns.h"
 #include "fuzz.h"
 #include "tool.h"
 
@@ -35,6 +36,28 @@ static void set_preset(void *ctx)
     *(int64_t *)ctx = 7;
 }
 
+/* A small table by the columns that are asked for, if they make sense. */
+static void read_table(const ps_columns_options *o)
+{
+    static const char table[] = "item,board\tw|x;y z\n\"a\",b\tc|d;e f\n1,2\t3|4;5 6\n";
+    ps_columns columns;
+    ps_str line;
+    if (ps_columns_check(o) < 0)
+        return;
+    fuzz_file f = fuzz_file_make((const uint8_t *)table, sizeof table - 1);
+    ps_in *in = ps_in_open(f.path);
+    MUST(in);
+    ps_text text = ps_text_make(in);
+    ps_columns_make(&columns, o, SIZE_MAX);
+    if (ps_columns_asked(o))
+        text.columns = &columns;
+    for (int lines = 0; ps_text_line(&text, &line) > 0; lines++)
+        MUST(lines < 3);
+    ps_columns_free(&columns);
+    ps_in_close(in);
+    fuzz_file_close(&f);
+}
+
 enum { MAX_ARGS = 64, TEXT = 4096 };
 
 static void parse(int argc, char **argv)
@@ -46,6 +69,7 @@ static void parse(int argc, char **argv)
     const char *text = "default";
     ps_list list = {0};
     int chosen = 0, flag = 0;
+    ps_columns_options columns = {0};
     const ps_preset preset = {set_preset, &whole};
     const ps_option rows[] = {
         {'w', "whole", "N", PS_OPT_INT, &whole, 1, 100, "whole", NULL},
@@ -57,6 +81,7 @@ static void parse(int argc, char **argv)
         {'E', "element", "TYPE", PS_OPT_CHOICE, &chosen, 0, 0, "element", "f32|f16|bf16"},
         {0, "paper", NULL, PS_OPT_PRESET, (void *)(uintptr_t)&preset, 0, 0, "preset", NULL},
         {'f', "flag", NULL, PS_OPT_FLAG, &flag, 0, 0, "flag", NULL},
+        PS_COLUMNS_ROWS(columns),
         {0, NULL, NULL, PS_OPT_FLAG, NULL, 0, 0, NULL, NULL},
     };
     static ps_common c;
@@ -65,6 +90,7 @@ static void parse(int argc, char **argv)
     int at = ps_tool_parse(&tool, rows, &c, argc, argv);
     MUST(at >= 1 && at <= argc);
     MUST(whole >= 1 && whole <= 100 && small <= 1000 && real >= 0 && real <= 1 && size >= 1 << 20);
+    read_table(&columns);
     MUST(chosen >= 0 && chosen < 3 && list.n <= PS_LIST_MAX && c.threads >= 1 && c.seed >= 0 && text);
 }
 

@@ -14,15 +14,26 @@ static void check_batch(const ps_query_batch *b, uint64_t nodes)
     }
 }
 
+static void see_bad_line(const char *message)
+{
+    MUST(message[0]);
+}
+
+/* First byte: CRCs made right (bit 0), text (1), sets (2), unknown names are skipped (3), one by one (4), boards (5),
+ * bad lines are told of (6). */
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
 {
     if (n < 1)
         return 0;
     const ps_graph *g = fuzz_small_graph();
-    fuzz_file f = fuzz_file_make(data + 1, n - 1);
+    fuzz_file f = fuzz_file_sealed(data, n, fuzz_seal_ours);
     MUST(dup2(f.fd, STDIN_FILENO) == STDIN_FILENO);
-    ps_query_options o = {
-        .graph = g, .text = data[0] & 2, .sets = data[0] & 4, .skip_unknown = data[0] & 8, .boards = data[0] & 32};
+    ps_query_options o = {.graph = g,
+                          .text = data[0] & 2,
+                          .sets = data[0] & 4,
+                          .skip_unknown = data[0] & 8,
+                          .boards = data[0] & 32,
+                          .bad_line = data[0] & 64 ? see_bad_line : NULL};
     ps_queries *q = ps_queries_open(&o);
     if (q) {
         ps_query_batch batch = {0};

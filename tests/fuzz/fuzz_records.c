@@ -27,11 +27,18 @@ static uint64_t read_all(const char *path, size_t batch, int *rc)
     return count;
 }
 
-static void use_vectors(const char *path)
+static void use_vectors(const char *path, int files)
 {
     ps_vectors v;
     ps_knn knn;
     if (ps_vectors_open(&v, path, 0) == 0) {
+        for (uint64_t i = 0; i < v.n; i++)
+            MUST(ps_vectors_find(&v, ps_vectors_item(&v, i)) == i);
+        ps_vectors_close(&v);
+    }
+    /* What does not fit in its memory goes through a temporary file. */
+    ps_spill spill = {.memory = 16, .dir = "/dev/shm"};
+    if (files && ps_vectors_open_within(&v, path, 0, &spill) == 0) {
         for (uint64_t i = 0; i < v.n; i++)
             MUST(ps_vectors_find(&v, ps_vectors_item(&v, i)) == i);
         ps_vectors_close(&v);
@@ -88,6 +95,7 @@ static void use_sparse(const char *path)
     ps_sparse_free(&s);
 }
 
+/* First byte: CRCs made right (bit 0), little memory (1). */
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
 {
     if (n < 1)
@@ -107,7 +115,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
         MUST(one_by_one < 0);
     }
 
-    use_vectors(f.path);
+    use_vectors(f.path, data[0] & 2);
     use_neighbours(f.path);
     use_pairs(f.path);
     use_sparse(f.path);

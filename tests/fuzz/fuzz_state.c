@@ -34,6 +34,7 @@ static void seal(uint8_t *p, size_t n)
     fuzz_seal_frame(p, n, HEAD);
 }
 
+/* First byte: CRCs made right (bit 0), written and read again (1), which takes a while. */
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
 {
     if (n < 1)
@@ -43,7 +44,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
     if (ps_feat_state_read(&s, f.path) == 0) {
         for (uint32_t i = 0; i < s.sketch && s.mean; i++)
             MUST(isfinite(s.mean[i]));
-        again(&s);
+        if (data[0] & 2)
+            again(&s);
         ps_feat_state_free(&s);
     }
     fuzz_file_close(&f);
