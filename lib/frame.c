@@ -5,6 +5,7 @@
 
 #include "bytes.h"
 #include "crc.h"
+#include "magic.h"
 
 static void magic(const ps_frame *f, uint8_t p[8])
 {
@@ -80,8 +81,12 @@ static int check_head(const ps_blob *b, const ps_frame *f, const char *name)
         return ps_fail(PS_EDATA, "%s: empty; %s was expected", name, f->what);
     if (b->size < 8)
         return ps_fail(PS_EDATA, "%s: truncated: it ends inside the first 8 bytes of %s", name, f->what);
-    if (!ps_frame_is(f, p, b->size))
-        return ps_fail(PS_EKIND, "%s: not %s", name, f->what);
+    if (!ps_frame_is(f, p, b->size)) {
+        const ps_file_type type = ps_file_type_of(p, b->size);
+        return type == PS_FILE_OTHER || p[3] == f->letter
+                   ? ps_fail(PS_EKIND, "%s: not %s", name, f->what)
+                   : ps_fail(PS_EKIND, "%s: this is %s, not %s", name, ps_file_type_name(type), f->what);
+    }
     if (b->size < f->head)
         return ps_fail(PS_EDATA, "%s: truncated: it ends inside the header, at byte %zu", name, b->size);
     if (ps_get32(p + f->head - 4) != ps_crc32(0, p, f->head - 4))

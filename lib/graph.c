@@ -7,6 +7,7 @@
 #include "dict.h"
 #include "graph_file.h"
 #include "lineage.h"
+#include "magic.h"
 #include "mem.h"
 
 static int bad(const ps_graph *g, uint64_t offset, int code, const char *why)
@@ -103,13 +104,12 @@ static int read_header(ps_graph *g)
     if (g->blob.size < PS_GRAPH_HEAD || memcmp(p, ps_graph_magic, 8) != 0) {
         if (g->blob.size == 0)
             return bad(g, 0, PS_EDATA, "empty, expected a graph");
-        if (g->blob.size >= 4 && memcmp(p + 1, "PSR", 3) == 0)
-            return bad(g, 0, PS_EKIND, "this is a record stream, not a graph");
-        if (g->blob.size >= 4 && memcmp(p + 1, "PSM", 3) == 0)
-            return bad(g, 0, PS_EKIND, "this is a model, not a graph");
-        return bad(g, 0, PS_EDATA,
-                   g->blob.size >= 4 && memcmp(p + 1, "PSG", 3) == 0 ? "a damaged or truncated graph file"
-                                                                     : "not a psgraph file");
+        const ps_file_type type = ps_file_type_of(p, g->blob.size);
+        if (type == PS_FILE_OTHER || type == PS_FILE_GRAPH)
+            return bad(g, 0, PS_EDATA,
+                       type == PS_FILE_GRAPH ? "a damaged or truncated graph file"
+                                             : "not a graph (psgraph-build makes one)");
+        return ps_fail(PS_EKIND, "%s: byte 0: this is %s, not a graph", g->name, ps_file_type_name(type));
     }
     if (ps_get16(p + 8) > PS_GRAPH_VERSION)
         return ps_fail(PS_EKIND, "%s: byte 8: psgraph version %d; this program reads up to %d", g->name,

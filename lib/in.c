@@ -104,6 +104,14 @@ fail:
     return NULL;
 }
 
+ps_in *ps_in_open_binary(const char *path)
+{
+    if ((path && strcmp(path, "-") != 0) || !isatty(STDIN_FILENO))
+        return ps_in_open(path);
+    ps_fail(PS_EUSAGE, "<stdin>: a terminal, but a file or a pipe is needed here (<FILE)");
+    return NULL;
+}
+
 void ps_in_close(ps_in *in)
 {
     if (!in)
@@ -281,7 +289,7 @@ int ps_blob_open(ps_blob *b, const char *path)
     int rc = ps_blob_map(b, path);
     if (rc != 0)
         return rc < 0 ? rc : 0;
-    ps_in *in = ps_in_open(path);
+    ps_in *in = ps_in_open_binary(path);
     if (!in)
         return PS_ESYS;
     uint8_t *data = NULL;

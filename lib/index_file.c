@@ -4,6 +4,7 @@
 
 #include "crc.h"
 #include "index_inner.h"
+#include "magic.h"
 #include "mem.h"
 #include "rng.h"
 
@@ -182,10 +183,15 @@ static int attach(ps_index *x)
 static int read_head(ps_index *x)
 {
     const uint8_t *p = x->blob.data;
-    if (x->blob.size < PS_INDEX_HEAD || memcmp(p, magic, 8) != 0)
-        return bad(x, 0, PS_EDATA,
-                   x->blob.size >= 4 && memcmp(p + 1, "PSI", 3) == 0 ? "a damaged or truncated index"
-                                                                     : "not a psgraph index (psknn -B makes one)");
+    if (x->blob.size < PS_INDEX_HEAD || memcmp(p, magic, 8) != 0) {
+        const ps_file_type type = ps_file_type_of(p, x->blob.size);
+        if (type == PS_FILE_OTHER || type == PS_FILE_INDEX)
+            return bad(x, 0, PS_EDATA,
+                       type == PS_FILE_INDEX ? "a damaged or truncated index"
+                                             : "not a psgraph index (psknn -B makes one)");
+        return ps_fail(PS_EKIND, "%s: byte 0: this is %s, not a psgraph index (psknn -B makes one)", x->name,
+                       ps_file_type_name(type));
+    }
     if (ps_get16(p + 8) > PS_INDEX_VERSION)
         return ps_fail(PS_EKIND, "%s: byte 8: psindex version %d; this program reads up to %d", x->name,
                        ps_get16(p + 8), PS_INDEX_VERSION);

@@ -13,6 +13,9 @@ typedef struct ps_in ps_in;
 
 /* Opens `path`; NULL or "-" is standard input.  NULL on failure.  One thread at a time. */
 PS_MUST_USE ps_in *ps_in_open(const char *path);
+/* The same for what nobody types: PS_EUSAGE's message, and nothing is waited for, where standard input is a terminal.
+ */
+PS_MUST_USE ps_in *ps_in_open_binary(const char *path);
 void ps_in_close(ps_in *in);
 
 /* What to call it in messages: the path or "<stdin>". */

@@ -107,7 +107,7 @@ int ps_knn_take(ps_knn *knn, ps_table *table, const ps_graph *g, int cosine)
         rc = take_sparse(knn, table, g);
     else
         rc = ps_fail(PS_EKIND, "%s: holds %s, but vectors or sparse vectors are needed here", table->name,
-                     ps_kind_name(table->head.kind));
+                     ps_kind_title(table->head.kind));
     ps_table_close(table);
     if (rc == 0)
         rc = measure(knn);

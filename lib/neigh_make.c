@@ -52,7 +52,7 @@ int ps_neighbours_head(ps_head *head, const ps_reader *r, uint32_t neighbours)
     *head = ps_head_make(PS_NEIGHBOURS, neighbours);
     if (from->kind != PS_VISITS && from->kind != PS_WALKS)
         return ps_fail(PS_EKIND, "%s: holds %s, but visits or walks are needed here", ps_reader_name(r),
-                       ps_kind_name(from->kind));
+                       ps_kind_title(from->kind));
     if (from->qspace != from->nspace)
         return ps_fail(PS_EKIND, "%s: its queries are not items (visits of sets?): only an item has neighbours",
                        ps_reader_name(r));

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "bytes.h"
+#include "magic.h"
 #include "mem.h"
 #include "vectors.h"
 #include "zip.h"
@@ -163,7 +164,12 @@ static size_t find_header(const ps_npy *a, size_t *len)
 {
     const uint8_t *p = a->blob.data;
     if (a->blob.size < 10 || memcmp(p, "\x93NUMPY", 6) != 0) {
-        bad(a, 0, a->blob.size == 0 ? "empty, expected a .npy file" : "neither a .npy nor a .npz file");
+        const ps_file_type type = ps_file_type_of(p, a->blob.size);
+        if (type == PS_FILE_OTHER)
+            bad(a, 0, a->blob.size == 0 ? "empty, expected a .npy file" : "neither a .npy nor a .npz file");
+        else
+            ps_fail(PS_EKIND, "%s: byte 0: this is %s, neither a .npy nor a .npz file", a->name,
+                    ps_file_type_name(type));
         return 0;
     }
     if (p[6] < 1 || p[6] > 3 || p[7] != 0) {

@@ -115,7 +115,7 @@ static int open_target(ps_out *out, const char *path, int flags)
     struct stat st;
     if (!path) {
         out->fd = STDOUT_FILENO;
-        if (!(flags & PS_OUT_TEXT) && isatty(STDOUT_FILENO))
+        if ((!(flags & PS_OUT_TEXT) || flags & PS_OUT_GZIP) && isatty(STDOUT_FILENO))
             return ps_fail(PS_EUSAGE, "<stdout>: will not write binary data to a terminal (use -o FILE, a pipe or psview)");
         return 0;
     }

@@ -40,12 +40,13 @@ ps_queries *ps_queries_open(const ps_query_options *o)
     const ps_head *h = ps_reader_head(q->reader);
     if (o->boards && h->kind != PS_EDGES) {
         ps_fail(PS_EKIND, "%s: holds %s; new items and their boards are edges", ps_reader_name(q->reader),
-                ps_kind_name(h->kind));
+                ps_kind_title(h->kind));
         goto fail;
     }
     if (!o->boards && h->kind != PS_IDS && h->kind != PS_PAIRS) {
-        ps_fail(PS_EKIND, "%s: holds %s; queries are ids or pairs (sets)", ps_reader_name(q->reader),
-                ps_kind_name(h->kind));
+        ps_fail(PS_EKIND, "%s: holds %s; queries are ids or pairs (sets)%s", ps_reader_name(q->reader),
+                ps_kind_title(h->kind),
+                h->kind == PS_VISITS || h->kind == PS_WALKS ? ": psneigh reads visits and walks without -g" : "");
         goto fail;
     }
     if (!o->boards && (h->kind == PS_IDS ? h->qspace : h->nspace) == PS_BOARDS) {

@@ -78,6 +78,7 @@ PS_MUST_USE int ps_head_inherit(ps_head *head, const ps_head *from);
 void ps_head_free(ps_head *head);
 
 const char *ps_kind_name(ps_kind kind);    /* "edges", "ids", ... */
+const char *ps_kind_title(ps_kind kind);   /* the same for messages: "sparse vectors" for "sparse" */
 const char *ps_elem_name(ps_elem elem);    /* "f32", ... */
 const char *ps_space_name(ps_space space); /* "plain", "items", "boards" */
 ps_kind ps_kind_of(const char *name);      /* 0 if there is none of that name */

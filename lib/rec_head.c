@@ -6,6 +6,7 @@
 #include <zlib.h>
 
 #include "lineage.h"
+#include "magic.h"
 #include "mem.h"
 
 /* A high bit, both line ends and a control-Z: what a text-mode transfer damages first. */
@@ -30,6 +31,11 @@ const char *ps_elem_name(ps_elem elem)
 const char *ps_space_name(ps_space space)
 {
     return space < PS_SPACE_END ? space_names[space] : "unknown";
+}
+
+const char *ps_kind_title(ps_kind kind)
+{
+    return kind == PS_SPARSE ? "sparse vectors" : ps_kind_name(kind);
 }
 
 ps_kind ps_kind_of(const char *name)
@@ -163,12 +169,13 @@ static int bad(const char *name, uint64_t offset, int code, const char *why)
 long ps_head_length(const uint8_t *p, const char *name, uint64_t offset)
 {
     if (memcmp(p, head_magic, 8) != 0) {
-        if (memcmp(p + 1, "PSG", 3) == 0 || memcmp(p + 1, "PSM", 3) == 0)
-            return bad(name, offset, PS_EKIND, p[3] == 'G' ? "this is a graph, not a record stream"
-                                                           : "this is a model, not a record stream");
-        if (memcmp(p + 1, "PSR", 3) == 0)
+        const ps_file_type type = ps_file_type_of(p, 8);
+        if (type == PS_FILE_RECORDS)
             return bad(name, offset, PS_EDATA, "a psrec header damaged by a text-mode transfer");
-        return bad(name, offset, PS_EDATA, "not a psrec stream (is it text? then give -t)");
+        if (type != PS_FILE_OTHER)
+            return ps_fail(PS_EKIND, "%s: byte %llu: this is %s, not a record stream", name, (unsigned long long)offset,
+                           ps_file_type_name(type));
+        return bad(name, offset, PS_EDATA, "not a psrec stream (text goes with -t, or through psview -t)");
     }
     int version = ps_get16(p + 8);
     if (version > PS_REC_VERSION)
@@ -255,7 +262,7 @@ int ps_head_match(const ps_head *head, const char *name, uint64_t graph)
     if (graph == 0 || head->graph == 0 || head->graph == graph || ps_lineage_has(graph, head->graph))
         return 0;
     return ps_fail(PS_EMATCH,
-                   "%s: its node numbers are those of graph %016llx, but the graph given is %016llx; "
-                   "make it anew with this graph",
+                   "%s: its node numbers are those of graph %016llx, the other inputs' those of graph %016llx; "
+                   "make it anew with that graph",
                    name, (unsigned long long)head->graph, (unsigned long long)graph);
 }

@@ -34,7 +34,7 @@ static int read_head(ps_reader *r, ps_head *head)
     if (n < PS_REC_HEAD)
         return n >= 4 && memcmp(p + 1, "PSR", 3) == 0
                    ? truncated(r, "the header is not whole")
-                   : ps_fail(PS_EDATA, "%s: byte %llu: not a psrec stream (is it text? then give -t)",
+                   : ps_fail(PS_EDATA, "%s: byte %llu: not a psrec stream (text goes with -t, or through psview -t)",
                              ps_in_name(r->in), (unsigned long long)offset);
     long len = ps_head_length(p, ps_in_name(r->in), offset);
     if (len < 0)
@@ -61,8 +61,8 @@ ps_reader *ps_reader_new(ps_in *in, ps_kind kind)
     if (read_head(r, &r->head) < 0)
         goto fail;
     if (kind && r->head.kind != kind) {
-        ps_fail(PS_EKIND, "%s: holds %s, but %s are needed here", ps_in_name(in), ps_kind_name(r->head.kind),
-                ps_kind_name(kind));
+        ps_fail(PS_EKIND, "%s: holds %s, but %s are needed here", ps_in_name(in), ps_kind_title(r->head.kind),
+                ps_kind_title(kind));
         goto fail;
     }
     return r;
@@ -73,7 +73,7 @@ fail:
 
 ps_reader *ps_reader_open(const char *path, ps_kind kind)
 {
-    ps_in *in = ps_in_open(path);
+    ps_in *in = ps_in_open_binary(path);
     if (!in)
         return NULL;
     ps_reader *r = ps_reader_new(in, kind);

@@ -160,8 +160,8 @@ int ps_table_open_within(ps_table *t, const char *path, ps_kind kind, ps_spill *
         rc = read_stream(t, path, spill);
     }
     if (rc >= 0 && kind && t->head.kind != kind)
-        rc = ps_fail(PS_EKIND, "%s: holds %s, but %s are needed here", t->name, ps_kind_name(t->head.kind),
-                     ps_kind_name(kind));
+        rc = ps_fail(PS_EKIND, "%s: holds %s, but %s are needed here", t->name, ps_kind_title(t->head.kind),
+                     ps_kind_title(kind));
     if (rc < 0)
         ps_table_close(t);
     return rc < 0 ? rc : 0;

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "columns.h"
+#include "magic.h"
 
 ps_text ps_text_make(ps_in *in)
 {
@@ -55,6 +56,8 @@ int ps_text_raw_line(ps_text *t, ps_str *line)
     t->line++;
     size_t len = (size_t)(end - p);
     t->consumed = len < (size_t)n ? len + 1 : len;
+    if (t->line == 1 && len >= 4 && p[0] == 0x89 && ps_file_type_of(p, len) != PS_FILE_OTHER)
+        return ps_text_fail(t, "this is %s, not text", ps_file_type_name(ps_file_type_of(p, len)));
     if (memchr(p, 0, len))
         return ps_text_fail(t, "a NUL byte: this is not text (binary records? then leave out -t)");
     if (len > 0 && p[len - 1] == '\r')

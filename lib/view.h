@@ -3,20 +3,16 @@
 #define PS_VIEW_H
 
 #include "graph.h"
+#include "magic.h"
 #include "rec.h"
 #include "sort.h"
 #include "zip.h"
 
 /* ---- what a file is ---- */
 
-typedef enum { PS_VIEW_RECORDS, PS_VIEW_GRAPH, PS_VIEW_MODEL, PS_VIEW_INDEX, PS_VIEW_FEATURES, PS_VIEW_CHECKPOINT } ps_view_type;
-
-/* "records", "a graph", "a model", "an index", "a state of psfeat", "a checkpoint" */
-const char *ps_view_type_name(ps_view_type type);
-
 typedef struct {
-    ps_view_type type;
-    ps_in *in;        /* records, or what nobody knows: nothing of it is skipped yet */
+    ps_file_type type;
+    ps_in *in;        /* records, as which what nobody knows counts: nothing of it is skipped yet */
     const char *path; /* no records: where to open it, NULL for standard input */
     char spool[32];   /* path of the memory that a pipe was copied to */
     int fd;           /* of that memory, or -1 */
@@ -177,7 +173,7 @@ PS_MUST_USE int ps_view_check(const char *path, const ps_graph *graph);
 PS_MUST_USE int ps_view_describe(const char *path, const ps_graph *graph, ps_out *out, int json, int named);
 
 /* What a model, an index, a state of psfeat or a checkpoint says of itself, read whole first. */
-PS_MUST_USE int ps_view_fields(ps_view_type type, const char *path, ps_fields *f);
+PS_MUST_USE int ps_view_fields(ps_file_type type, const char *path, ps_fields *f);
 
 /* ---- graphs ---- */
 

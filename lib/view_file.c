@@ -65,19 +65,19 @@ static int check_graph(const char *path)
     return rc;
 }
 
-static int check_other(ps_view_type type, const char *path)
+static int check_other(ps_file_type type, const char *path)
 {
     ps_index x;
     ps_feat_state s;
     ps_checkpoint_head h;
     ps_blob b;
     int rc;
-    if (type == PS_VIEW_MODEL)
+    if (type == PS_FILE_MODEL)
         return ps_model_check(path);
-    if (type == PS_VIEW_INDEX) {
+    if (type == PS_FILE_INDEX) {
         rc = ps_index_open(&x, path, NULL);
         ps_index_close(&x);
-    } else if (type == PS_VIEW_CHECKPOINT) {
+    } else if (type == PS_FILE_CHECKPOINT) {
         rc = ps_checkpoint_open(&h, &b, path);
         if (rc == 0)
             ps_blob_close(&b);
@@ -94,14 +94,14 @@ int ps_view_check(const char *path, const ps_graph *graph)
     int rc = ps_view_open(&v, path);
     if (rc < 0)
         return rc;
-    if (v.type == PS_VIEW_RECORDS) {
+    if (v.type == PS_FILE_RECORDS) {
         checking c = {.graph = graph};
         rc = ps_view_records(v.in, graph, check_head, check_record, &c);
         if (rc == 0)
             rc = ps_rules_end(&c.rules, &c.head, ps_in_name(v.in));
         ps_rules_free(&c.rules);
     } else {
-        rc = v.type == PS_VIEW_GRAPH ? check_graph(v.path) : check_other(v.type, v.path);
+        rc = v.type == PS_FILE_GRAPH ? check_graph(v.path) : check_other(v.type, v.path);
     }
     ps_view_close(&v);
     return rc;
@@ -173,10 +173,10 @@ int ps_view_describe(const char *path, const ps_graph *graph, ps_out *out, int j
         return rc;
     if (named)
         ps_field_str(&f, "file", (ps_str){path, strlen(path)});
-    if (v.type == PS_VIEW_RECORDS)
+    if (v.type == PS_FILE_RECORDS)
         rc = describe_records(v.in, graph, &f);
     else
-        rc = v.type == PS_VIEW_GRAPH ? describe_graph(v.path, &f) : ps_view_fields(v.type, v.path, &f);
+        rc = v.type == PS_FILE_GRAPH ? describe_graph(v.path, &f) : ps_view_fields(v.type, v.path, &f);
     ps_view_close(&v);
     if (f.fields > 0 && f.rc == 0 && ps_fields_end(&f) < 0)
         return f.rc;

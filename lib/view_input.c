@@ -55,40 +55,18 @@ static int rewind_input(ps_view_input *v, const char *path, off_t begin)
     return rc;
 }
 
-static const struct {
-    const char *letters, *name; /* in the magic; in words */
-} types[] = {[PS_VIEW_RECORDS] = {"PSR", "records"},
-             [PS_VIEW_GRAPH] = {"PSG", "a graph"},
-             [PS_VIEW_MODEL] = {"PSM", "a model"},
-             [PS_VIEW_INDEX] = {"PSI", "an index"},
-             [PS_VIEW_FEATURES] = {"PSF", "a state of psfeat"},
-             [PS_VIEW_CHECKPOINT] = {"PSC", "a checkpoint"}};
-
-const char *ps_view_type_name(ps_view_type type)
-{
-    return types[type].name;
-}
-
-static ps_view_type type_of(const uint8_t letters[3])
-{
-    for (size_t i = 0; i < sizeof types / sizeof *types; i++)
-        if (memcmp(letters, types[i].letters, 3) == 0)
-            return (ps_view_type)i;
-    return PS_VIEW_RECORDS;
-}
-
 int ps_view_open(ps_view_input *v, const char *path)
 {
-    *v = (ps_view_input){.fd = -1};
+    *v = (ps_view_input){.type = PS_FILE_RECORDS, .fd = -1};
     off_t begin = lseek(STDIN_FILENO, 0, SEEK_CUR);
-    v->in = ps_in_open(path);
+    v->in = ps_in_open_binary(path);
     if (!v->in)
         return PS_ESYS;
     const uint8_t *p;
     long n = ps_in_peek(v->in, &p, MAGIC);
-    if (n >= 4)
-        v->type = type_of(p + 1);
-    int rc = n < 0 ? (int)n : v->type == PS_VIEW_RECORDS ? 0 : rewind_input(v, path, begin);
+    if (n >= 4 && ps_file_type_of(p, (size_t)n) != PS_FILE_OTHER)
+        v->type = ps_file_type_of(p, (size_t)n);
+    int rc = n < 0 ? (int)n : v->type == PS_FILE_RECORDS ? 0 : rewind_input(v, path, begin);
     if (rc < 0)
         ps_view_close(v);
     return rc;

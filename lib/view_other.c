@@ -141,11 +141,11 @@ static int describe_checkpoint(const char *path, ps_fields *f)
     return 0;
 }
 
-int ps_view_fields(ps_view_type type, const char *path, ps_fields *f)
+int ps_view_fields(ps_file_type type, const char *path, ps_fields *f)
 {
-    int rc = type == PS_VIEW_MODEL      ? describe_model(path, f)
-             : type == PS_VIEW_INDEX    ? describe_index(path, f)
-             : type == PS_VIEW_FEATURES ? describe_features(path, f)
+    int rc = type == PS_FILE_MODEL      ? describe_model(path, f)
+             : type == PS_FILE_INDEX    ? describe_index(path, f)
+             : type == PS_FILE_FEATURES ? describe_features(path, f)
                                         : describe_checkpoint(path, f);
     if (rc == 0)
         word(f, "whole", "yes");

@@ -216,6 +216,13 @@ static int open_device(const options *o, ps_device **device)
     return ps_device_named(strcmp(o->device, "cuda") == 0 ? own : o->device, device);
 }
 
+static int can_be_written(const char *path)
+{
+    ps_out *out = ps_out_open(path, 0);
+    ps_out_abort(out);
+    return out ? 0 : PS_ESYS;
+}
+
 static int train(options *o)
 {
     ps_train_inputs in = {0};
@@ -244,6 +251,8 @@ static int train(options *o)
     /* Training may take long: an output that cannot be is known before. */
     if (rc == 0 && first && !(out = ps_tool_output(&o->common, 0)))
         rc = PS_ESYS;
+    if (rc == 0 && first && o->checkpoint)
+        rc = can_be_written(o->checkpoint);
     rc = ps_comm_agree(o->comm, rc, NULL);
     if (rc == 0) {
         ps_model_init(&model, o->recipe.seed);

@@ -54,7 +54,7 @@ static int show_graph(const options *o, ps_out *out, const char *path)
 
 static int show_other(const options *o, ps_out *out, const ps_view_input *v)
 {
-    if (v->type == PS_VIEW_GRAPH)
+    if (v->type == PS_FILE_GRAPH)
         return show_graph(o, out, v->path);
     ps_fields f = {.out = out, .json = o->json};
     int rc = ps_view_fields(v->type, v->path, &f);
@@ -68,13 +68,13 @@ static int show_one(const options *o, ps_flow *flow, const char *path, int sever
     int rc = ps_view_open(&v, path);
     if (rc < 0)
         return rc;
-    if (v.type == PS_VIEW_RECORDS && o->edges)
+    if (v.type == PS_FILE_RECORDS && o->edges)
         rc = ps_fail(PS_EKIND, "%s: --edges shows the edges of a graph, and this is none", ps_in_name(v.in));
-    else if (v.type == PS_VIEW_RECORDS)
+    else if (v.type == PS_FILE_RECORDS)
         rc = ps_view_records(v.in, o->g, flow_head, flow_record, flow);
     else if (records_only || several)
         rc = ps_fail(PS_EKIND, "%s: this is %s, but records are needed here", v.path ? v.path : "<stdin>",
-                     ps_view_type_name(v.type));
+                     ps_file_type_name(v.type));
     else
         rc = show_other(o, flow->out, &v);
     ps_view_close(&v);

@@ -197,7 +197,7 @@ refused 1 "no-such-file: cannot open: No such file or directory" -t -I no-such-f
 : >input
 refused 1 "<stdin>: empty, expected edges" -t
 printf 'a\tX\n' >input
-refused 1 "<stdin>: byte 0: not a psrec stream (is it text? then give -t)"
+refused 1 "<stdin>: byte 0: not a psrec stream (text goes with -t, or through psview -t)"
 refused 2 "-I needs -t: edge records carry numbers, not names (psgraph-build -h shows the options)" -I items.tsv
 
 # ---- damaged records: each byte short of the whole, each kind of damage ----

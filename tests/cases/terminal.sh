@@ -16,7 +16,8 @@ printf '%s[31munknown\n' "$esc" | "$PS_BIN/psview" -t -K ids -g g.psg >/dev/null
     exit 1
 }
 
-python3 - "$PS_BIN/psview" <<'END'
+printf 'a\n' | "$PS_BIN/psview" -t -K ids -g g.psg >ids.psr
+python3 - "$PS_BIN/psview" ids.psr <<'END'
 import os, pty, sys
 seen = b""
 def read(fd):
@@ -31,4 +32,14 @@ except OSError as e:
     sys.exit(77)
 assert status == 0, status
 assert seen == b"a\tb\r\n\\x1b]0;owned\tb\r\n", seen
+
+# Nobody types records, and nobody reads gzip.
+def refused(why, *command):
+    global seen
+    seen = b""
+    status = pty.spawn(command, read)
+    assert status == 1 << 8 and why in seen and seen.count(b"\n") == 1, (command, status, seen)
+refused(b"<stdin>: a terminal, but a file or a pipe is needed here", sys.argv[1])
+refused(b"<stdout>: will not write binary data to a terminal", sys.argv[1], "-z", "--edges", "g.psg")
+refused(b"<stdout>: will not write binary data to a terminal", sys.argv[1], "--raw", sys.argv[2])
 END
