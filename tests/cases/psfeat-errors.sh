@@ -37,7 +37,7 @@ refuse 1 '<stdin>: line 1: longer than' -g g.psg -t
 
 cp items.tsv in.txt
 refuse 1 'nowhere.psg: ' -g nowhere.psg -t
-refuse 1 'items.tsv: .*not a psgraph file' -g items.tsv -t
+refuse 1 'items.tsv: .*not a graph' -g items.tsv -t
 refuse 1 'x.psr: .*not a graph' -g x.psr -t
 head -c 100 g.psg >short.psg
 refuse 1 'short.psg: ' -g short.psg -t

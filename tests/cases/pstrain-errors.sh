@@ -34,7 +34,7 @@ refuse() { # WHY COMMAND...
 }
 
 # Features: of another graph, without an item that is needed, of an item that the graph has not
-refuse 'foreign.psr: .*graph given is' start pairs.tsv -x foreign.psr -n n.psr
+refuse 'foreign.psr: .*node numbers are those of graph' start pairs.tsv -x foreign.psr -n n.psr
 items=$(wc -l <items.tsv)
 psview --take $((items - 1)) --raw x.psr >short.psr
 tail -n 1 items.tsv | cut -f 1 >last
@@ -45,7 +45,7 @@ psview -t -K vectors -d 2 - >beyond.psr <<END
 $items	3	4
 END
 refuse "beyond.psr: record 1: item number $items" start pairs.tsv -x beyond.psr -n n.psr
-refuse 'foreign-n.psr: .*graph given is' start pairs.tsv -x x.psr -n foreign-n.psr
+refuse 'foreign-n.psr: .*node numbers are those of graph' start pairs.tsv -x x.psr -n foreign-n.psr
 refuse 'nowhere' start pairs.tsv -x nowhere -n n.psr
 refuse 'n.psr: holds neighbours' start pairs.tsv -x n.psr -n n.psr
 
@@ -65,7 +65,7 @@ numbers() { # PAIRS OPTIONS...
 printf '0\t1\t1\n2\t%s\t1\n' "$items" | psview -t -K pairs - >far.psr
 refuse "record 1: .*$items" numbers far.psr
 refuse "record 1: .*$items" numbers far.psr -u
-refuse 'graph given is' numbers foreign-pairs.psr
+refuse 'node numbers are those of graph' numbers foreign-pairs.psr
 
 # Going on with features of another count, dimension or content; the checkpoint is read, never written
 start pairs.tsv -x x.psr -n n.psr -c c --every 0 >/dev/null

@@ -90,7 +90,7 @@ refused 1 mixed 'graph' psneigh
 
 # Graphs.
 refused 1 items 'no-such-file' pswalk -g no-such-file -t
-refused 1 items 'not a psgraph' pswalk -g edges -t
+refused 1 items 'not a graph' pswalk -g edges -t
 refused 1 items 'record stream' pswalk -g v.psr -t
 head -c 3000 g.psg >short.psg
 refused 1 items 'short.psg' pswalk -g short.psg -t
