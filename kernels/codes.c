@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "isa.h"
 #include "vec.h"
 
 extern ps_codes_fn ps_codes_plain, ps_codes_avx2, ps_codes_vnni;
@@ -9,17 +10,13 @@ extern ps_codes_rows_fn ps_codes_rows_plain, ps_codes_rows_vnni;
 
 ps_codes_fn *ps_codes_named(const char *name)
 {
-    if (!ps_vec_named(name))
-        return NULL;
+    static ps_codes_fn *const form[PS_ISAS] = PS_FORMS(ps_codes_plain, ps_codes_avx2, NULL);
+    const int isa = ps_isa_named(name);
 #ifdef PS_VNNI
-    if (strcmp(name, "avx512") == 0)
+    if (isa == PS_ISA_AVX512)
         return __builtin_cpu_supports("avx512vnni") ? ps_codes_vnni : NULL;
 #endif
-#ifdef PS_AVX2
-    if (strcmp(name, "avx2") == 0)
-        return ps_codes_avx2;
-#endif
-    return strcmp(name, "plain") == 0 ? ps_codes_plain : NULL;
+    return isa < 0 ? NULL : form[isa];
 }
 
 ps_codes_fn *ps_codes(void)

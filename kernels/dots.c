@@ -1,7 +1,6 @@
 #include "dots.h"
 
-#include <string.h>
-
+#include "isa.h"
 #include "vec.h"
 
 extern ps_dots_fn ps_dots_plain, ps_dots_avx2, ps_dots_avx512;
@@ -9,17 +8,9 @@ extern ps_dots_rows_fn ps_dots_rows_plain, ps_dots_rows_avx2, ps_dots_rows_avx51
 
 ps_dots_fn *ps_dots_named(const char *name)
 {
-    if (!ps_vec_named(name)) /* one test of the processor serves both */
-        return NULL;
-#ifdef PS_AVX512
-    if (strcmp(name, "avx512") == 0)
-        return ps_dots_avx512;
-#endif
-#ifdef PS_AVX2
-    if (strcmp(name, "avx2") == 0)
-        return ps_dots_avx2;
-#endif
-    return ps_dots_plain;
+    static ps_dots_fn *const form[PS_ISAS] = PS_FORMS(ps_dots_plain, ps_dots_avx2, ps_dots_avx512);
+    const int isa = ps_isa_named(name);
+    return isa < 0 ? NULL : form[isa];
 }
 
 ps_dots_fn *ps_dots(void)
@@ -29,17 +20,9 @@ ps_dots_fn *ps_dots(void)
 
 ps_dots_rows_fn *ps_dots_rows_named(const char *name)
 {
-    if (!ps_vec_named(name))
-        return NULL;
-#ifdef PS_AVX512
-    if (strcmp(name, "avx512") == 0)
-        return ps_dots_rows_avx512;
-#endif
-#ifdef PS_AVX2
-    if (strcmp(name, "avx2") == 0)
-        return ps_dots_rows_avx2;
-#endif
-    return ps_dots_rows_plain;
+    static ps_dots_rows_fn *const form[PS_ISAS] = PS_FORMS(ps_dots_rows_plain, ps_dots_rows_avx2, ps_dots_rows_avx512);
+    const int isa = ps_isa_named(name);
+    return isa < 0 ? NULL : form[isa];
 }
 
 ps_dots_rows_fn *ps_dots_rows(void)

@@ -1,24 +1,15 @@
 #include "mix.h"
 
-#include <string.h>
-
+#include "isa.h"
 #include "vec.h"
 
 extern const ps_mix_ops ps_mix_plain, ps_mix_avx2, ps_mix_avx512;
 
 const ps_mix_ops *ps_mix_named(const char *name)
 {
-    if (!ps_vec_named(name)) /* one test of the processor serves both */
-        return NULL;
-#ifdef PS_AVX512
-    if (strcmp(name, "avx512") == 0)
-        return &ps_mix_avx512;
-#endif
-#ifdef PS_AVX2
-    if (strcmp(name, "avx2") == 0)
-        return &ps_mix_avx2;
-#endif
-    return &ps_mix_plain;
+    static const ps_mix_ops *const form[PS_ISAS] = PS_FORMS(&ps_mix_plain, &ps_mix_avx2, &ps_mix_avx512);
+    const int isa = ps_isa_named(name);
+    return isa < 0 ? NULL : form[isa];
 }
 
 const ps_mix_ops *ps_mix(void)

@@ -1,25 +1,17 @@
 #include "packed.h"
 
 #include <stdlib.h>
-#include <string.h>
 
+#include "isa.h"
 #include "vec.h"
 
 extern const ps_packed_ops ps_packed_plain, ps_packed_avx2, ps_packed_avx512;
 
 const ps_packed_ops *ps_packed_named(const char *name)
 {
-    if (!ps_vec_named(name)) /* one test of the processor serves both */
-        return NULL;
-#ifdef PS_AVX512
-    if (strcmp(name, "avx512") == 0)
-        return &ps_packed_avx512;
-#endif
-#ifdef PS_AVX2
-    if (strcmp(name, "avx2") == 0)
-        return &ps_packed_avx2;
-#endif
-    return &ps_packed_plain;
+    static const ps_packed_ops *const form[PS_ISAS] = PS_FORMS(&ps_packed_plain, &ps_packed_avx2, &ps_packed_avx512);
+    const int isa = ps_isa_named(name);
+    return isa < 0 ? NULL : form[isa];
 }
 
 const ps_packed_ops *ps_packed_best(void)

@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "isa.h"
 #include "vec.h"
 
 extern ps_panels_fn ps_panels_plain, ps_panels_avx2, ps_panels_avx512;
@@ -50,17 +51,9 @@ void ps_panels_pack(float *panel, size_t d, size_t n, const float *row, size_t s
 
 ps_panels_fn *ps_panels_named(const char *name)
 {
-    if (!ps_vec_named(name)) /* one test of the processor serves both */
-        return NULL;
-#ifdef PS_AVX512
-    if (strcmp(name, "avx512") == 0)
-        return ps_panels_avx512;
-#endif
-#ifdef PS_AVX2
-    if (strcmp(name, "avx2") == 0)
-        return ps_panels_avx2;
-#endif
-    return ps_panels_plain;
+    static ps_panels_fn *const form[PS_ISAS] = PS_FORMS(ps_panels_plain, ps_panels_avx2, ps_panels_avx512);
+    const int isa = ps_isa_named(name);
+    return isa < 0 ? NULL : form[isa];
 }
 
 ps_panels_fn *ps_panels(void)

@@ -2,7 +2,8 @@
 
 #include <pthread.h>
 #include <stdlib.h>
-#include <string.h>
+
+#include "isa.h"
 
 extern const ps_vec_ops ps_vec_plain, ps_vec_avx2, ps_vec_avx512;
 
@@ -11,18 +12,9 @@ static pthread_once_t once = PTHREAD_ONCE_INIT;
 
 const ps_vec_ops *ps_vec_named(const char *name)
 {
-#ifdef PS_AVX512
-    if (strcmp(name, "avx512") == 0)
-        return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
-                       __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512dq")
-                   ? &ps_vec_avx512
-                   : NULL;
-#endif
-#ifdef PS_AVX2
-    if (strcmp(name, "avx2") == 0)
-        return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") ? &ps_vec_avx2 : NULL;
-#endif
-    return strcmp(name, "plain") == 0 ? &ps_vec_plain : NULL;
+    static const ps_vec_ops *const form[PS_ISAS] = PS_FORMS(&ps_vec_plain, &ps_vec_avx2, &ps_vec_avx512);
+    const int isa = ps_isa_named(name);
+    return isa < 0 ? NULL : form[isa];
 }
 
 static void choose(void)
