@@ -9,8 +9,8 @@
 #include "mem.h"
 
 enum {
-    HEAD = 96, /* magic, u32 version, u32 arrays, u64 elements, u32 run and log bytes, position, u32 history bytes, 0s, u32 CRC */
-    TEXT_MAX = 16 << 20,
+    HEAD = 96, /* magic, u32 version, u32 arrays, u64 elements, u32 run and log bytes, position, u32 history bytes, 0s,
+                  u32 CRC */
     ARRAYS = 4 /* parameters, first and second moments, best parameters: bit i of `arrays` if it is there */
 };
 static const ps_frame frame = {"a psgraph checkpoint", 'C', 2, HEAD, 1};
@@ -126,17 +126,19 @@ static int check_run(const char *run, const char *there, size_t n, const char *p
 static int parse_head(ps_checkpoint_head *h, const ps_blob *b, const char *name)
 {
     const uint8_t *p = b->data;
-    size_t run = ps_get32(p + 24), log = ps_get32(p + 28), body = b->size - HEAD - PS_FRAME_END;
-    size_t history = ps_get32(p + 76), texts = run + log + history; /* no history in version 1 */
-    if (run > TEXT_MAX || log > TEXT_MAX || history > TEXT_MAX || texts > body)
-        return ps_fail(PS_EDATA, "%s: its texts are longer than the file", name);
+    static const uint8_t place[] = {24, 28, 76}; /* the last is 0 in version 1 */
+    ps_str text[3];
+    size_t texts, body = b->size - HEAD - PS_FRAME_END;
+    int rc = ps_frame_texts(b, &frame, place, 3, name, text, &texts);
+    if (rc < 0)
+        return rc;
     h->arrays = ps_get32(p + 12);
     h->size = ps_get64(p + 16);
     h->optimizer_steps = ps_get64(p + 40);
     h->at = (ps_position){ps_get64(p + 32), get_real(p + 48), get_real(p + 56), get_real(p + 64), ps_get32(p + 72)};
-    h->run = (ps_str){(const char *)p + HEAD, run};
-    h->log = (ps_str){(const char *)p + HEAD + run, log};
-    h->history = (ps_str){(const char *)p + HEAD + run + log, history};
+    h->run = text[0];
+    h->log = text[1];
+    h->history = text[2];
     h->values = p + HEAD + texts;
     h->n = (body - texts) / 4;
     if (!isfinite(h->at.loss_sum) || !(h->at.pairs_sum >= 0) || isnan(h->at.best_score))
@@ -164,11 +166,9 @@ static int take(ps_checkpoint *c, const ps_checkpoint_head *h, const char *path)
             rc = ps_frame_get_reals(array[i], at, length_of(c, i), path, "value");
             at += 4 * length_of(c, i);
         }
-    char *text = rc == 0 ? ps_alloc(h->log.len + 1, 1) : NULL;
+    char *text = rc == 0 ? ps_str_copy(h->log) : NULL;
     if (!text)
         return rc < 0 ? rc : PS_EMEM;
-    memcpy(text, h->log.s, h->log.len);
-    text[h->log.len] = 0;
     free(c->model->log);
     c->model->log = text;
     c->optim->steps = h->optimizer_steps;

@@ -127,6 +127,21 @@ int ps_frame_open(ps_blob *b, const ps_frame *frame, const char *path, const cha
     return rc;
 }
 
+int ps_frame_texts(const ps_blob *b, const ps_frame *frame, const uint8_t *place, size_t n, const char *name,
+                   ps_str *text, size_t *bytes)
+{
+    const size_t body = b->size - frame->head - PS_FRAME_END;
+    *bytes = 0;
+    for (size_t i = 0; i < n; i++) {
+        const size_t len = ps_get32(b->data + place[i]);
+        if (len > PS_FRAME_TEXT_MAX || len > body - *bytes)
+            return ps_fail(PS_EDATA, "%s: its texts are longer than the file", name);
+        text[i] = (ps_str){(const char *)b->data + frame->head + *bytes, len};
+        *bytes += len;
+    }
+    return 0;
+}
+
 static int check_finite(float x, size_t i, const char *name, const char *what)
 {
     return isfinite(x) ? 0 : ps_fail(PS_EDATA, "%s: %s %zu is %s", name, what, i, isnan(x) ? "NaN" : "infinite");

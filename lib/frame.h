@@ -11,8 +11,9 @@
 
 #include "io.h"
 #include "real.h"
+#include "text.h"
 
-enum { PS_FRAME_END = 24 };
+enum { PS_FRAME_END = 24, PS_FRAME_TEXT_MAX = 16 << 20 };
 
 /* A format. */
 typedef struct {
@@ -47,6 +48,11 @@ int ps_frame_is(const ps_frame *frame, const uint8_t *p, size_t n);
  * another version, PS_EDATA if it is cut off or damaged.  *name: what to call it in messages.  Close with
  * ps_blob_close, after success only. */
 PS_MUST_USE int ps_frame_open(ps_blob *b, const ps_frame *frame, const char *path, const char **name);
+
+/* The n texts behind the header, whose lengths are u32 at these places of it, and how many bytes they have in all in
+ * *bytes: PS_EDATA if one is longer than PS_FRAME_TEXT_MAX, or the file ends before they do. */
+PS_MUST_USE int ps_frame_texts(const ps_blob *b, const ps_frame *frame, const uint8_t *place, size_t n,
+                               const char *name, ps_str *text, size_t *bytes);
 
 /* n f32 at p: PS_EDATA, naming the file and the element, if one is not finite. */
 PS_MUST_USE int ps_frame_get_floats(float *to, const uint8_t *p, size_t n, const char *name, const char *what);

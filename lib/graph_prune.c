@@ -152,13 +152,18 @@ static int prune_board(pruning *p, uint64_t b, uint64_t *edge)
     return p->o->max_board && n > p->o->max_board ? sample(p, b, edge, n) : 0;
 }
 
+static uint64_t largest_degree(const ps_side *s)
+{
+    uint64_t most = 0;
+    for (uint64_t u = 0; u < s->nodes; u++)
+        most = ps_degree(s, u) > most ? ps_degree(s, u) : most;
+    return most;
+}
+
 static int prune_boards(pruning *p)
 {
     const ps_side *s = &p->g->boards;
-    uint64_t widest = 0;
-    for (uint64_t b = 0; b < s->nodes; b++)
-        widest = ps_degree(s, b) > widest ? ps_degree(s, b) : widest;
-    uint64_t *edge = ps_alloc(widest, sizeof *edge);
+    uint64_t *edge = ps_alloc(largest_degree(s), sizeof *edge);
     int rc = edge ? 0 : PS_EMEM;
     for (uint64_t b = 0; b < s->nodes && rc == 0; b++)
         rc = prune_board(p, b, edge);
@@ -192,10 +197,7 @@ static int give_item(pruning *p, uint64_t u, drawn *d, ps_builder *b)
 static int give_items(pruning *p, ps_builder *b)
 {
     const ps_side *s = &p->g->items;
-    uint64_t widest = 0;
-    for (uint64_t u = 0; u < s->nodes; u++)
-        widest = ps_degree(s, u) > widest ? ps_degree(s, u) : widest;
-    drawn *d = ps_alloc(widest, sizeof *d);
+    drawn *d = ps_alloc(largest_degree(s), sizeof *d);
     int rc = d ? 0 : PS_EMEM;
     for (uint64_t u = 0; u < s->nodes && rc == 0; u++)
         rc = give_item(p, u, d, b);

@@ -142,16 +142,6 @@ static int parse_shape(const char **text, ps_shape *s)
     return 0;
 }
 
-static char *copy(const uint8_t *p, size_t n)
-{
-    char *s = ps_alloc(n + 1, 1);
-    if (s) {
-        memcpy(s, p, n);
-        s[n] = 0;
-    }
-    return s;
-}
-
 static int read_vocabulary(ps_model *model, const uint8_t *p, const char *path)
 {
     ps_vocabulary v = {.n = model->shape.tokens, .bucket = ps_alloc(model->shape.tokens, sizeof *v.bucket)};
@@ -189,17 +179,19 @@ static int parse(ps_model *model, const ps_blob *b, const char *path)
 {
     const uint8_t *p = b->data;
     size_t body = b->size - PS_MODEL_HEAD - PS_FRAME_END;
-    size_t options = ps_get32(p + 16), log = ps_get32(p + 20), history = ps_get32(p + 24);
+    static const uint8_t place[] = {16, 20, 24};
+    ps_str text[3]; /* options, log, history */
+    size_t texts;
     uint32_t tensors = ps_get32(p + 12);
-    if (options > PS_MODEL_TEXT_MAX || log > PS_MODEL_TEXT_MAX || history > PS_MODEL_TEXT_MAX ||
-        options + log + history > body)
-        return ps_fail(PS_EDATA, "%s: its texts are longer than the file", path);
-    char *config = copy(p + PS_MODEL_HEAD, options);
+    int rc = ps_frame_texts(b, &frame, place, 3, path, text, &texts);
+    if (rc < 0)
+        return rc;
+    char *config = ps_str_copy(text[0]);
     if (!config)
         return PS_EMEM;
     const char *rest = config;
     ps_shape shape = {0};
-    int rc = parse_shape(&rest, &shape);
+    rc = parse_shape(&rest, &shape);
     if (rc < 0)
         rc = ps_fail(rc, "%s: the description of its shape makes no sense", path);
     /* Before anything as large as the shape says is allocated. */
@@ -210,15 +202,15 @@ static int parse(ps_model *model, const ps_blob *b, const char *path)
     if (rc == 0 && tensors != (uint32_t)model->tensors)
         rc = ps_fail(PS_EDATA, "%s: %u tensors where its shape needs %d", path, tensors, model->tensors);
     if (rc == 0)
-        rc = read_tensors(model, p + PS_MODEL_HEAD + options + log + history, body - options - log - history, path);
+        rc = read_tensors(model, p + PS_MODEL_HEAD + texts, body - texts, path);
     if (rc == 0) {
         model->crc = ps_get32(p + b->size - 8);
         free(model->options);
         free(model->log);
         free(model->history);
-        model->options = copy((const uint8_t *)rest, strlen(rest));
-        model->log = copy(p + PS_MODEL_HEAD + options, log);
-        model->history = copy(p + PS_MODEL_HEAD + options + log, history);
+        model->options = ps_str_copy((ps_str){rest, strlen(rest)});
+        model->log = ps_str_copy(text[1]);
+        model->history = ps_str_copy(text[2]);
         rc = model->options && model->log && model->history ? 0 : PS_EMEM;
     }
     free(config);

@@ -3,9 +3,8 @@
 #define PS_MODEL_FILE_H
 
 enum {
-    PS_MODEL_HEAD = 32,  /* magic, u32 version, tensors, option bytes, log bytes, history bytes, CRC of these */
-    PS_MODEL_ENTRY = 16, /* of the tensor table: name (8 bytes, zero-padded), u32 rows, u32 columns */
-    PS_MODEL_TEXT_MAX = 16 << 20
+    PS_MODEL_HEAD = 32, /* magic, u32 version, tensors, option bytes, log bytes, history bytes, CRC of these */
+    PS_MODEL_ENTRY = 16 /* of the tensor table: name (8 bytes, zero-padded), u32 rows, u32 columns */
 };
 
 #endif

@@ -8,6 +8,17 @@
 
 #include "columns.h"
 #include "magic.h"
+#include "mem.h"
+
+char *ps_str_copy(ps_str s)
+{
+    char *copy = ps_alloc(s.len + 1, 1);
+    if (!copy)
+        return NULL;
+    memcpy(copy, s.s, s.len);
+    copy[s.len] = 0;
+    return copy;
+}
 
 ps_text ps_text_make(ps_in *in)
 {

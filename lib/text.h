@@ -14,6 +14,9 @@ typedef struct {
     size_t len;
 } ps_str;
 
+/* A terminated copy, malloc'ed; NULL without memory. */
+PS_MUST_USE char *ps_str_copy(ps_str s);
+
 typedef struct {
     ps_in *in;
     uint64_t line;   /* number of the last line read, from 1 */
