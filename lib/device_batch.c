@@ -65,8 +65,8 @@ static int list_known(ps_device_slot *s, const ps_loss_batch *b, const ps_known 
             return ps_fail(PS_EDATA, "more than 2^32 known positives in a batch");
         if (make_room(s, KNOWN, off[j] + count) < 0)
             return PS_EMEM;
-        if (count)
-            memcpy(s->made[KNOWN] + off[j], known->positive + first, count * sizeof *off);
+        for (uint64_t i = 0; i < count; i++)
+            s->made[KNOWN][off[j] + i] = ps_known_at(known, first + i);
         off[j + 1] = off[j] + (uint32_t)count;
     }
     return 0;

@@ -13,39 +13,84 @@ static int compare(const void *a, const void *b)
     return (x > y) - (x < y);
 }
 
-/* Different positives with their numbers of pairs; what follows from these. */
-static void count(ps_draw *d, const uint32_t *sorted, size_t n, double popularity)
+/* How often each positive is one: of few pairs among many numbers, by sorting. */
+typedef struct {
+    uint32_t *sorted; /* n positives, or NULL */
+    uint64_t *times;  /* of each number below `bound`, or NULL */
+    uint64_t n, bound;
+} tally;
+
+static int count(tally *t, const ps_pairs *pairs)
 {
-    double sum = 0;
-    for (size_t i = 0, end; i < n; i = end) {
-        for (end = i + 1; end < n && sorted[end] == sorted[i]; end++)
-            ;
-        double times = (double)(end - i);
-        d->item[d->positives] = sorted[i];
-        d->log_share[d->positives] = log(times / (double)n);
-        d->log_weight[d->positives] = popularity * log1p(times);
-        sum += expm1(d->log_weight[d->positives]);
-        d->extra[d->positives++] = sum;
+    *t = (tally){.n = pairs->n};
+    for (size_t i = 0; i < pairs->n; i++) {
+        const uint64_t end = (uint64_t)ps_pairs_get(pairs, i).positive + 1;
+        t->bound = end > t->bound ? end : t->bound;
     }
+    if (t->bound <= t->n) {
+        t->times = ps_zalloc(t->bound, sizeof *t->times);
+        for (size_t i = 0; t->times && i < pairs->n; i++)
+            t->times[ps_pairs_get(pairs, i).positive]++;
+        return t->times ? 0 : PS_EMEM;
+    }
+    t->sorted = ps_alloc(pairs->n, sizeof *t->sorted);
+    for (size_t i = 0; t->sorted && i < pairs->n; i++)
+        t->sorted[i] = ps_pairs_get(pairs, i).positive;
+    if (t->sorted)
+        qsort(t->sorted, pairs->n, sizeof *t->sorted, compare);
+    return t->sorted ? 0 : PS_EMEM;
 }
 
-int ps_draw_make(ps_draw *d, uint64_t items, const uint32_t *positive, size_t n, double popularity)
+/* The next different positive, ascending, and how often it is one; *at: 0 at first.  0 behind the last. */
+static int next(const tally *t, uint64_t *at, uint32_t *item, uint64_t *times)
 {
-    uint32_t *sorted = ps_alloc(n, sizeof *sorted);
-    *d = (ps_draw){.items = items,
-                   .item = ps_alloc(n, sizeof *d->item),
-                   .log_share = ps_alloc(n, sizeof *d->log_share),
-                   .log_weight = ps_alloc(n, sizeof *d->log_weight),
-                   .extra = ps_alloc(n, sizeof *d->extra)};
-    int rc = sorted && d->item && d->log_share && d->log_weight && d->extra ? 0 : PS_EMEM;
-    if (rc == 0) {
-        memcpy(sorted, positive, n * sizeof *sorted);
-        qsort(sorted, n, sizeof *sorted, compare);
-        count(d, sorted, n, popularity);
-    } else {
-        ps_draw_free(d);
+    while (t->times && *at < t->bound && t->times[*at] == 0)
+        ++*at;
+    if (*at >= (t->times ? t->bound : t->n))
+        return 0;
+    const uint64_t begin = *at;
+    *item = t->times ? (uint32_t)begin : t->sorted[begin];
+    do
+        ++*at;
+    while (t->sorted && *at < t->n && t->sorted[*at] == *item);
+    *times = t->times ? t->times[begin] : *at - begin;
+    return 1;
+}
+
+static int fill(ps_draw *d, const tally *t, double popularity)
+{
+    uint32_t item, different = 0;
+    uint64_t at = 0, times;
+    double sum = 0;
+    while (next(t, &at, &item, &times))
+        different++;
+    d->item = ps_alloc(different, sizeof *d->item);
+    d->log_share = ps_alloc(different, sizeof *d->log_share);
+    d->log_weight = ps_alloc(different, sizeof *d->log_weight);
+    d->extra = ps_alloc(different, sizeof *d->extra);
+    if (!d->item || !d->log_share || !d->log_weight || !d->extra)
+        return PS_EMEM;
+    for (at = 0; next(t, &at, &item, &times); d->positives++) {
+        d->item[d->positives] = item;
+        d->log_share[d->positives] = log((double)times / (double)t->n);
+        d->log_weight[d->positives] = popularity * log1p((double)times);
+        sum += expm1(d->log_weight[d->positives]);
+        d->extra[d->positives] = sum;
     }
-    free(sorted);
+    return 0;
+}
+
+int ps_draw_make(ps_draw *d, uint64_t items, const ps_pairs *pairs, double popularity)
+{
+    tally t;
+    *d = (ps_draw){.items = items};
+    int rc = count(&t, pairs);
+    if (rc == 0)
+        rc = fill(d, &t, popularity);
+    if (rc < 0)
+        ps_draw_free(d);
+    free(t.sorted);
+    free(t.times);
     return rc;
 }
 

@@ -5,7 +5,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "err.h"
+#include "pairs.h"
 
 /* Item c, a positive of n_c of the n training pairs, has  Q_c = n_c / n  and is drawn with
  * P_c = (1 + n_c)^popularity / sum over the catalogue of the same;  popularity 0: all alike.
@@ -19,8 +19,9 @@ typedef struct {
     double *extra;      /* sum of (1 + n_c)^popularity - 1 up to this one */
 } ps_draw;
 
-/* `positive`: of the n pairs; all in the catalogue of `items`. */
-PS_MUST_USE int ps_draw_make(ps_draw *d, uint64_t items, const uint32_t *positive, size_t n, double popularity);
+/* All positives are in the catalogue of `items`.  Takes 8 bytes a pair meanwhile, or 8 for each number up to the
+ * largest of a positive, whichever is less. */
+PS_MUST_USE int ps_draw_make(ps_draw *d, uint64_t items, const ps_pairs *pairs, double popularity);
 void ps_draw_free(ps_draw *d);
 
 /* P is a mixture: all items alike, and positives by what their weight exceeds 1.  UINT32_MAX if it is the turn of the

@@ -28,8 +28,8 @@ static int list_queries(ps_hard *hard, const ps_pairs *pairs)
     hard->query = ps_alloc(pairs->n, sizeof *hard->query);
     if (!hard->query)
         return PS_EMEM;
-    if (pairs->n)
-        memcpy(hard->query, pairs->query, pairs->n * sizeof *hard->query);
+    for (size_t i = 0; i < pairs->n; i++)
+        hard->query[i] = ps_pairs_get(pairs, i).query;
     qsort(hard->query, pairs->n, sizeof *hard->query, compare);
     for (size_t i = 0; i < pairs->n; i++)
         if (hard->n == 0 || hard->query[i] != hard->query[hard->n - 1])

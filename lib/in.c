@@ -284,6 +284,12 @@ void ps_blob_rest(const ps_blob *b, size_t from, size_t to)
         (void)madvise((void *)(uintptr_t)(b->data + from), to - from, MADV_DONTNEED);
 }
 
+void ps_blob_scatter(const ps_blob *b)
+{
+    if (b->mapped)
+        (void)madvise((void *)(uintptr_t)b->data, b->size, MADV_RANDOM);
+}
+
 int ps_blob_open(ps_blob *b, const char *path)
 {
     int rc = ps_blob_map(b, path);

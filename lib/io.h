@@ -51,6 +51,10 @@ PS_MUST_USE int ps_blob_map_open(ps_blob *b, int fd, size_t size, const char *na
  * They are still there; most often the system has them in its cache. */
 void ps_blob_rest(const ps_blob *b, size_t from, size_t to);
 
+/* A mapped one will be read here and there from now on, not from its beginning to its end: what stands beside is not
+ * read ahead. */
+void ps_blob_scatter(const ps_blob *b);
+
 /* Maps or reads. */
 PS_MUST_USE int ps_blob_open(ps_blob *b, const char *path);
 void ps_blob_close(ps_blob *b);

@@ -2,6 +2,7 @@
 
 #include <math.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "dict.h"
 #include "mem.h"
@@ -13,6 +14,8 @@ void ps_pairs_free(ps_pairs *p)
     free(p->query);
     free(p->positive);
     free(p->weight);
+    free(p->left);
+    ps_table_close(&p->table);
     ps_head_free(&p->head);
     *p = (ps_pairs){0};
 }
@@ -150,17 +153,43 @@ static int check_number(const ps_graph *g, uint64_t u, const char *name, uint64_
     return 0;
 }
 
-static int record(ps_pairs *p, const ps_graph *g, const uint8_t *r, int width, const char *name, uint64_t number)
+static ps_pair decode(const uint8_t *r, int width)
 {
-    uint64_t query = ps_num(r, width), positive = ps_num(r + width, width);
-    float weight = ps_getf32(r + 2 * width);
-    int rc = check_number(g, query, name, number);
+    return (ps_pair){(uint32_t)ps_num(r, width), (uint32_t)ps_num(r + width, width), ps_getf32(r + 2 * width)};
+}
+
+static int check(const ps_graph *g, const uint8_t *r, int width, const char *name, uint64_t number)
+{
+    const float weight = ps_getf32(r + 2 * width);
+    int rc = check_number(g, ps_num(r, width), name, number);
     if (rc == 0)
-        rc = check_number(g, positive, name, number);
+        rc = check_number(g, ps_num(r + width, width), name, number);
     if (rc == 0 && !(weight > 0 && isfinite(weight)))
         rc = ps_fail(PS_EDATA, "%s: record %llu: weight %g: it must be a positive number", name,
                      (unsigned long long)number, (double)weight);
-    return rc < 0 ? rc : append(p, query, positive, weight);
+    return rc;
+}
+
+static int record(ps_pairs *p, const ps_graph *g, const uint8_t *r, int width, const char *name, uint64_t number)
+{
+    int rc = check(g, r, width, name, number);
+    const ps_pair pair = decode(r, width);
+    return rc < 0 ? rc : append(p, pair.query, pair.positive, pair.weight);
+}
+
+static int check_head(const ps_head *h, const char *name, const ps_graph *g)
+{
+    int rc = ps_head_match(h, name, g ? g->fingerprint : 0);
+    if (rc == 0 && (h->qspace == PS_BOARDS || h->nspace == PS_BOARDS))
+        rc = ps_fail(PS_EKIND, "%s: pairs of boards, but pairs of items are needed here", name);
+    return rc;
+}
+
+static int take_head(ps_pairs *p, const ps_head *h)
+{
+    p->head = *h;
+    p->head.history = NULL;
+    return ps_head_inherit(&p->head, h);
 }
 
 static int read_records(ps_pairs *p, const char *path, const ps_graph *g)
@@ -169,9 +198,7 @@ static int read_records(ps_pairs *p, const char *path, const ps_graph *g)
     if (!r)
         return PS_EDATA;
     const ps_head *h = ps_reader_head(r);
-    int rc = ps_head_match(h, ps_reader_name(r), g ? g->fingerprint : 0);
-    if (rc == 0 && (h->qspace == PS_BOARDS || h->nspace == PS_BOARDS))
-        rc = ps_fail(PS_EKIND, "%s: pairs of boards, but pairs of items are needed here", ps_reader_name(r));
+    int rc = check_head(h, ps_reader_name(r), g);
     while (rc == 0) {
         const uint8_t *at;
         long n = ps_reader_next(r, &at, PAIRS_AT_ONCE);
@@ -183,11 +210,8 @@ static int read_records(ps_pairs *p, const char *path, const ps_graph *g)
         for (long i = 0; i < n && rc == 0; i++)
             rc = record(p, g, at + (size_t)i * h->size, h->width, ps_reader_name(r), first + (uint64_t)i);
     }
-    if (rc == 0) {
-        p->head = *h;
-        p->head.history = NULL;
-        rc = ps_head_inherit(&p->head, h);
-    }
+    if (rc == 0)
+        rc = take_head(p, h);
     ps_reader_close(r);
     return rc;
 }
@@ -200,6 +224,75 @@ int ps_pairs_read(ps_pairs *p, const char *path, const ps_graph *g, int text, in
     if (rc < 0)
         ps_pairs_free(p);
     return rc;
+}
+
+/* ---- records in place ---- */
+
+/* Checks records first .. end - 1, notes those that are left out, and whether all are in order. */
+static int pass(ps_pairs *p, const ps_graph *g, uint64_t first, uint64_t end, ps_pair *last)
+{
+    const ps_table *t = &p->table;
+    for (uint64_t i = first; i < end; i++) {
+        const uint8_t *r = t->records + i * t->head.size;
+        int rc = check(g, r, t->head.width, t->name, i);
+        if (rc < 0)
+            return rc;
+        const ps_pair pair = decode(r, t->head.width);
+        if (pair.query == pair.positive) {
+            if (ps_grow(&p->left, &p->cap[3], p->self + 1, sizeof *p->left) < 0)
+                return PS_EMEM;
+            p->left[p->self++] = i;
+            continue;
+        }
+        p->sorted = p->sorted &&
+                    (pair.query > last->query || (pair.query == last->query && pair.positive >= last->positive));
+        *last = pair;
+    }
+    return 0;
+}
+
+int ps_pairs_open(ps_pairs *p, const char *path, const ps_graph *g)
+{
+    *p = (ps_pairs){.sorted = 1};
+    ps_table *t = &p->table;
+    ps_pair last = {0};
+    int rc = ps_table_open(t, path, PS_PAIRS);
+    if (rc < 0)
+        return rc;
+    rc = check_head(&t->head, t->name, g);
+    const uint64_t piece = ps_table_piece(t);
+    for (uint64_t i = 0; i < t->count && rc == 0; i += piece) {
+        uint64_t end = t->count - i < piece ? t->count : i + piece;
+        rc = pass(p, g, i, end, &last);
+    }
+    if (rc == 0)
+        rc = take_head(p, &t->head);
+    p->n = t->count - p->self;
+    if (rc < 0)
+        ps_pairs_free(p);
+    return rc;
+}
+
+/* The record of pair i: behind as many that are left out as stand before it. */
+static uint64_t place(const ps_pairs *p, uint64_t i)
+{
+    uint64_t lo = 0, hi = p->self;
+    while (lo < hi) {
+        uint64_t mid = lo + (hi - lo) / 2;
+        if (p->left[mid] - mid <= i)
+            lo = mid + 1;
+        else
+            hi = mid;
+    }
+    return i + lo;
+}
+
+ps_pair ps_pairs_get(const ps_pairs *p, size_t i)
+{
+    const ps_table *t = &p->table;
+    if (p->query)
+        return (ps_pair){p->query[i], p->positive[i], p->weight ? p->weight[i] : 1};
+    return decode(t->records + (p->self ? place(p, i) : i) * t->head.size, t->head.width);
 }
 
 /* ---- known positives ---- */
@@ -228,23 +321,35 @@ static void sort_and_merge(ps_known *k)
 int ps_known_make(ps_known *k, const ps_pairs *p, uint64_t items)
 {
     *k = (ps_known){.items = items};
-    for (size_t i = 0; i < p->n; i++)
-        if (p->query[i] >= items)
-            return ps_fail(PS_EDATA, "pair %zu: query %u: there are %llu items", i, p->query[i],
-                           (unsigned long long)items);
     k->off = ps_zalloc(items + 2, sizeof *k->off);
+    if (!k->off)
+        return PS_EMEM;
+    /* Counting sort by query: off[u + 2] counts, then off[u + 1] is where u's next positive goes. */
+    for (size_t i = 0; i < p->n; i++) {
+        const uint32_t query = ps_pairs_get(p, i).query;
+        if (query >= items) {
+            ps_known_free(k);
+            return ps_fail(PS_EDATA, "pair %zu: query %u: there are %llu items", i, query, (unsigned long long)items);
+        }
+        k->off[query + 2]++;
+    }
+    for (uint64_t u = 2; u <= items; u++)
+        k->off[u] += k->off[u - 1];
+    if (p->sorted) {
+        k->pairs = p;
+        memmove(k->off, k->off + 1, items * sizeof *k->off);
+        k->off[items] = p->n;
+        return 0;
+    }
     k->positive = ps_alloc(p->n, sizeof *k->positive);
-    if (!k->off || !k->positive) {
+    if (!k->positive) {
         ps_known_free(k);
         return PS_EMEM;
     }
-    /* Counting sort by query: off[u + 2] counts, then off[u + 1] is where u's next positive goes. */
-    for (size_t i = 0; i < p->n; i++)
-        k->off[p->query[i] + 2]++;
-    for (uint64_t u = 2; u <= items; u++)
-        k->off[u] += k->off[u - 1];
-    for (size_t i = 0; i < p->n; i++)
-        k->positive[k->off[p->query[i] + 1]++] = p->positive[i];
+    for (size_t i = 0; i < p->n; i++) {
+        const ps_pair pair = ps_pairs_get(p, i);
+        k->positive[k->off[pair.query + 1]++] = pair.positive;
+    }
     sort_and_merge(k);
     return 0;
 }
@@ -263,9 +368,10 @@ int ps_known_has(const ps_known *k, uint32_t query, uint32_t item)
     uint64_t lo = k->off[query], hi = k->off[query + 1];
     while (lo < hi) {
         uint64_t mid = lo + (hi - lo) / 2;
-        if (k->positive[mid] == item)
+        const uint32_t there = ps_known_at(k, mid);
+        if (there == item)
             return 1;
-        if (k->positive[mid] < item)
+        if (there < item)
             lo = mid + 1;
         else
             hi = mid;

@@ -5,10 +5,14 @@
 #include <string.h>
 
 #include "mem.h"
+#include "permute.h"
 #include "rng.h"
 
 /* Bytes of a batch with features; tests set another. */
 enum { COMPLETE = 128 << 20 };
+
+/* Pairs of a list of 64 MiB.  Longer ones would be most of what training takes beside mapped files. */
+enum { LISTED = 1 << 24 };
 
 /* What a stream of random numbers is for. */
 enum { FOR_ORDER = 0x4f52, FOR_NEGATIVES = 0x4e45, FOR_HARD = 0x4841, FOR_WALKS = 0x5741, FOR_DROPOUT = 0x444f };
@@ -21,12 +25,14 @@ static uint64_t key_for(const ps_producer *p, uint64_t purpose, uint32_t epoch, 
 int ps_producer_init(ps_producer *p, const ps_sources *from, const ps_graph *g, const ps_pairs *pairs,
                      const ps_recipe *recipe, ps_pool *pool)
 {
-    *p = (ps_producer){.from = *from, .pairs = pairs, .recipe = recipe, .cut = {1, 0, 1}, .most = COMPLETE};
-    if (pairs->n == 0 || pairs->n >= UINT32_MAX)
-        return ps_fail(PS_EDATA, pairs->n ? "too many training pairs: 2^32 at most" : "no training pairs");
-    int rc = ps_draw_make(&p->draw, from->x->n, pairs->positive, pairs->n, recipe->popularity);
+    *p = (ps_producer){
+        .from = *from, .pairs = pairs, .recipe = recipe, .listed = LISTED, .cut = {1, 0, 1}, .most = COMPLETE};
+    if (pairs->n == 0)
+        return ps_fail(PS_EDATA, "no training pairs");
+    int rc = ps_draw_make(&p->draw, from->x->n, pairs, recipe->popularity);
     if (rc == 0 && recipe->hard)
         rc = ps_hard_make(&p->hard, g, pairs, recipe, pool);
+    ps_blob_scatter(&pairs->table.blob); /* they were read through for the last time */
     if (rc < 0)
         ps_producer_free(p);
     return rc;
@@ -42,6 +48,11 @@ void ps_producer_free(ps_producer *p)
 uint64_t ps_producer_batches(const ps_producer *p)
 {
     return (p->pairs->n + p->recipe->batch - 1) / p->recipe->batch;
+}
+
+size_t ps_producer_list(const ps_producer *p)
+{
+    return p->pairs->n <= p->listed ? p->pairs->n : 0;
 }
 
 void ps_producer_order(const ps_producer *p, uint32_t epoch, uint32_t *order)
@@ -82,16 +93,18 @@ static int make_room(ps_batch *batch, size_t pairs, size_t negatives, size_t tot
 }
 
 /* Algorithm 2's set M: queries, positives, shared negatives, hard negatives. */
-static void draw(const ps_producer *p, uint32_t epoch, const uint32_t *pairs, uint64_t b, ps_batch *batch, uint32_t B,
+static void draw(const ps_producer *p, uint32_t epoch, const uint32_t *order, uint64_t b, ps_batch *batch, uint32_t B,
                  uint32_t N, uint32_t H)
 {
+    const ps_permutation permutation = ps_permutation_make(p->pairs->n, key_for(p, FOR_ORDER, epoch, 0));
+    const uint64_t first = b * p->recipe->batch;
     uint32_t *query = batch->items, *positive = query + B, *negative = positive + B, *hard = negative + N;
     uint64_t negatives = key_for(p, FOR_NEGATIVES, epoch, b), hards = key_for(p, FOR_HARD, epoch, b);
     for (uint32_t j = 0; j < B; j++) {
-        uint32_t pair = pairs[j];
-        query[j] = p->pairs->query[pair];
-        positive[j] = p->pairs->positive[pair];
-        batch->weight[j] = p->pairs->weight[pair];
+        const ps_pair pair = ps_pairs_get(p->pairs, order ? order[first + j] : ps_permute(&permutation, first + j));
+        query[j] = pair.query;
+        positive[j] = pair.positive;
+        batch->weight[j] = pair.weight;
         batch->log_bq[j] = p->recipe->no_logq ? 0 : (ps_real)(log((double)B) + ps_draw_log_share(&p->draw, positive[j]));
         for (uint32_t h = 0; h < H; h++) {
             uint64_t random = ps_rng(hards, (uint64_t)j * H + h);
@@ -185,7 +198,7 @@ int ps_producer_batch(const ps_producer *p, uint32_t epoch, const uint32_t *orde
         rc = ps_minibatch_begin(&batch->mb, p->from.shape, total);
     if (rc < 0)
         return rc;
-    draw(p, epoch, order + b * r->batch, b, batch, B, N, H);
+    draw(p, epoch, order, b, batch, B, N, H);
     for (size_t i = 0; i < total && rc == 0; i++)
         rc = ps_minibatch_add(&batch->mb, batch->items[i], &batch->rows[i]);
     ps_sources from = p->from;

@@ -37,6 +37,7 @@ typedef struct {
     const ps_recipe *recipe;
     ps_draw draw;      /* of random negatives, out of the rows of from.x */
     ps_hard hard;      /* empty unless the recipe has hard negatives */
+    uint64_t listed;   /* the most pairs whose order is a list: 2^24; of more it is a permutation without memory */
     ps_cut cut;        /* 1, 0, 1 after ps_producer_init: whole */
     size_t most;       /* bytes of a batch with its features; of a larger one they are gathered part by part (parts.h) */
 } ps_producer;
@@ -48,11 +49,12 @@ void ps_producer_free(ps_producer *p);
 
 uint64_t ps_producer_batches(const ps_producer *p); /* of one epoch */
 
-/* The order of an epoch's (from 1) pairs, into `order` (pairs->n). */
+/* The order of an epoch's (from 1) pairs is a list of so many numbers; 0: none is needed. */
+size_t ps_producer_list(const ps_producer *p);
 void ps_producer_order(const ps_producer *p, uint32_t epoch, uint32_t *order);
 
-/* Makes batch number b (from 0) of an epoch with that order; neighbourhoods walked on the fly are other ones in each
- * epoch.  The pool (NULL: none) helps.  Any number of threads at once. */
+/* Makes batch number b (from 0) of an epoch with that order (NULL where none is needed); neighbourhoods walked on the
+ * fly are other ones in each epoch.  The pool (NULL: none) helps.  Any number of threads at once. */
 PS_MUST_USE int ps_producer_batch(const ps_producer *p, uint32_t epoch, const uint32_t *order, uint64_t b,
                                   ps_batch *batch, ps_pool *pool);
 void ps_batch_free(ps_batch *batch);

@@ -28,7 +28,7 @@ struct ps_ring {
     uint64_t spares;
     uint64_t next, current, end; /* batches: the next to be made, the one in use or to be taken next */
     uint64_t batches;            /* of an epoch */
-    uint32_t **order;            /* of epoch e in order[e % orders] */
+    uint32_t **order;            /* of epoch e in order[e % orders]; NULL where none is needed */
     uint64_t orders, known;      /* known: the last epoch that has its order */
     int makers;
     ps_ring_times times;
@@ -58,7 +58,7 @@ static int64_t claim(ps_ring *r)
     if (r->next >= r->end || r->next > r->current + r->ahead)
         return -1;
     uint64_t epoch = r->next / r->batches + 1;
-    if (epoch != r->known) {
+    if (epoch != r->known && r->order[0]) {
         ps_producer_order(r->producer, (uint32_t)epoch, r->order[epoch % r->orders]);
         r->known = epoch;
     }
@@ -156,7 +156,7 @@ ps_ring_times ps_ring_clock(ps_ring *r)
 
 /* ---- beginning and end ---- */
 
-static int make_room(ps_ring *r, size_t pairs)
+static int make_room(ps_ring *r)
 {
     r->slot = ps_zalloc(r->slots, sizeof *r->slot);
     r->order = ps_zalloc(r->orders, sizeof *r->order);
@@ -168,8 +168,9 @@ static int make_room(ps_ring *r, size_t pairs)
         r->spare[r->spares] = &r->batch[r->spares];
         r->spares++;
     }
-    for (uint64_t e = 0; e < r->orders; e++)
-        if (!(r->order[e] = ps_alloc(pairs, sizeof **r->order)))
+    const size_t list = ps_producer_list(r->producer);
+    for (uint64_t e = 0; list && e < r->orders; e++)
+        if (!(r->order[e] = ps_alloc(list, sizeof **r->order)))
             return PS_EMEM;
     return 0;
 }
@@ -191,7 +192,7 @@ ps_ring *ps_ring_new(const ps_producer *p, ps_pool *pool, uint32_t ahead, uint64
     r->since = r->took = now();
     pthread_mutex_init(&r->lock, NULL);
     pthread_cond_init(&r->changed, NULL);
-    if (make_room(r, p->pairs->n) < 0) {
+    if (make_room(r) < 0) {
         ps_ring_free(r);
         return NULL;
     }

@@ -40,6 +40,54 @@ static int share_pairs(ps_pairs *p, ps_comm *comm)
     return 0;
 }
 
+/* The same wherever they are. */
+static uint32_t sum_pairs(const ps_pairs *p)
+{
+    enum { AT_ONCE = 4096 };
+    uint32_t query[AT_ONCE], positive[AT_ONCE];
+    float weight[AT_ONCE];
+    uLong sum[3] = {0, 0, 0};
+    for (size_t i = 0; i < p->n; i += AT_ONCE) {
+        const size_t n = p->n - i < AT_ONCE ? p->n - i : AT_ONCE;
+        for (size_t j = 0; j < n; j++) {
+            const ps_pair pair = ps_pairs_get(p, i + j);
+            query[j] = pair.query;
+            positive[j] = pair.positive;
+            weight[j] = pair.weight;
+        }
+        sum[0] = crc32_z(sum[0], (const Bytef *)query, n * sizeof *query);
+        sum[1] = crc32_z(sum[1], (const Bytef *)positive, n * sizeof *positive);
+        sum[2] = crc32_z(sum[2], (const Bytef *)weight, n * sizeof *weight);
+    }
+    /* As of the three arrays one behind the other. */
+    const z_off_t bytes = (z_off_t)(p->n * sizeof *query);
+    return (uint32_t)crc32_combine(crc32_combine(sum[0], sum[1], bytes), sum[2], bytes);
+}
+
+/* Those of a rank of its own; another rank must have the same. */
+static int open_own(ps_pairs *p, const ps_train_paths *from, const ps_graph *g, ps_comm *comm)
+{
+    const char *name = from->pairs ? from->pairs : "<stdin>";
+    int rc = from->text ? read_pairs(p, from->pairs, g, from) : ps_pairs_open(p, from->pairs, g);
+    if (rc == 0 && p->n == 0)
+        rc = ps_fail(PS_EDATA, "%s: no pairs in it", name);
+    rc = ps_comm_agree(comm, rc, NULL);
+    if (rc < 0 || ps_comm_size(comm) == 1)
+        return rc;
+    const uint64_t own[2] = {p->n, sum_pairs(p)};
+    uint64_t first[2] = {own[0], own[1]};
+    ps_comm_give(comm, first, sizeof first);
+    return first[0] == own[0] && first[1] == own[1] ? 0 : ps_fail(PS_EDATA, "%s: not the pairs of rank 0", name);
+}
+
+/* Rank 0's standard input. */
+static int open_given(ps_pairs *p, const ps_train_paths *from, const ps_graph *g, ps_comm *comm)
+{
+    int rc = ps_comm_rank(comm) == 0 ? read_pairs(p, NULL, g, from) : 0;
+    rc = ps_comm_agree(comm, rc, NULL);
+    return rc < 0 ? rc : share_pairs(p, comm);
+}
+
 int ps_train_inputs_open(ps_train_inputs *in, const ps_train_paths *from, uint32_t layers, ps_pool *pool,
                          ps_comm *comm)
 {
@@ -61,11 +109,11 @@ int ps_train_inputs_open(ps_train_inputs *in, const ps_train_paths *from, uint32
         rc = ps_neighbours_open(&in->neighbours, from->neighbours, in->graph.fingerprint, in->graph.items.nodes);
     if (rc == 0 && from->valid && first)
         rc = read_pairs(&in->valid, from->valid, &in->graph, from);
-    if (rc == 0 && first)
-        rc = read_pairs(&in->pairs, NULL, &in->graph, from);
     rc = ps_comm_agree(comm, rc, NULL);
     if (rc == 0)
-        rc = ps_comm_agree(comm, share_pairs(&in->pairs, comm), NULL);
+        rc = ps_comm_agree(
+            comm, (from->pairs || ps_comm_size(comm) == 1 ? open_own : open_given)(&in->pairs, from, &in->graph, comm),
+            NULL);
     if (rc == 0)
         rc = ps_known_make(&in->known, &in->pairs, in->graph.items.nodes);
     if (rc == 0 && from->valid && in->walks && first)
@@ -121,17 +169,6 @@ static uint32_t sum_texts(const ps_sparse *s)
         crc = crc32_z(crc, (const Bytef *)s->off, (s->n + 1) * sizeof *s->off);
         crc = crc32_z(crc, (const Bytef *)s->index, entries_of(s) * sizeof *s->index);
         crc = crc32_z(crc, (const Bytef *)s->value, entries_of(s) * sizeof *s->value);
-    }
-    return (uint32_t)crc;
-}
-
-static uint32_t sum_pairs(const ps_pairs *p)
-{
-    uLong crc = 0;
-    if (p->n) {
-        crc = crc32_z(crc, (const Bytef *)p->query, p->n * sizeof *p->query);
-        crc = crc32_z(crc, (const Bytef *)p->positive, p->n * sizeof *p->positive);
-        crc = crc32_z(crc, (const Bytef *)p->weight, p->n * sizeof *p->weight);
     }
     return (uint32_t)crc;
 }

@@ -12,7 +12,9 @@
 
 /* Where from. */
 typedef struct {
-    const char *graph, *vectors, *texts, *neighbours, *valid; /* texts NULL: no token embeddings; neighbours NULL: walked on the fly; valid NULL: none */
+    const char *graph, *vectors, *texts, *neighbours, *valid,
+        *pairs; /* pairs NULL: standard input; texts NULL: no token embeddings; neighbours NULL: walked on the fly;
+                   valid NULL: none */
     int text, unknown;                                /* of the pairs: pairs.h */
     ps_columns_options columns;                       /* of their text */
     ps_walk_options walk;
@@ -24,12 +26,13 @@ typedef struct {
     ps_vectors x;
     ps_sparse texts;
     ps_neighbours neighbours; /* of the file, or for validation while training walks on the fly */
-    ps_pairs pairs, valid;    /* pairs: from standard input */
+    ps_pairs pairs, valid;
     ps_known known;
     int walks; /* neighbourhoods are walked on the fly */
 } ps_train_inputs;
 
-/* ALL (comm.h).  `layers`: 0 needs no neighbourhoods.  Rank 0 reads the pairs, for all, and the validation pairs, for itself. */
+/* ALL (comm.h).  `layers`: 0 needs no neighbourhoods.  Every rank opens the pairs itself; on standard input, which rank
+ * 0 alone has, it reads them for all.  The validation pairs are for rank 0. */
 PS_MUST_USE int ps_train_inputs_open(ps_train_inputs *in, const ps_train_paths *from, uint32_t layers, ps_pool *pool,
                                      ps_comm *comm);
 void ps_train_inputs_close(ps_train_inputs *in);

@@ -18,7 +18,7 @@ typedef struct {
     ps_common common;
     ps_recipe recipe;
     ps_train_paths from;
-    const char *band, *device, *checkpoint, *resume, *log;
+    const char *surplus, *band, *device, *checkpoint, *resume, *log;
     double every; /* minutes */
     int64_t steps; /* of a walk */
     uint32_t ahead, shares, rate_batch;
@@ -44,6 +44,8 @@ static int settle(options *o)
     r->shape.normalize = r->shape.normalize && !o->no_normalize;
     o->from.unknown = o->skip_unknown ? PS_UNKNOWN_SKIPPED : PS_UNKNOWN_FAILS;
     o->from.walk.seed = r->seed;
+    if (o->surplus)
+        return ps_usage_error("surplus operand '%s'", o->surplus);
     if (!o->from.graph || !o->from.vectors)
         return ps_usage_error("-g GRAPH and -x VECTORS are needed");
     if (ps_columns_asked(&o->from.columns) && !o->from.text)
@@ -244,7 +246,7 @@ static int train(options *o)
         rc = PS_EMEM;
     if (rc == 0)
         rc = ps_train_inputs_open(&in, &o->from, o->recipe.shape.layers, pool, o->comm);
-    warn_of_pairs("<stdin>", &in.pairs);
+    warn_of_pairs(o->from.pairs ? o->from.pairs : "<stdin>", &in.pairs);
     warn_of_pairs(o->from.valid, &in.valid);
     if (rc == 0)
         rc = make_model(o, &in, &model);
@@ -336,9 +338,11 @@ int main(int argc, char **argv)
         {0, "decay", "X", PS_OPT_REAL, &r->decay, 0, 1e3, "weight decay of Adam", NULL},
         {0},
     };
-    const ps_tool tool = {"pstrain", "Trains a PinSage model on the pairs on standard input.", NULL, ps_gemm_backend};
-    ps_tool_parse(&tool, rows, &o.common, argc, argv);
-    int rc = train(&o), status = ps_comm_speaks(o.comm) ? ps_tool_finish(rc) : 1;
+    const ps_tool tool = {"pstrain", "Trains a PinSage model on pairs.", "[PAIRS]", ps_gemm_backend};
+    int first = ps_tool_parse(&tool, rows, &o.common, argc, argv);
+    o.from.pairs = first < argc ? argv[first] : NULL;
+    o.surplus = first + 1 < argc ? argv[first + 1] : NULL;
+    int rc = train(&o), status = ps_comm_speaks(o.comm) ? ps_tool_finish(rc) : rc == PS_EUSAGE ? 2 : 1;
     ps_comm_end(o.comm, rc);
     return status;
 }

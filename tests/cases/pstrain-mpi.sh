@@ -20,7 +20,7 @@ export OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1 ASAN_OPTIONS="$
 ranks() {
     n=$1
     shift
-    timeout 120 mpirun --oversubscribe --bind-to none -n "$n" "$@"
+    timeout 600 mpirun --oversubscribe --bind-to none -n "$n" "$@"
 }
 small_debian '^libjs-'
 psgraph-build -t -I items.tsv <edges.tsv >g.psg
@@ -35,6 +35,7 @@ fi
 
 # The sums are in the order of the shares: ranks change no byte.  Against one share, the losses agree to rounding.
 # The recipe with its tokens; the paper's with walks on the fly and hard negatives; shares without a pair; no convolution.
+given= # by rank 0, or a file that every rank opens
 compare() {
     set -- pstrain -g g.psg -x x.psr -t --hidden 64 -d 32 -j 1 "$@"
     "$@" --log whole.log <p.tsv >whole.psm
@@ -43,14 +44,16 @@ compare() {
         END { exit !(n && worst < 1e-10) }' || fail "the losses of four shares: $*"
     for n in 1 2 3; do
         rm -f out.psm
-        ranks $n "$@" --shares 4 --log ranks.log -o out.psm <p.tsv || fail "$n ranks: $*"
+        ranks $n "$@" --shares 4 --log ranks.log -o out.psm $given <p.tsv || fail "$n ranks: $*"
         cmp out.psm cut.psm || fail "$n ranks give other bytes: $*"
         cut -f 1-4,6- ranks.log >a
         cut -f 1-4,6- cut.log | cmp - a || fail "$n ranks write another log: $*"
     done
 }
 compare -y y.psr -n n.psr -p valid.tsv --batch 48 --negatives 50 --epochs 2
+given=p.tsv
 compare -w 100 -T 8 --paper --batch 32 --negatives 50 --epochs 3
+given=
 compare -n n.psr --batch 3 --negatives 1 --epochs 1
 # Gradients of several buckets
 compare --layers 2 --hidden 600 -d 600 -n n.psr --batch 98 --negatives 50 --epochs 1
@@ -58,6 +61,29 @@ compare --layers 0 --batch 48 --epochs 1 --optimizer sgd --rate .01
 # By default a rank has one share
 ranks 3 pstrain -g g.psg -x x.psr -n n.psr -t --hidden 64 -d 32 --batch 48 -j 2 -o out.psm <p.tsv
 pstrain -g g.psg -x x.psr -n n.psr -t --hidden 64 -d 32 --batch 48 --shares 3 <p.tsv | cmp - out.psm || fail "not a share a rank"
+
+# Records, mapped by every rank: in their order; sorted, when they need no list of known positives; with pairs that are left out
+psview -t -g g.psg -K pairs <p.tsv >p.psr
+psview -S --raw p.psr >sorted.psr
+{ head -n 50 p.tsv && awk -F '\t' '{print $1 "\t" $1}' p.tsv && tail -n +51 p.tsv; } | psview -t -g g.psg -K pairs >selves.psr
+records() {
+    pstrain -g g.psg -x x.psr -n n.psr --hidden 64 -d 32 --shares 4 --epochs 2 "$@" 2>warned
+}
+psview -g g.psg sorted.psr | records -t >sorted.psm
+records -t <p.tsv >plain.psm
+for n in 1 2 3; do
+    for file in p:plain sorted:sorted selves:plain; do
+        rm -f out.psm
+        ranks $n pstrain -g g.psg -x x.psr -n n.psr --hidden 64 -d 32 --shares 4 --epochs 2 -o out.psm "${file%:*}.psr" 2>err ||
+            fail "$n ranks: $file: $(cat err)"
+        cmp out.psm "${file#*:}.psm" || fail "$n ranks, $file: other bytes than from text"
+    done
+    [ "$(cat err)" = "pstrain: selves.psr: $(wc -l <p.tsv) pairs of an item with itself: left out" ] || fail "$(cat err)"
+done
+records <selves.psr | cmp - plain.psm || fail "mapped as standard input"
+records selves.psr | cmp - plain.psm || fail "mapped by its name"
+gzip -k selves.psr
+records selves.psr.gz | cmp - plain.psm || fail "compressed"
 
 # Shares so large that they are cut into parts themselves
 awk 'BEGIN { srand(1); for (i = 0; i < 300000; i++) printf "n%d\tb%d\n", i % 60000, int(rand() * 9000) }' | psgraph-build -t >large.psg
@@ -87,6 +113,22 @@ refuse ranks 2 pstrain -g g.psg -x nowhere.psr -n n.psr -t -o out.psm <p.tsv
 refuse ranks 2 pstrain -g g.psg -x x.psr -n n.psr -t --shares 1 -o out.psm <p.tsv
 refuse ranks 2 pstrain -g g.psg -x x.psr -n n.psr -t --paper --rate 1000 --optimizer sgd --epochs 50 -o out.psm <p.tsv
 grep -q 'diverged' err || fail "divergence: $(cat err)"
+# Wrong usage has status 2, whichever rank is first
+for i in 1 2 3; do
+    refuse ranks 2 pstrain -g g.psg -x x.psr -n n.psr -t --shares 1 -o out.psm <p.tsv
+    [ $status = 2 ] || fail "wrong usage: status $status"
+done
+# Other pairs than rank 0's, as many
+cat >swapped <<'END'
+#!/bin/sh
+[ "$OMPI_COMM_WORLD_RANK" = 1 ] && exec pstrain "$@" sorted.psr
+exec pstrain "$@" p.psr
+END
+chmod +x swapped
+refuse ranks 2 ./swapped -g g.psg -x x.psr -n n.psr -o out.psm
+grep -q '^pstrain: rank 1: sorted.psr: not the pairs of rank 0' err || fail "other pairs: $(cat err)"
+head -c 1000 p.psr >short.psr
+refuse ranks 2 pstrain -g g.psg -x x.psr -n n.psr -o out.psm short.psr
 # Rank 1 alone cannot go on: it has few vectors
 cat >swapped <<'END'
 #!/bin/sh

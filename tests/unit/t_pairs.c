@@ -133,6 +133,44 @@ static void records(void)
     CHECK(ps_pairs_read(&p, "pairs.psr", &graph, 0, 0, NULL) == PS_EMATCH);
 }
 
+/* In place: the same pairs without those of an item with itself; in order or not. */
+static void in_place(void)
+{
+    const triple mixed[] = {{3, 0, 1}, {1, 1, 1}, {1, 2, .5f}, {2, 2, 1}, {3, 3, 1}, {0, 1, 2}, {0, 0, 1}};
+    const triple sorted[] = {{0, 0, 1}, {0, 1, 1}, {0, 1, 2}, {0, 3, 1}, {2, 2, 1}, {3, 0, 1}, {3, 1, 1}};
+    for (int order = 0; order < 2; order++)
+        for (int width = 4; width <= 8; width += 4) {
+            ps_pairs p, q;
+            ps_known k, l;
+            write_records(width, graph.fingerprint, order ? sorted : mixed, 7);
+            CHECK_OK(ps_pairs_read(&p, "pairs.psr", &graph, 0, 0, NULL));
+            CHECK_OK(ps_pairs_open(&q, "pairs.psr", &graph));
+            CHECK(q.table.blob.mapped && !q.query && q.n == p.n && q.self == p.self && q.sorted == order);
+            CHECK(q.head.graph == graph.fingerprint);
+            for (size_t i = 0; i < p.n; i++) {
+                ps_pair a = ps_pairs_get(&p, i), b = ps_pairs_get(&q, i);
+                CHECK(a.query == b.query && a.positive == b.positive && a.weight == b.weight);
+            }
+            CHECK_OK(ps_known_make(&k, &p, 4));
+            CHECK_OK(ps_known_make(&l, &q, 4));
+            CHECK((l.positive == NULL) == order && l.off[4] >= k.off[4]);
+            for (uint32_t u = 0; u < 5; u++)
+                for (uint32_t i = 0; i < 5; i++)
+                    CHECK(ps_known_has(&k, u, i) == ps_known_has(&l, u, i));
+            ps_known_free(&k);
+            ps_known_free(&l);
+            CHECK(ps_known_make(&l, &q, 3) == PS_EDATA);
+            ps_pairs_free(&p);
+            ps_pairs_free(&q);
+        }
+    ps_pairs p;
+    const triple bad[] = {{0, 1, 1}, {0, 4, 1}};
+    write_records(4, graph.fingerprint, bad, 2);
+    CHECK(ps_pairs_open(&p, "pairs.psr", &graph) == PS_EDATA && strstr(ps_errmsg(), "record 1"));
+    write_records(4, graph.fingerprint + 1, sorted, 7);
+    CHECK(ps_pairs_open(&p, "pairs.psr", &graph) == PS_EMATCH);
+}
+
 static void known(void)
 {
     uint32_t query[] = {2, 0, 2, 2, 4}, positive[] = {9, 5, 3, 9, 1};
@@ -159,6 +197,7 @@ int main(void)
     text();
     unknown_names();
     records();
+    in_place();
     known();
     ps_graph_close(&graph);
     CHECK_END();

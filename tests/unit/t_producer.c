@@ -2,6 +2,7 @@
  * positives and of its random negatives, against counts by hand. */
 #include <math.h>
 #include <stdlib.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 #include "check.h"
@@ -60,7 +61,8 @@ static void check_batch(const ps_batch *b, const ps_recipe *r, const double *sum
     }
 }
 
-static void one_recipe(const ps_sources *from, const ps_pairs *pairs, double popularity, int no_logq)
+/* listed: the order is a list, or a permutation without memory. */
+static void one_recipe(const ps_sources *from, const ps_pairs *pairs, double popularity, int no_logq, int listed)
 {
     ps_recipe r = ps_recipe_default();
     r.shape = *from->shape;
@@ -73,9 +75,13 @@ static void one_recipe(const ps_sources *from, const ps_pairs *pairs, double pop
         sum += pow(1 + times(c), popularity);
     CHECK_OK(ps_producer_init(&p, from, NULL, pairs, &r, NULL));
     CHECK(ps_producer_batches(&p) == (PAIRS + BATCH - 1) / BATCH);
+    CHECK(ps_producer_list(&p) == PAIRS);
     ps_producer_order(&p, 1, order);
+    if (!listed)
+        p.listed = PAIRS - 1;
+    CHECK(ps_producer_list(&p) == (listed ? PAIRS : 0));
     for (uint64_t b = 0; b < ps_producer_batches(&p); b++) {
-        CHECK_OK(ps_producer_batch(&p, 1, order, b, &batch, NULL));
+        CHECK_OK(ps_producer_batch(&p, 1, listed ? order : NULL, b, &batch, NULL));
         CHECK(batch.loss.pairs == (b < PAIRS / BATCH ? BATCH : PAIRS % BATCH));
         check_batch(&batch, &r, &sum, seen);
     }
@@ -83,6 +89,60 @@ static void one_recipe(const ps_sources *from, const ps_pairs *pairs, double pop
         CHECK(seen[i] == 1);
     ps_batch_free(&batch);
     ps_producer_free(&p);
+}
+
+/* More pairs than 32 bits can count, of a mapped table, with the real records again and again in its place. */
+static void many_pairs(const ps_sources *from)
+{
+    enum { PERIOD = 1 << 20, SIZE = 12, LARGE = 1 << 12 };
+    const uint64_t n = (UINT64_C(1) << 32) + LARGE + 5;
+    const size_t bytes = (size_t)PERIOD * SIZE, times = (size_t)((n + PERIOD - 1) / PERIOD);
+    const int fd = memfd_create("pairs", 0);
+    uint8_t *all = mmap(NULL, times * bytes, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    if (fd < 0 || all == MAP_FAILED) {
+        printf("no room for %llu pairs: not tested\n", (unsigned long long)n);
+        return;
+    }
+    ps_pairs few = {.table = {.count = PERIOD, .head = ps_head_make(PS_PAIRS, 0)}}, many;
+    CHECK(ftruncate(fd, bytes) == 0);
+    uint8_t *period = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+    for (uint32_t i = 0; i < PERIOD; i++) {
+        uint8_t *record = period + (size_t)i * SIZE;
+        ps_put_num(record, 4, i % ITEMS);
+        ps_put_num(record + 4, 4, (i + 1) % ITEMS);
+        ps_putf32(record + 8, (float)(i + 1));
+    }
+    munmap(period, bytes);
+    for (size_t i = 0; i < times; i++)
+        CHECK(mmap(all + i * bytes, bytes, PROT_READ, MAP_SHARED | MAP_FIXED, fd, 0) != MAP_FAILED);
+    few.table.records = all;
+    few.n = PERIOD;
+    many = few;
+    many.n = many.table.count = n;
+    ps_recipe r = ps_recipe_default();
+    ps_producer p;
+    ps_batch batch = {0};
+    r.shape = *from->shape;
+    r.batch = LARGE, r.negatives = 1, r.dropout = 0;
+    CHECK_OK(ps_producer_init(&p, from, NULL, &few, &r, NULL)); /* counts positives: too many to do so here */
+    p.pairs = &many;
+    CHECK(ps_producer_batches(&p) == (UINT64_C(1) << 32) / LARGE + 2 && ps_producer_list(&p) == 0);
+    for (uint64_t b = ps_producer_batches(&p) - 2; b < ps_producer_batches(&p); b++) {
+        CHECK_OK(ps_producer_batch(&p, 1, NULL, b, &batch, NULL));
+        CHECK(batch.loss.pairs == (b == ps_producer_batches(&p) - 2 ? LARGE : 5));
+        double sum = 0;
+        for (uint32_t j = 0; j < batch.loss.pairs; j++) {
+            const uint32_t i = (uint32_t)batch.loss.weight[j] - 1;
+            CHECK(batch.loss.query[j] == i % ITEMS && batch.loss.positive[j] == (i + 1) % ITEMS);
+            sum += i;
+        }
+        /* The mean of so many, uniform in the period */
+        CHECK(fabs(sum / batch.loss.pairs / PERIOD - .5) < 5 * sqrt(1. / 12 / batch.loss.pairs));
+    }
+    ps_batch_free(&batch);
+    ps_producer_free(&p);
+    munmap(all, times * bytes);
+    close(fd);
 }
 
 int main(void)
@@ -104,9 +164,11 @@ int main(void)
     write_features();
     CHECK_OK(ps_vectors_open(&x, xfile, 0));
     const ps_sources from = {.shape = &shape, .x = &x};
-    one_recipe(&from, &pairs, 0, 0);
-    one_recipe(&from, &pairs, .5, 0);
-    one_recipe(&from, &pairs, .5, 1);
+    one_recipe(&from, &pairs, 0, 0, 1);
+    one_recipe(&from, &pairs, .5, 0, 1);
+    one_recipe(&from, &pairs, .5, 1, 1);
+    one_recipe(&from, &pairs, .5, 0, 0);
+    many_pairs(&from);
     ps_vectors_close(&x);
     unlink(xfile);
     rmdir(folder);
