@@ -96,7 +96,8 @@ int ps_head_lines(ps_head *head, ps_str lines)
     if (!all)
         return ps_fail(PS_EMEM, "out of memory");
     head->history = all;
-    memcpy(all + old, lines.s, lines.len);
+    if (lines.len)
+        memcpy(all + old, lines.s, lines.len);
     strcpy(all + old + lines.len, lines.len && lines.s[lines.len - 1] != '\n' ? "\n" : "");
     while (strlen(all) > room) {
         char *next = strchr(all, '\n');

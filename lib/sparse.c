@@ -205,8 +205,7 @@ static int board_head(ps_sparse *s, const ps_graph *g)
     s->head.qspace = PS_ITEMS;
     s->head.nspace = PS_BOARDS;
     s->head.graph = g->fingerprint;
-    s->head.history = strndup(g->history, g->history_len);
-    return s->head.history ? 0 : ps_fail(PS_EMEM, "out of memory");
+    return ps_head_lines(&s->head, (ps_str){g->history, g->history_len});
 }
 
 int ps_sparse_boards(ps_sparse *s, const ps_graph *g)

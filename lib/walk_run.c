@@ -1,28 +1,18 @@
 #include "walk_run.h"
 
-#include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 
 #include "mem.h"
 #include "neigh.h"
 #include "once.h"
 #include "pixie.h"
 #include "rng.h"
-#include "tool.h"
+#include "walk_answer.h"
 #include "walk_block.h"
 
 /* A task is as many queries as walk best together.  A batch has enough tasks to keep all threads busy, few enough for
  * the memory of their records, of this batch and the one before it, and to answer soon. */
 enum { TASKS = 32, TASK_BYTES = 16 << 20 };
-
-/* Of one task. */
-typedef struct {
-    uint8_t *records;
-    size_t cap, n; /* records */
-    uint64_t steps;
-    double left_out;
-} answer;
 
 typedef struct {
     ps_walker *walker;
@@ -42,8 +32,8 @@ struct ps_walk_run {
     ps_pool *pool;
     scratch *scratch; /* of each thread */
     ps_query_batch batch;
-    answer *answer;    /* of each task of a batch */
-    answer *answered;  /* of the batch before it: written while this one is walked */
+    ps_answer *answer;   /* of each task of a batch */
+    ps_answer *answered; /* of the batch before it: written while this one is walked */
     size_t to_write;   /* tasks of that */
     ps_writer *writer; /* where to */
     size_t company;    /* queries of a task */
@@ -53,140 +43,7 @@ struct ps_walk_run {
     uint64_t last, steps; /* last: the query before this batch, PS_NONE: none */
 };
 
-/* ---- the header ---- */
-
-static int inherit(ps_head *head, const ps_graph *g, const ps_queries *q)
-{
-    if (ps_queries_head(q))
-        return ps_head_inherit(head, ps_queries_head(q));
-    head->history = g->history ? strndup(g->history, g->history_len) : strdup("");
-    return head->history ? 0 : ps_fail(PS_EMEM, "out of memory");
-}
-
-static int walk_note(ps_head *head, const ps_walk_job *job, const char *queries)
-{
-    const ps_walk_options *o = &job->walk;
-    char early[64] = "", shape[64] = "", exact[32] = "";
-    if (o->early_items)
-        snprintf(early, sizeof early, " early-items=%llu early-visits=%u", (unsigned long long)o->early_items,
-                 o->early_visits);
-    if (job->output == PS_RUN_PATHS)
-        snprintf(shape, sizeof shape, " paths=%u", job->dim);
-    if (job->output == PS_RUN_HITS)
-        snprintf(shape, sizeof shape, " k=%u", job->dim);
-    if (job->output == PS_RUN_BAND)
-        snprintf(shape, sizeof shape, " band=%u-%u n=%u%s", job->band_low, job->band_high, job->dim,
-                 job->known ? " unknown" : "");
-    if (o->exact)
-        snprintf(exact, sizeof exact, " exact=%llu", (unsigned long long)o->exact);
-    if (o->push > 0)
-        return ps_head_note(head, "psneigh %s push=%.15g r=%.15g%s", PS_VERSION, o->push, o->restart, queries);
-    return ps_head_note(head, "pswalk %s w=%llu r=%.15g seed=%llu%s%s%s%s%s%s", PS_VERSION,
-                        (unsigned long long)o->steps, o->restart, (unsigned long long)o->seed, queries, early, exact,
-                        o->bias && o->bias->board ? " bias-boards" : "", o->bias && o->bias->item ? " bias-items" : "",
-                        shape);
-}
-
-int ps_walk_head(ps_head *head, const ps_walk_job *job, const ps_graph *g, const ps_queries *q)
-{
-    static const ps_kind kinds[] = {PS_VISITS, PS_WALKS, PS_HITS, PS_NEIGHBOURS, PS_PAIRS};
-    const ps_head *from = ps_queries_head(q);
-    const int plain = ps_queries_space(q) == PS_PLAIN;
-    *head = ps_head_make(kinds[job->output], job->output == PS_RUN_BAND ? 0 : job->dim);
-    head->width = plain && from ? from->width : 4;
-    head->qspace = ps_queries_space(q);
-    head->nspace = PS_ITEMS;
-    head->graph = g->fingerprint;
-    int rc = ps_head_size(head);
-    if (rc == 0)
-        rc = inherit(head, g, q);
-    if (rc == 0)
-        rc = walk_note(head, job, !plain ? "" : ps_queries_boards(q) ? " boards" : " sets");
-    if (rc == 0 && job->output == PS_RUN_NEIGHBOURS)
-        rc = ps_neighbours_note(head);
-    return rc;
-}
-
 /* ---- one query ---- */
-
-/* Room for n more records; NULL without memory. */
-static uint8_t *more(answer *a, const ps_head *head, size_t n)
-{
-    if (n > SIZE_MAX / PS_REC_SIZE_MAX - a->n) {
-        ps_fail(PS_EMEM, "out of memory: %zu records", n);
-        return NULL;
-    }
-    if (ps_grow(&a->records, &a->cap, (a->n + n) * head->size, 1) < 0)
-        return NULL;
-    a->n += n;
-    return a->records + (a->n - n) * head->size;
-}
-
-static void put_entry(uint8_t **p, int width, uint64_t item, float score)
-{
-    ps_put_num(*p, width, item);
-    ps_putf32(*p + width, score);
-    *p += width + 4;
-}
-
-static void put_visit(uint8_t *p, int width, uint64_t query, uint64_t item, uint32_t count)
-{
-    ps_put_num(p, width, query);
-    ps_put_num(p + width, width, item);
-    ps_put32(p + 2 * width, count);
-}
-
-/* Fills up the record whose next entry would stand at p. */
-static void pad_entries(uint8_t *p, const ps_head *head, uint32_t used)
-{
-    for (; used < head->dim; used++)
-        put_entry(&p, head->width, PS_NONE, 0);
-}
-
-static int item_visits(const ps_head *head, answer *a, uint64_t query, const ps_visit *v, size_t n)
-{
-    uint8_t *p = more(a, head, n > 0 ? n : 1);
-    if (!p)
-        return PS_EMEM;
-    if (n == 0)
-        put_visit(p, head->width, query, query, 0);
-    for (size_t i = 0; i < n; i++, p += head->size)
-        put_visit(p, head->width, query, v[i].item, v[i].count);
-    return 0;
-}
-
-static int item_hits(const ps_head *head, answer *a, uint64_t query, const ps_visit *v, size_t n, uint64_t steps)
-{
-    uint8_t *p = more(a, head, 1);
-    uint32_t i = 0;
-    if (!p)
-        return PS_EMEM;
-    ps_put_num(p, head->width, query);
-    p += head->width;
-    for (; i < n && i < head->dim; i++)
-        put_entry(&p, head->width, v[i].item, (float)((double)v[i].count / (double)steps));
-    pad_entries(p, head, i);
-    return 0;
-}
-
-static int item_paths(const ps_head *head, answer *a, uint64_t query, ps_walker *walker)
-{
-    const uint32_t *path;
-    long n = ps_walker_paths(walker, query, head->dim, &path);
-    if (n < 0)
-        return (int)n;
-    a->steps += ps_walker_steps(walker);
-    uint8_t *p = more(a, head, n > 0 ? (size_t)n : 1);
-    if (!p)
-        return PS_EMEM;
-    for (long row = 0; row < n || row == 0; row++) {
-        ps_put32(p, (uint32_t)query);
-        for (uint32_t i = 0; i < head->dim; i++)
-            ps_put32(p + 4 + 4 * (size_t)i, n > 0 ? *path++ : UINT32_MAX);
-        p += head->size;
-    }
-    return 0;
-}
 
 static int by_number(const void *a, const void *b)
 {
@@ -196,7 +53,7 @@ static int by_number(const void *a, const void *b)
 
 /* Draws up to `dim` of the ranks band_low .. band_high without putting back, in the order of their ranks.  The
  * random numbers are those after the walk's. */
-static int item_band(const ps_walk_run *run, scratch *s, answer *a, uint64_t query, const ps_visit *v, size_t n)
+static int item_band(const ps_walk_run *run, scratch *s, ps_answer *a, uint64_t query, const ps_visit *v, size_t n)
 {
     const ps_walk_job *job = &run->job;
     const uint64_t key = ps_rng_key(job->walk.seed, query), from = 3 * job->walk.steps;
@@ -215,7 +72,7 @@ static int item_band(const ps_walk_run *run, scratch *s, answer *a, uint64_t que
     if (drawn == 0)
         return 0;
     qsort(s->order, drawn, sizeof *s->order, by_number);
-    uint8_t *p = more(a, &run->head, drawn);
+    uint8_t *p = ps_answer_more(a, &run->head, drawn);
     if (!p)
         return PS_EMEM;
     for (size_t i = 0; i < drawn; i++, p += run->head.size) {
@@ -234,19 +91,19 @@ static size_t top_of(const ps_walk_job *job)
     return job->output == PS_RUN_BAND ? job->band_high : job->dim;
 }
 
-static int item_answer(const ps_walk_run *run, scratch *s, answer *a, uint64_t query, const ps_visit *v, size_t n)
+static int item_answer(const ps_walk_run *run, scratch *s, ps_answer *a, uint64_t query, const ps_visit *v, size_t n)
 {
     const ps_head *head = &run->head;
     a->steps += ps_walker_steps(s->walker);
     if (ps_walker_left_out(s->walker) > a->left_out)
         a->left_out = ps_walker_left_out(s->walker);
     switch (run->job.output) {
-    case PS_RUN_VISITS: return item_visits(head, a, query, v, n);
-    case PS_RUN_HITS: return item_hits(head, a, query, v, n, ps_walker_steps(s->walker));
+    case PS_RUN_VISITS: return ps_answer_visits(a, head, query, v, n);
+    case PS_RUN_HITS: return ps_answer_hits(a, head, query, v, n, ps_walker_steps(s->walker));
     case PS_RUN_BAND: return item_band(run, s, a, query, v, n);
     default: break;
     }
-    uint8_t *p = more(a, head, 1);
+    uint8_t *p = ps_answer_more(a, head, 1);
     if (!p)
         return PS_EMEM;
     ps_neighbours_put(p, head, run->boards ? PS_NONE : query, v, n);
@@ -257,7 +114,7 @@ static int item_answer(const ps_walk_run *run, scratch *s, answer *a, uint64_t q
 typedef struct {
     const ps_walk_run *run;
     scratch *s;
-    answer *a;
+    ps_answer *a;
 } asked;
 
 static int take(void *ctx, size_t i, const ps_visit *v, size_t n)
@@ -274,7 +131,7 @@ static int fits_width(const ps_walk_run *run, uint64_t query)
                    (unsigned long long)query);
 }
 
-static int answer_boards(const ps_walk_run *run, size_t i, scratch *s, answer *a)
+static int answer_boards(const ps_walk_run *run, size_t i, scratch *s, ps_answer *a)
 {
     const ps_query_batch *b = &run->batch;
     const ps_visit *v = NULL;
@@ -287,9 +144,8 @@ static int answer_boards(const ps_walk_run *run, size_t i, scratch *s, answer *a
     return n < 0 ? (int)n : item_answer(run, s, a, b->id[i], v, (size_t)n);
 }
 
-static int answer_set(const ps_walk_run *run, size_t i, ps_pixie *pixie, answer *a)
+static int answer_set(const ps_walk_run *run, size_t i, ps_pixie *pixie, ps_answer *a)
 {
-    const ps_head *head = &run->head;
     const ps_query_batch *b = &run->batch;
     const int hits = run->job.output == PS_RUN_HITS;
     const ps_scored *s = NULL;
@@ -302,23 +158,8 @@ static int answer_set(const ps_walk_run *run, size_t i, ps_pixie *pixie, answer 
     if (n < 0)
         return (int)n;
     a->steps += ps_pixie_steps(pixie);
-    if (n == 0 && !hits)
-        return 0;
-    uint8_t *p = more(a, head, hits ? 1 : (size_t)n);
-    if (!p)
-        return PS_EMEM;
-    if (!hits) {
-        for (long k = 0; k < n; k++, p += head->size)
-            put_visit(p, head->width, query, s[k].item, (uint32_t)s[k].score);
-        return 0;
-    }
-    uint32_t k = 0;
-    ps_put_num(p, head->width, query);
-    p += head->width;
-    for (; k < n && k < head->dim; k++)
-        put_entry(&p, head->width, s[k].item, (float)((double)s[k].score / (double)ps_pixie_steps(pixie)));
-    pad_entries(p, head, k);
-    return 0;
+    return hits ? ps_answer_set_hits(a, &run->head, query, s, (size_t)n, ps_pixie_steps(pixie))
+                : ps_answer_set_visits(a, &run->head, query, s, (size_t)n);
 }
 
 /* The two spellings of psneigh agree on a query that is given twice in a row: visits of equal queries in a row
@@ -331,7 +172,7 @@ static int repeated(const ps_walk_run *run, size_t i)
 
 static int answer_task(ps_walk_run *run, size_t t, int thread)
 {
-    answer *a = &run->answer[t];
+    ps_answer *a = &run->answer[t];
     scratch *s = &run->scratch[thread];
     const size_t first = t * run->company, end = first + run->company;
     const size_t last = end < run->batch.n ? end : run->batch.n;
@@ -346,7 +187,7 @@ static int answer_task(ps_walk_run *run, size_t t, int thread)
         else if (run->sets)
             rc = answer_set(run, i, s->pixie, a);
         else if (run->job.output == PS_RUN_PATHS)
-            rc = item_paths(&run->head, a, run->batch.id[i], s->walker);
+            rc = ps_answer_paths(a, &run->head, run->batch.id[i], s->walker);
         else if (!repeated(run, i))
             s->query[n++] = run->batch.id[i];
     }
@@ -363,7 +204,7 @@ static int write_answers(ps_walk_run *run)
 {
     int rc = 0;
     for (size_t i = 0; i < run->to_write && rc == 0; i++) {
-        const answer *a = &run->answered[i];
+        const ps_answer *a = &run->answered[i];
         run->steps += a->steps;
         run->left_out = a->left_out > run->left_out ? a->left_out : run->left_out;
         if (a->n > 0)
@@ -505,7 +346,7 @@ long ps_walk_run_next(ps_walk_run *run, ps_writer *w)
         rc = ps_pool_run(run->pool, tasks + 1, task, run);
     if (rc < 0)
         return rc;
-    answer *swap = run->answered;
+    ps_answer *swap = run->answered;
     run->answered = run->answer;
     run->answer = swap;
     run->to_write = tasks;

@@ -112,8 +112,7 @@ static int loader_head(const options *o, ps_head *h)
     int rc = ps_head_size(h);
     if (rc == 0 && o->g) {
         h->graph = o->g->fingerprint;
-        h->history = strndup(o->g->history, o->g->history_len);
-        rc = h->history ? 0 : ps_fail(PS_EMEM, "out of memory");
+        rc = ps_head_lines(h, (ps_str){o->g->history, o->g->history_len});
     }
     return rc;
 }
