@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "feat_sketch.h"
+#include "feat_text.h"
 #include "mem.h"
 #include "text.h"
 
@@ -61,4 +62,13 @@ void ps_board_lists_free(ps_board_lists *items)
     free(items->off);
     free(items->board);
     memset(items, 0, sizeof *items);
+}
+
+uint32_t *ps_board_terms(const ps_graph *g)
+{
+    uint32_t *term = ps_alloc(g->boards.nodes, sizeof *term);
+    char buf[32];
+    for (uint64_t b = 0; term && b < g->boards.nodes; b++)
+        term[b] = ps_term_board(ps_graph_name(g, PS_BOARDS, b, buf));
+    return term;
 }

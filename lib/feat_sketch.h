@@ -34,6 +34,10 @@ typedef struct {
 PS_MUST_USE int ps_board_lists_read(ps_board_lists *items, const char *path, const ps_graph *g, uint64_t *skipped);
 void ps_board_lists_free(ps_board_lists *items);
 
+/* The term (feat_text.h) of each board's name, or of its number in digits in a graph without names; malloc'ed, NULL without
+ * memory. */
+uint32_t *ps_board_terms(const ps_graph *g);
+
 /* Their sketches, items->n x d.  e_u and both means of e'_u are those of a graph that was built again with this item as its
  * last; only e_v of the items v beside it are as they are now, with |b| as it is now, and `mean` is given.  So are the sketches of
  * other new items: none knows of another.  Memory: graph's items x d floats. */

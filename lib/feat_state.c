@@ -8,7 +8,7 @@
 #include "frame.h"
 #include "mem.h"
 
-enum { HEAD = 64, DIM_MAX = 1 << 16, LSA = 1, DEGREE = 2 };
+enum { HEAD = 64, DIM_MAX = 1 << 16, LSA = 1, DEGREE = 2, BOARD_TERMS = 4 };
 static const ps_frame frame = {"what psfeat --save wrote", 'F', 3, HEAD, 2};
 
 void ps_feat_state_free(ps_feat_state *s)
@@ -33,7 +33,7 @@ uint32_t ps_feat_state_terms(const ps_feat_state *s)
 static int put_head(ps_frame_writer *w, const ps_feat_state *s, ps_out *out)
 {
     uint8_t head[HEAD] = {0};
-    ps_put32(head + 12, (s->use_lsa ? LSA : 0) | (s->degree ? DEGREE : 0));
+    ps_put32(head + 12, (s->use_lsa ? LSA : 0) | (s->degree ? DEGREE : 0) | (s->board_terms ? BOARD_TERMS : 0));
     ps_put64(head + 16, s->seed);
     ps_put64(head + 24, s->idf.texts);
     ps_put32(head + 32, s->text);
@@ -98,13 +98,14 @@ static int parse(ps_feat_state *s, const ps_blob *b, const char *path)
     size_t history = ps_get32(p + 52); /* 0 in version 2 */
     s->use_lsa = (flags & LSA) != 0;
     s->degree = (flags & DEGREE) != 0;
+    s->board_terms = (flags & BOARD_TERMS) != 0;
     s->seed = ps_get64(p + 16);
     s->idf.texts = ps_get64(p + 24);
     s->text = ps_get32(p + 32);
     s->sketch = ps_get32(p + 36);
     s->terms = (ps_term_options){(int)min, (int)max};
     if (s->text > DIM_MAX || s->sketch > DIM_MAX || terms > PS_TERM_BUCKETS || max > PS_NGRAM_MAX || min > max ||
-        (flags & ~(uint32_t)(LSA | DEGREE)))
+        (flags & ~(uint32_t)(LSA | DEGREE | BOARD_TERMS)))
         return ps_fail(PS_EDATA, "%s: its options cannot be", path);
     size_t numbers = s->use_lsa ? (size_t)terms * s->text : 0;
     if (b->size != HEAD + history + 8 * (size_t)terms + 4 * (numbers + s->sketch) + PS_FRAME_END)

@@ -11,6 +11,7 @@ typedef struct {
     uint64_t seed;
     ps_term_options terms;
     uint32_t text;   /* elements of the text block, 0: none */
+    int board_terms; /* items' boards are terms beside their texts' */
     int use_lsa;     /* it is made by lsa, not by random signs */
     uint32_t sketch; /* elements of the structural sketch, 0: none */
     int degree;      /* a last element log(1 + degree) / 4 */

@@ -21,6 +21,11 @@ uint32_t ps_term_ngram(ps_str gram)
     return (uint32_t)(ps_mix64(ps_name_hash(gram) + 1) % PS_TERM_BUCKETS);
 }
 
+uint32_t ps_term_board(ps_str name)
+{
+    return (uint32_t)(ps_mix64(ps_name_hash(name) + 2) % PS_TERM_BUCKETS);
+}
+
 /* ---- texts ---- */
 
 int ps_texts_put(ps_texts *t, uint64_t row, ps_str text)
@@ -114,6 +119,14 @@ static int collect_terms(bag *b, ps_str text, const ps_term_options *o)
     return 0;
 }
 
+static int add_boards(bag *b, const ps_texts *t, uint64_t row)
+{
+    int rc = 0;
+    for (uint64_t e = t->off[row]; e < t->off[row + 1] && rc == 0; e++)
+        rc = add_term(b, t->term[t->board[e]]);
+    return rc;
+}
+
 /* ---- the matrix, in two passes over blocks of rows ---- */
 
 typedef struct {
@@ -166,6 +179,8 @@ static int count_block(void *ctx, size_t task, int thread)
     for (uint64_t i = task * BLOCK; i < j->m->rows && i < (task + 1) * BLOCK; i++) {
         ps_span at = i < j->texts->rows ? j->texts->span[i] : (ps_span){0, 0};
         long n = collect_terms(&j->bags[thread], (ps_str){j->texts->bytes + at.at, at.len}, j->o);
+        if (n == 0 && j->texts->off)
+            n = add_boards(&j->bags[thread], j->texts, i);
         if (n == 0)
             n = count_terms(j, &j->blocks[task], &j->bags[thread]);
         if (n < 0)

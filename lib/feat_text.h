@@ -17,9 +17,10 @@ typedef struct {
     int ngram_min, ngram_max;
 } ps_term_options;
 
-/* The bucket of a word (lower case) and of an n-gram; the same string as either is two terms. */
+/* The bucket of a word (lower case), of an n-gram and of a board's name; the same string as each is three terms. */
 uint32_t ps_term_word(ps_str word);
 uint32_t ps_term_ngram(ps_str gram);
+uint32_t ps_term_board(ps_str name);
 
 /* ---- texts as they are read, one for each row, rows in any order ---- */
 
@@ -33,11 +34,15 @@ typedef struct {
     size_t span_cap;
     char *bytes;
     size_t used, cap;
+    /* Terms that rows have beside their texts, the caller's; NULL: none.  Row i has term[board[off[i]]] to
+     * term[board[off[i + 1] - 1]], for every row that ps_tfidf_make is asked for. */
+    const uint64_t *off;
+    const uint32_t *board, *term;
 } ps_texts;
 
 /* Copies the text; the row must not have one yet. `*t` begins as zeros. */
 PS_MUST_USE int ps_texts_put(ps_texts *t, uint64_t row, ps_str text);
-void ps_texts_free(ps_texts *t);
+void ps_texts_free(ps_texts *t); /* what was copied */
 
 /* ---- tf-idf ---- */
 

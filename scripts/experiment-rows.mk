@@ -5,14 +5,15 @@
 #   NAME.kind      how scripts/experiment-run makes it; "train" where nothing is said
 #   NAME.train     options of pstrain
 #   NAME.features  the set of features that it reads, one of the features.* below
-#   NAME.texts     yes: sparse texts as well, for token embeddings
+#   NAME.terms     sparse terms as well, for token embeddings: one of the terms.* below
 #   NAME.top       neighbours, for which the neighbourhoods are made; 0: it reads none
 #   NAME.once      yes: chance plays no part, so that one seed says all
 
 # ---- options that rows share; each can be given on make's command line ----
 # psgraph's own recipe: scripts/demo runs it too.
 RECIPE ?=
-RECIPE_FEATURES ?= -d 512 --lsa
+RECIPE_FEATURES ?= -d 512 --lsa --board-terms
+RECIPE_TERMS ?= --board-terms
 # The paper's.  At full size an epoch of 40 thousand pairs takes some 30 processor-seconds;
 # PAPER='--paper --hidden 128 --rate .008 --epochs 8' takes half of that and fewer epochs.
 PAPER ?= --paper
@@ -27,9 +28,13 @@ IALS ?= 10/10 20/50 40/10 40/100 100/10 100/300 200/10
 features.recipe := $(RECIPE_FEATURES)
 features.no-sketch := $(RECIPE_FEATURES) --sketch 0
 features.no-degree := $(RECIPE_FEATURES) --no-degree
-features.signs := -d 1024
+features.signs := -d 1024 --board-terms
+features.no-board-terms := -d 512 --lsa
 features.paper := -d 256 --sketch 0
 features.text := -d 256 --text-only
+# Sparse terms: of the texts alone, and those of the recipe.
+terms.words :=
+terms.recipe := $(RECIPE_TERMS)
 
 # ---- baselines ----
 BASELINES := popularity content content-256 walk knn ials mlp
@@ -38,7 +43,7 @@ popularity.kind := popularity
 popularity.once := yes
 content.title := content: full tf-idf, cosine
 content.kind := texts
-content.texts := yes
+content.terms := words
 content.once := yes
 content-256.title := content: tf-idf projected to 256, cosine
 content-256.kind := vectors
@@ -71,9 +76,12 @@ pinsage.train = $(PAPER)
 $(foreach r,$(PAPER_ROWS),$(eval $r.features := paper))
 
 # ---- psgraph's recipe without each of its parts, and with what might have been in it ----
-RECIPE_PARTS := recipe no-sketch no-bypass no-bias no-tokens no-convolution two-convolutions mean-neighbours \
+RECIPE_PARTS := recipe no-board-terms no-sketch no-bypass no-bias no-tokens no-convolution two-convolutions mean-neighbours \
 	fresh-walks signs no-degree no-normalize
 recipe.title := psgraph's recipe
+no-board-terms.title := boards are no terms
+no-board-terms.features := no-board-terms
+no-board-terms.terms := words
 no-sketch.title := no structural sketch
 no-sketch.features := no-sketch
 no-bypass.title := no bypass
@@ -81,7 +89,7 @@ no-bypass.train = $(RECIPE) --no-bypass
 no-bias.title := no item bias
 no-bias.train = $(RECIPE) --no-bias
 no-tokens.title := no token embeddings
-no-tokens.texts := no
+no-tokens.terms := no
 no-convolution.title := no convolution (K = 0)
 no-convolution.train = $(RECIPE) --layers 0
 no-convolution.top := 0
@@ -136,7 +144,7 @@ patience.train = $(RECIPE) --epochs 8 --patience 1
 RECIPE_ROWS := $(RECIPE_PARTS) $(filter-out recipe,$(RECIPE_TRAINING))
 define recipe_row
 $1.features ?= recipe
-$1.texts ?= yes
+$1.terms ?= recipe
 ifeq ($(origin $1.train),undefined)
 $1.train = $$(RECIPE)
 endif
@@ -147,7 +155,7 @@ $(foreach r,$(RECIPE_ROWS),$(eval $(call recipe_row,$r)))
 # $(call vary,ROW,NAME,OPTION,TOP): the row NAME is ROW with one more option of pstrain, or with other neighbourhoods.
 define vary
 $2.features := $($1.features)
-$2.texts := $($1.texts)
+$2.terms := $($1.terms)
 $2.train = $$($1.train) $3
 $2.top := $(or $4,$($1.top))
 endef

@@ -34,7 +34,7 @@ EDGES := $(call input,edges)
 ITEMS := $(call input,items)
 PAIRS := $(foreach p,train valid test,$(call input,pairs-$p))
 
-# Where no item has a text there are no tokens to embed.
+# Where no item has a text there are no words to embed.
 has_texts := $(shell gzip -dcf $(ITEMS) 2>/dev/null | awk -F '\t' '$$2 ~ /[^ ]/ { print "yes"; exit }')
 
 # ---- which runs ----
@@ -60,12 +60,13 @@ record = $(if $(call same,$(strip $(file <$1)),$(strip $2)),,$(file >$1,$2))
 quote = '$(subst ','\'',$(strip $1))'
 kind = $(or $($1.kind),train)
 top = $(if $(filter train walked,$(call kind,$1)),$(filter-out 0,$(or $($1.top),$(TOP))))
-texts = $(and $(filter yes,$($1.texts)),$(if $(filter train walked,$(call kind,$1)),$(has_texts),yes))
+terms = $(if $(or $(has_texts),$(terms.$($1.terms)),$(filter texts,$(call kind,$1))),$(filter-out no,$($1.terms)))
 define row_definition
 kind=$(call kind,$1)
 features=$($1.features)
 features_options=$(call quote,$(if $($1.features),$(features.$($1.features))))
-texts=$(call texts,$1)
+terms=$(call terms,$1)
+terms_options=$(call quote,$(terms.$(call terms,$1)))
 top=$(call top,$1)
 train=$(call quote,$($1.train))
 grid=$(call quote,$(if $(filter ials,$1),$(IALS)))
@@ -91,22 +92,27 @@ $(call record,$(DEFINED)/data,$(data_definition))
 $(call record,$(DEFINED)/layout.$(OUTPUT),$(layout))
 $(foreach r,$(rows),$(call record,$(DEFINED)/row.$r,$(call row_definition,$r)))
 used_features := $(call unique,$(foreach r,$(rows),$($r.features)))
+used_terms := $(call unique,$(foreach r,$(rows),$(call terms,$r)))
 used_tops := $(call unique,$(foreach r,$(rows),$(call top,$r)))
 used_seeds := $(call unique,1 $(SEEDS))
 $(foreach f,$(used_features),$(call record,$(DEFINED)/features.$f,$(features.$f)))
+$(foreach t,$(used_terms),$(call record,$(DEFINED)/terms.$t,--sparse $(terms.$t)))
 
 # ---- what runs read ----
 .PHONY: all tables plots so-far runs
 all: tables plots
 # work/ can be removed to save room: what is in it is made again only when a run needs it.
-.SECONDARY: $(WORK)/g.psg $(WORK)/y.psr $(foreach s,$(used_seeds),$(used_features:%=$(WORK)/x-%.$s.psr) $(used_tops:%=$(WORK)/n-%.$s.psr))
+.SECONDARY: $(WORK)/g.psg $(used_terms:%=$(WORK)/y-%.psr) $(foreach s,$(used_seeds),$(used_features:%=$(WORK)/x-%.$s.psr) $(used_tops:%=$(WORK)/n-%.$s.psr))
 export PATH := $(abspath $(BIN)):$(PATH)
 export THREADS PS_PYTHON
 STEP := $(SCRIPTS)/step
 $(WORK)/g.psg: $(DEFINED)/data $(EDGES) $(ITEMS)
 	@$(STEP) "psgraph-build: the graph" "psgraph-build -t -j $(THREADS) -I $(ITEMS) -o $@ <$(EDGES)"
-$(WORK)/y.psr: $(WORK)/g.psg $(ITEMS)
-	@$(STEP) "psfeat: sparse texts" "psfeat -g $< -t -j $(THREADS) --sparse -o $@ <$(ITEMS)"
+define terms_rule
+$(WORK)/y-$1.psr: $(WORK)/g.psg $(ITEMS) $(DEFINED)/terms.$1
+	@$(STEP) "psfeat: sparse terms $1" "psfeat -g $$< -t -j $(THREADS) --sparse $(terms.$1) -o $$@ <$(ITEMS)"
+endef
+$(foreach t,$(used_terms),$(eval $(call terms_rule,$t)))
 define features_rule
 $(WORK)/x-$1.$2.psr: $(WORK)/g.psg $(ITEMS) $(DEFINED)/features.$1
 	@$(STEP) "psfeat: features $1, seed $2" "psfeat -g $$< -t -j $(THREADS) -s $2 $(features.$1) -o $$@ <$(ITEMS)"
@@ -119,7 +125,7 @@ endef
 $(foreach t,$(used_tops),$(foreach s,$(used_seeds),$(eval $(call neighbours_rule,$t,$s))))
 
 # ---- runs: of what work/ has they depend by its own sources, so that making it again makes no run again ----
-inputs = $(if $($1.features),$(WORK)/x-$($1.features).$2.psr) $(if $(call texts,$1),$(WORK)/y.psr) \
+inputs = $(if $($1.features),$(WORK)/x-$($1.features).$2.psr) $(addprefix $(WORK)/y-,$(addsuffix .psr,$(call terms,$1))) \
 	$(if $(call top,$1),$(WORK)/n-$(call top,$1).$2.psr)
 define run_rule
 $(call run,$1,$2): $(DEFINED)/row.$1 $(DEFINED)/data $(EDGES) $(ITEMS) $(PAIRS) | $(WORK)/g.psg $(call inputs,$1,$2)

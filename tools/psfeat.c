@@ -19,7 +19,7 @@ typedef struct {
     const char *graph, *npy, *names, *ngrams, *save, *load, *boards;
     ps_list joins;
     ps_columns_options columns;
-    int text, skip_unknown, sparse, text_only, no_degree, lsa, normalise, elem;
+    int text, skip_unknown, sparse, text_only, no_degree, lsa, board_terms, normalise, elem;
     int64_t dim, sketch;
     double scale;
     ps_term_options terms;
@@ -30,9 +30,9 @@ typedef struct {
 typedef struct {
     const options *o;
     ps_pool *pool;
-    ps_graph *graph; /* NULL: none was given */
-    ps_feat_state state; /* what the blocks of text and structure are made with */
-    int loaded;          /* it was read, not made */
+    ps_graph *graph;      /* NULL: none was given */
+    ps_feat_state state;  /* what the blocks of text and structure are made with */
+    int loaded;           /* it was read, not made */
     ps_board_lists lists; /* with --boards: where the items are, which the graph does not hold */
     ps_tfidf tfidf;
     ps_feat_npy npy;
@@ -64,8 +64,16 @@ static int read_texts(options *o, sources *s)
         rc = ps_fail(PS_EMATCH, "%s: boards of %llu items, texts of %llu", o->boards, (unsigned long long)s->n,
                      (unsigned long long)texts.rows);
     s->n = s->graph ? s->n : texts.rows;
+    uint32_t *term = k->board_terms && rc == 0 ? ps_board_terms(s->graph) : NULL;
+    if (k->board_terms && rc == 0) {
+        texts.off = o->boards ? s->lists.off : s->graph->items.off;
+        texts.board = o->boards ? s->lists.board : s->graph->items.adj;
+        texts.term = term;
+        rc = term ? 0 : PS_EMEM;
+    }
     if (rc == 0)
         rc = ps_tfidf_make(&s->tfidf, &texts, s->n, &k->terms, &k->idf, s->pool);
+    free(term);
     ps_texts_free(&texts);
     if (rc == 0 && k->use_lsa && !o->sparse && !s->loaded)
         rc = ps_lsa_make(&k->lsa, &s->tfidf, k->text, k->seed, s->pool);
@@ -168,7 +176,8 @@ static int add_blocks(const options *o, sources *s)
     ps_feat_rows *r = &s->rows;
     int rc = 0;
     if (o->text)
-        rc = ps_feat_add(r, (ps_feat_block){.fill = s->state.use_lsa ? fill_lsa : fill_text, .ctx = s, .scale = scale}, s->state.text);
+        rc = ps_feat_add(r, (ps_feat_block){.fill = s->state.use_lsa ? fill_lsa : fill_text, .ctx = s, .scale = scale},
+                         s->state.text);
     if (rc == 0 && o->npy) {
         ps_feat_block b = {.fill = ps_feat_npy_fill, .ctx = &s->npy, .scale = scale, .normalise = o->normalise};
         rc = ps_feat_add(r, b, s->npy.npy.cols);
@@ -196,7 +205,8 @@ static int note(const options *o, const sources *s, ps_head *h)
     if (o->text && k->terms.ngram_max)
         snprintf(ngrams, sizeof ngrams, " ngrams=%d-%d", k->terms.ngram_min, k->terms.ngram_max);
     if (o->sparse)
-        return ps_head_note(h, "psfeat %s tf-idf%s%s", PS_VERSION, ngrams, s->loaded ? " loaded" : "");
+        return ps_head_note(h, "psfeat %s tf-idf%s%s%s", PS_VERSION, ngrams, k->board_terms ? " boards" : "",
+                            s->loaded ? " loaded" : "");
     if (o->npy || s->n_joins)
         snprintf(joined, sizeof joined, " npy=%llu joined=%d%s", (unsigned long long)s->npy.npy.cols, s->n_joins,
                  o->normalise ? " normalised" : "");
@@ -204,9 +214,9 @@ static int note(const options *o, const sources *s, ps_head *h)
         snprintf(scale, sizeof scale, " scale=%.9g", o->scale);
     if (s->graph)
         snprintf(structure, sizeof structure, " sketch=%u degree=%d", k->sketch, k->degree);
-    return ps_head_note(h, "psfeat %s text=%u%s%s%s%s%s seed=%llu%s", PS_VERSION, o->text ? k->text : 0,
-                        k->use_lsa ? " lsa" : "", ngrams, joined, scale, structure, (unsigned long long)k->seed,
-                        s->loaded ? " loaded" : "");
+    return ps_head_note(h, "psfeat %s text=%u%s%s%s%s%s%s seed=%llu%s", PS_VERSION, o->text ? k->text : 0,
+                        k->use_lsa ? " lsa" : "", k->board_terms ? " boards" : "", ngrams, joined, scale, structure,
+                        (unsigned long long)k->seed, s->loaded ? " loaded" : "");
 }
 
 /* The state's history: of what was loaded, or else of the graph, then a line of its own. */
@@ -331,7 +341,8 @@ static int is_stdin(const char *path)
 
 static int check_options(options *o)
 {
-    int readers = o->text + is_stdin(o->graph) + is_stdin(o->npy) + is_stdin(o->names) + is_stdin(o->load) + is_stdin(o->boards);
+    int readers = o->text + is_stdin(o->graph) + is_stdin(o->npy) + is_stdin(o->names) + is_stdin(o->load) +
+                  is_stdin(o->boards);
     for (int i = 0; i < o->joins.n; i++)
         readers += is_stdin(o->joins.at[i]);
     if (readers > 1)
@@ -342,14 +353,17 @@ static int check_options(options *o)
         return ps_usage_error("-F, -H and --columns are about text: they need -t");
     if (o->sparse && (o->npy || o->joins.n || !o->text))
         return ps_usage_error("--sparse writes the tf-idf of texts: it goes with -t, not with --npy or -x");
+    if (o->board_terms && (!o->text || !o->graph))
+        return ps_usage_error("--board-terms counts the boards of -g among the terms of -t");
     if (o->names && (!o->npy || !o->graph))
         return ps_usage_error("-I says which items the rows of --npy are: it needs --npy and -g");
     if (o->boards && (!o->graph || !o->load || o->names))
         return ps_usage_error("--boards is of new items: it needs -g and --load, and knows no -I");
-    if (o->load && (o->dim != 256 || o->sketch != 512 || o->lsa || o->no_degree || o->text_only || o->common.seed != 1 ||
-                    strcmp(o->ngrams, "0") != 0))
-        return ps_usage_error("--load FILE says what text and structure are like: no -d, --lsa, --ngrams, --sketch, "
-                              "--no-degree, --text-only or -s beside it");
+    if (o->load && (o->dim != 256 || o->sketch != 512 || o->lsa || o->board_terms || o->no_degree || o->text_only ||
+                    o->common.seed != 1 || strcmp(o->ngrams, "0") != 0))
+        return ps_usage_error(
+            "--load FILE says what text and structure are like: no -d, --lsa, --board-terms, --ngrams, "
+            "--sketch, --no-degree, --text-only or -s beside it");
     if (o->text_only) {
         o->sketch = 0;
         o->no_degree = 1;
@@ -365,14 +379,18 @@ static int settle_state(options *o, sources *s)
 {
     ps_feat_state *k = &s->state;
     if (!o->load) {
-        *k = (ps_feat_state){.seed = (uint64_t)o->common.seed, .terms = o->terms, .text = o->text ? (uint32_t)o->dim : 0,
-                             .use_lsa = o->lsa, .sketch = s->graph ? (uint32_t)o->sketch : 0,
+        *k = (ps_feat_state){.seed = (uint64_t)o->common.seed,
+                             .terms = o->terms,
+                             .text = o->text ? (uint32_t)o->dim : 0,
+                             .board_terms = o->board_terms,
+                             .use_lsa = o->lsa && !o->sparse,
+                             .sketch = s->graph && !o->sparse ? (uint32_t)o->sketch : 0,
                              .degree = s->graph && !o->no_degree};
         return 0;
     }
     int rc = ps_feat_state_read(k, o->load);
     s->loaded = 1;
-    if (rc == 0 && (k->sketch || k->degree) && !s->graph && !o->sparse)
+    if (rc == 0 && (((k->sketch || k->degree) && !o->sparse) || k->board_terms) && !s->graph)
         rc = ps_usage_error("%s was saved with structure: it needs -g GRAPH", o->load);
     if (rc == 0 && k->text && !o->text)
         rc = ps_usage_error("%s was saved with texts: it needs -t", o->load);
@@ -446,26 +464,34 @@ int main(int argc, char **argv)
 {
     options o = {.common = PS_COMMON_DEFAULT, .dim = 256, .sketch = 512, .scale = 1, .ngrams = "0"};
     const ps_option rows[] = {
-        {'g', "graph", "FILE", PS_OPT_STR, &o.graph, 0, 0, "the graph: a vector for each of its items, with structure", NULL},
+        {'g', "graph", "FILE", PS_OPT_STR, &o.graph, 0, 0, "the graph: a vector for each of its items, with structure",
+         NULL},
         {'t', "text", NULL, PS_OPT_FLAG, &o.text, 0, 0, "texts on standard input: item TAB free text", NULL},
         PS_COLUMNS_ROWS(o.columns),
         {'d', "dim", "N", PS_OPT_INT, &o.dim, 0, 65536, "elements of the text block, 0: no text block", NULL},
-        {0, "lsa", NULL, PS_OPT_FLAG, &o.lsa, 0, 0, "the text block by latent semantic analysis, not by random signs", NULL},
-        {0, "ngrams", "MIN-MAX", PS_OPT_STR, &o.ngrams, 0, 0, "also character n-grams of the words, 0: words only", NULL},
+        {0, "lsa", NULL, PS_OPT_FLAG, &o.lsa, 0, 0, "the text block by latent semantic analysis, not by random signs",
+         NULL},
+        {0, "board-terms", NULL, PS_OPT_FLAG, &o.board_terms, 0, 0,
+         "an item's boards are terms beside those of its text (with -g)", NULL},
+        {0, "ngrams", "MIN-MAX", PS_OPT_STR, &o.ngrams, 0, 0, "also character n-grams of the words, 0: words only",
+         NULL},
         {0, "sketch", "N", PS_OPT_INT, &o.sketch, 0, 65536, "elements of the structural sketch, 0: none", NULL},
         {0, "no-degree", NULL, PS_OPT_FLAG, &o.no_degree, 0, 0, "leave out log(1 + degree) / 4", NULL},
         {0, "text-only", NULL, PS_OPT_FLAG, &o.text_only, 0, 0, "no structure: --sketch 0 --no-degree", NULL},
         {0, "sparse", NULL, PS_OPT_FLAG, &o.sparse, 0, 0, "write the tf-idf itself, as sparse vectors", NULL},
         {0, "npy", "FILE", PS_OPT_STR, &o.npy, 0, 0, "add the columns of a NumPy matrix, .npy or .npz", NULL},
         {'I', "items", "FILE", PS_OPT_STR, &o.names, 0, 0, "names of the matrix's rows, one a line (with -g)", NULL},
-        {'x', "vectors", "FILE", PS_OPT_LIST, &o.joins, 0, 0, "add the elements of these vectors (may be repeated)", NULL},
+        {'x', "vectors", "FILE", PS_OPT_LIST, &o.joins, 0, 0, "add the elements of these vectors (may be repeated)",
+         NULL},
         {0, "normalize", NULL, PS_OPT_FLAG, &o.normalise, 0, 0, "bring each row of --npy and -x to length 1", NULL},
         {0, "scale", "S", PS_OPT_REAL, &o.scale, -1e6, 1e6, "multiply text, --npy and -x by this", NULL},
         {0, "save", "FILE", PS_OPT_STR, &o.save, 0, 0, "write what features of later items need", NULL},
         {0, "load", "FILE", PS_OPT_STR, &o.load, 0, 0, "make text and structure as it was saved", NULL},
-        {0, "boards", "FILE", PS_OPT_STR, &o.boards, 0, 0, "items not in the graph: their boards on a line (with --load)", NULL},
+        {0, "boards", "FILE", PS_OPT_STR, &o.boards, 0, 0,
+         "items not in the graph: their boards on a line (with --load)", NULL},
         {'E', "element", "TYPE", PS_OPT_CHOICE, &o.elem, 0, 0, "element type", "f32|f16|bf16"},
-        {'u', "skip-unknown", NULL, PS_OPT_FLAG, &o.skip_unknown, 0, 0, "skip lines of items the graph does not know", NULL},
+        {'u', "skip-unknown", NULL, PS_OPT_FLAG, &o.skip_unknown, 0, 0, "skip lines of items the graph does not know",
+         NULL},
         {0},
     };
     const ps_tool tool = {"psfeat", "Makes a feature vector for each item.", NULL, ps_gemm_backend};

@@ -15,7 +15,7 @@ small_debian
 psgraph-build -t -I items.tsv <edges.tsv >g.psg
 
 # What was saved makes the same features of the same items, in every form.
-for options in '-d 64 --lsa --sketch 40' '-d 30 --ngrams 3-4 --no-degree -s 7' '-d 0 --sketch 20' '-d 20 --text-only --lsa'; do
+for options in '-d 64 --lsa --sketch 40' '-d 20 --lsa --board-terms --sketch 0' '-d 30 --ngrams 3-4 --no-degree -s 7' '-d 0 --sketch 20' '-d 20 --text-only --lsa'; do
     psfeat -g g.psg -t $options --save f.psf <items.tsv >x.psr
     case $options in
     *'-d 0'*) psfeat -g g.psg --load f.psf >again.psr ;;
@@ -29,6 +29,9 @@ psfeat -g g.psg -t --lsa -j 4 --save f4.psf <items.tsv >x4.psr
 cmp f1.psf f4.psf && cmp x.psr x4.psr || fail "-j 4 gives other bytes"
 psfeat -t --sparse -g g.psg <items.tsv | psview - >y.txt
 psfeat -t --sparse -g g.psg --load f1.psf <items.tsv | psview - | cmp - y.txt || fail "--sparse --load gives other weights"
+
+psfeat -t --sparse --board-terms -g g.psg --save f1.psf <items.tsv | psview - >y.txt
+psfeat -t --sparse -g g.psg --load f1.psf <items.tsv | psview - | cmp - y.txt || fail "--board-terms: other weights after --load"
 
 # Every twentieth item withheld: its boards and text give nearly what it has in the whole graph.
 awk 'NR % 20 == 0' items.tsv >new.tsv
@@ -59,6 +62,15 @@ paste new.txt whole.txt | awk -v d=193 -F '\t' '
       s = cosine(66, 193); sum += s; if (s < .6) bad = bad " sketch of " $1 ": " s }
     END { if (sum / NR < .97) bad = bad " sketches on average: " sum / NR; print bad; exit bad != "" }' >bad ||
     fail "new items differ from those in the whole graph:$(cat bad)"
+
+# Words and boards of new items weigh what they would there, by what the old ones' file says.
+psfeat -g old.psg -t --sparse --board-terms --save y.psf <old.tsv >y.psr
+psfeat -g old.psg -t --sparse --load y.psf --boards new-boards.tsv <new.tsv | psview - >new-y.txt
+psfeat -g all.psg -t --sparse --load y.psf <all.tsv | psview -g all.psg - |
+    awk -F '\t' -v OFS='\t' 'FILENAME == ARGV[1] {number[$1] = n++; next} $1 in number {$1 = number[$1]; print}' new.tsv - |
+    sort -n -k 1,1 -s >whole-y.txt
+sort -n -k 1,1 -s new-y.txt | cmp - whole-y.txt || fail "terms of new items weigh otherwise in the whole graph"
+refuse 2 'needs -g' psfeat -t --sparse --load y.psf -o out <new.tsv
 
 # The same edges in another order: old and new items have the same features, which a model can read.
 tac old-edges.tsv | psgraph-build -t -I old.tsv >turned.psg

@@ -47,13 +47,15 @@ def unit(v, length=1.0):
     n = math.sqrt(sum(x * x for x in v))
     return [x * length / n for x in v] if n > 1e-7 else [0.0] * len(v)
 
-mode, seed, d, sketch, lo, hi = sys.argv[1], *map(int, sys.argv[2:])
+mode, seed, d, sketch, lo, hi = sys.argv[1], *map(int, sys.argv[2:7])
+with_boards = len(sys.argv) > 7
+edges = [l.split() for l in open('edges.tsv')]
 lines = [l.rstrip('\n').split('\t', 1) for l in open('items.tsv', encoding='utf-8')]
 names = [l[0] for l in lines]
 texts = [l[1] if len(l) > 1 else '' for l in lines]
 rows = []
-for t in texts:
-    terms = []
+for name, t in zip(names, texts):
+    terms = [mix(fnv(b.encode()) + 2 & M) % 2 ** 18 for i, b in edges if i == name and with_boards]
     for w in re.findall(rb'[a-z0-9\x80-\xff]+', t.encode().lower()):
         terms.append(fnv(w) % 2 ** 18)
         m = '<' + w.decode() + '>'
@@ -82,7 +84,6 @@ for r in tfidf:
         add(v, signs(seed, 1, b, d), x)
     text.append(unit(v, math.sqrt(d) / 4))
 boards = {}
-edges = [l.split() for l in open('edges.tsv')]
 for _, b in edges:
     boards.setdefault(b, len(boards))
 board_names = list(boards)
@@ -154,6 +155,8 @@ check '-d 0 --sketch 200 -s 3' 'dense 3 0 200 0 0'
 check '-d 40 --sketch 0 --ngrams 2-4' 'dense 1 40 0 2 4'
 check '--sparse' 'sparse 1 0 0 0 0'
 check '--sparse --ngrams 3-5' 'sparse 1 0 0 3 5'
+check '--sparse --board-terms' 'sparse 1 0 0 0 0 boards'
+check '-d 50 --board-terms --sketch 0' 'dense 1 50 0 0 0 boards'
 
 # Sizes of the blocks; the text block alone is the beginning of the whole.
 "$psfeat" -g g.psg -t <items.tsv >x.psr

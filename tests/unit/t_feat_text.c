@@ -63,6 +63,31 @@ static void weights(void)
     ps_texts_free(&t);
 }
 
+/* Rows 0 and 2 are on boards 1 and 0, row 0 twice on board 1; row 1 is a text alone: N = 3. */
+static void boards(void)
+{
+    const uint64_t off[] = {0, 3, 3, 4};
+    const uint32_t board[] = {0, 1, 1, 0}, term[] = {ps_term_board(str("cat")), ps_term_board(str("b"))};
+    ps_texts t = {.off = off, .board = board, .term = term};
+    ps_term_options words = {0, 0};
+    ps_tfidf m;
+    CHECK_OK(ps_texts_put(&t, 0, str("cat")));
+    CHECK_OK(ps_texts_put(&t, 1, str("cat")));
+    CHECK_OK(ps_tfidf_make(&m, &t, 3, &words, &idf, NULL));
+    ps_idf_free(&idf);
+    double cat = log(3.0 / 2), first = log(3.0 / 2), second = (1 + log(2)) * log(3);
+    double norm = sqrt(cat * cat + first * first + second * second);
+    CHECK(ps_term_board(str("cat")) != ps_term_word(str("cat")) && ps_term_board(str("cat")) != ps_term_ngram(str("cat")));
+    CHECK(m.off[1] == 3 && m.off[2] == 4 && m.off[3] == 5);
+    CHECK(near(value(&m, 0, ps_term_word(str("cat"))), cat / norm));
+    CHECK(near(value(&m, 0, term[0]), first / norm));
+    CHECK(near(value(&m, 0, term[1]), second / norm));
+    CHECK(near(value(&m, 1, ps_term_word(str("cat"))), 1));
+    CHECK(near(value(&m, 2, term[0]), 1));
+    ps_tfidf_free(&m);
+    ps_texts_free(&t);
+}
+
 /* A term of every text weighs nothing, and a row of such terms is zeros, not NaN. */
 static void common_terms(void)
 {
@@ -191,6 +216,7 @@ static void threads(void)
 int main(void)
 {
     weights();
+    boards();
     common_terms();
     ngrams();
     projection();
