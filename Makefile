@@ -3,7 +3,7 @@
 # Nothing to configure: what the machine has is found by compiling a probe, and the result is printed.
 #   CUDA=0      leave CUDA out            OPENBLAS=0  use the own products       ONEDNN=0  no bf16
 #   CUDA_ARCHS="80 90"  architectures, with PTX of the last for later ones         NVCC=/usr/local/cuda/bin/nvcc
-#   MPI=0       leave MPI out
+#   MPI=0       leave MPI out         NCCL=0  leave NCCL out        NCCL_HOME=FOLDER  its include/ and lib/, if CUDA does not have it
 #   PREFIX=/usr/local  DESTDIR=          CC=clang    any C11 compiler
 
 MAKEFLAGS += --no-builtin-rules
@@ -66,6 +66,10 @@ endif
 ifndef CUDA
 CUDA := $(if $(NVCC),$(shell d=$$(mktemp -d) && printf '\043include <cublas_v2.h>\n__global__ void k(void){}\nint main(){k<<<1,1>>>();return CUBLAS_VER_MAJOR==0;}\n' >$$d/probe.cu && $(NVCC) $$d/probe.cu -o $$d/probe >/dev/null 2>&1 && echo 1 || echo 0; rm -rf $$d),0)
 endif
+# NCCL adds up the gradients of several GPUs; without it MPI does, by the host.  Opened when it is needed, not linked.
+ifndef NCCL
+NCCL := $(if $(filter 1,$(CUDA)),$(shell d=$$(mktemp -d) && printf '\043include <nccl.h>\n\043if NCCL_VERSION_CODE < 2700\n\043error\n\043endif\n' >$$d/probe.cu && $(NVCC) $(NCCL_HOME:%=-I%/include) -E $$d/probe.cu -o /dev/null >/dev/null 2>&1 && echo 1 || echo 0; rm -rf $$d),0)
+endif
 # The tests run the device's code on the CPU (tests/cuda), if there is a C++ compiler and they are not of double or of threads.
 CXX := $(if $(filter default,$(origin CXX)),g++,$(CXX))
 EMULATION := $(if $(filter double tsan,$(FLAVOUR)),0,$(shell t=$$(mktemp) && printf '\043include <tuple>\nint main(){return 0;}\n' | $(CXX) -std=c++17 -x c++ - -o $$t >/dev/null 2>&1 && echo 1 || echo 0; rm -f $$t))
@@ -88,7 +92,7 @@ AVX2 := $(call probe,int main(void){return 0;}\n,-mavx2 -mfma)
 AVX512 := $(call probe,int main(void){return 0;}\n,-mavx512f -mavx512bw -mavx512vl -mavx512dq)
 VNNI := $(call probe,int main(void){return 0;}\n,-mavx512f -mavx512vnni)
 ifeq ($(MAKELEVEL),0)
-$(info zlib yes, OpenBLAS $(if $(filter 1,$(OPENBLAS)),yes,no (own products serve)), CUDA $(if $(filter 1,$(CUDA)),yes,no), AVX2 kernels $(if $(filter 1,$(AVX2)),yes,no), AVX-512 kernels $(if $(filter 1,$(AVX512)),yes,no), VNNI kernels $(if $(filter 1,$(VNNI)),yes,no), oneDNN $(if $(filter 1,$(ONEDNN)),yes,no (no bf16)), OpenMPI $(if $(filter 1,$(MPI)),yes,no))
+$(info zlib yes, OpenBLAS $(if $(filter 1,$(OPENBLAS)),yes,no (own products serve)), CUDA $(if $(filter 1,$(CUDA)),yes,no), NCCL $(if $(filter 1,$(NCCL)),yes,no), AVX2 kernels $(if $(filter 1,$(AVX2)),yes,no), AVX-512 kernels $(if $(filter 1,$(AVX512)),yes,no), VNNI kernels $(if $(filter 1,$(VNNI)),yes,no), oneDNN $(if $(filter 1,$(ONEDNN)),yes,no (no bf16)), OpenMPI $(if $(filter 1,$(MPI)),yes,no))
 endif
 endif
 DEFS := $(if $(filter 1,$(OPENBLAS)),-DPS_OPENBLAS) $(if $(filter 1,$(AVX2)),-DPS_AVX2) $(if $(filter 1,$(AVX512)),-DPS_AVX512) \
@@ -99,7 +103,7 @@ DEFS := $(if $(filter 1,$(OPENBLAS)),-DPS_OPENBLAS) $(if $(filter 1,$(AVX2)),-DP
 LIBS := -Wl,--as-needed $(if $(filter 1,$(OPENBLAS)),-lopenblas) -ldl
 export OPENBLAS ONEDNN MPI CC
 ifeq ($(FLAVOUR),release)
-export CUDA
+export CUDA NCCL
 endif
 
 # ---- what is built ----
@@ -129,7 +133,7 @@ $(OUT)/obj/kernels/%_vnni.o: ISA := -mavx512f -mavx512vnni
 # What the objects were compiled with: they are made again when a probe finds something else, or a setting changes.
 FLAGS_FILE := $(OUT)/flags
 ifeq ($(filter $(no_probes),$(MAKECMDGOALS)),)
-flags_now = $(CC) $(ALL_CFLAGS) $(LDFLAGS) $(LDLIBS) CUDA=$(CUDA)
+flags_now = $(CC) $(ALL_CFLAGS) $(LDFLAGS) $(LDLIBS) CUDA=$(CUDA) NCCL=$(NCCL)
 ifneq ($(strip $(file <$(FLAGS_FILE))),$(strip $(flags_now)))
 $(shell mkdir -p $(OUT))
 $(file >$(FLAGS_FILE),$(flags_now))
@@ -165,28 +169,29 @@ ifeq ($(CUDA),1)
 CUDA_LIBRARIES := $(shell p=$$(readlink -f "$(NVCC)"); d=$${p%/bin/*}; for l in "$$d/lib64" "$$d/targets/x86_64-linux/lib" "$$d/lib"; do [ -e "$$l/libcudart_static.a" ] && echo "$$l" && break; done)
 LIBS += $(or $(CUDA_LIBRARIES:%=%/libcudart_static.a),-lcudart_static) -lrt
 endif
+NCCL_FLAGS = $(if $(filter 1,$(NCCL)),-DPS_NCCL -DPS_NCCL_LIBRARIES='"$(or $(NCCL_HOME:%=%/lib),$(CUDA_LIBRARIES))"' $(NCCL_HOME:%=-I%/include))
 # What ptxas says of each kernel stays beside the object: make cuda-report.
 $(OUT)/obj/%.cu.o: %.cu kernels/dev_cuda.cuh kernels/device.h kernels/gemm.h kernels/vec.h kernels/real.h lib/par.h lib/err.h
 	@mkdir -p $(@D)
 	@echo $(NVCC) -c $< -o $@
 	@$(NVCC) -std=c++17 $(NVCC_FLAGS) $(CUDA_TARGETS) -Xptxas -v -Xcompiler -Wall,-Wextra,-fno-exceptions,-fno-rtti,-fno-threadsafe-statics \
-		-DPS_CUDA_LIBRARIES='"$(CUDA_LIBRARIES)"' -Ilib -Ikernels -c $< -o $@ 2>$(@:.o=.ptxas) || { cat $(@:.o=.ptxas); exit 1; }
+		-DPS_CUDA_LIBRARIES='"$(CUDA_LIBRARIES)"' $(NCCL_FLAGS) -Ilib -Ikernels -c $< -o $@ 2>$(@:.o=.ptxas) || { cat $(@:.o=.ptxas); exit 1; }
 	@grep -v -e '^ptxas info' -e 'bytes stack frame' -e '^$$' -e '^tmpxft' $(@:.o=.ptxas) || true
 cuda-report: $(DEVICE:%=$(OUT)/obj/%.o)
 	@scripts/cuda-report $(DEVICE:%=$(OUT)/obj/%.ptxas)
 
 # The very same files over tests/cuda, and whatever is linked with them instead of the archive's.
-EMULATED := $(DEVICE:%.cu=$(OUT)/obj/tests/cuda/%.o) $(OUT)/obj/tests/cuda/emulator.o $(OUT)/obj/tests/cuda/planted.o
+EMULATED := $(DEVICE:%.cu=$(OUT)/obj/tests/cuda/%.o) $(patsubst %,$(OUT)/obj/tests/cuda/%.o,emulator nccl planted)
 # Coroutines come and go: a second stack for each, as the address sanitizer would have it, takes minutes.
 EMULATED_FLAGS = $(if $(filter asan,$(FLAVOUR)),--param asan-use-after-return=0) -std=c++17 -g $(if $(filter release plain,$(FLAVOUR)),-O2,$(OPT_$(FLAVOUR))) -Wall -Wextra -Wno-unknown-pragmas \
-	-Itests/cuda -Ilib -Ikernels
+	-DPS_NCCL -Itests/cuda -Ilib -Ikernels
 $(OUT)/obj/tests/cuda/kernels/%.o: kernels/%.cu Makefile
 	@mkdir -p $(@D)
 	$(CXX) -x c++ $(EMULATED_FLAGS) -MMD -MP -c $< -o $@
 $(OUT)/obj/tests/cuda/planted.o: tests/cuda/planted.cu Makefile
 	@mkdir -p $(@D)
 	$(CXX) -x c++ $(EMULATED_FLAGS) -MMD -MP -c $< -o $@
-$(OUT)/obj/tests/cuda/emulator.o: tests/cuda/emulator.cc Makefile
+$(OUT)/obj/tests/cuda/%.o: tests/cuda/%.cc Makefile
 	@mkdir -p $(@D)
 	$(CXX) $(EMULATED_FLAGS) -MMD -MP -c $< -o $@
 ifeq ($(EMULATION),1)
@@ -322,7 +327,7 @@ make install      tools, manual pages, completions, library to DESTDIR= PREFIX=/
 make dist         build/psgraph-$(VERSION).tar.gz of what is committed
 make deb          build/psgraph_$(VERSION)_ARCH.deb, a Debian package (dpkg-dev)
 make clean        removes build/
-Settings: CC=clang  CUDA=0|1  CUDA_ARCHS="80 90"  OPENBLAS=0  ONEDNN=0  MPI=0  FLAVOUR=release|asan|ubsan|tsan|double|plain  OUT=build/FLAVOUR
+Settings: CC=clang  CUDA=0|1  CUDA_ARCHS="80 90"  NCCL=0  OPENBLAS=0  ONEDNN=0  MPI=0  FLAVOUR=release|asan|ubsan|tsan|double|plain  OUT=build/FLAVOUR
 endef
 help:
 	$(info $(HELP))@:

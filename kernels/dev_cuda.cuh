@@ -25,6 +25,7 @@ typedef struct {
     void *workspace;
     uint16_t *rounded[2]; /* bf16 copies of a product's factors */
     size_t rounded_cap[2];
+    struct ps_cuda_group *group; /* NULL: by itself */
 } ps_cuda;
 
 static inline ps_cuda *cuda_of(ps_device *dev)
@@ -47,6 +48,11 @@ void ps_cuda_add_pool(ps_device_ops *ops);
 void ps_cuda_add_loss(ps_device_ops *ops);
 void ps_cuda_add_step(ps_device_ops *ops);
 void ps_cuda_add_product(ps_device_ops *ops);
+void ps_cuda_add_group(ps_device_ops *ops);
+
+/* Waits for a queue, but not for ranks that are gone. */
+void ps_cuda_wait(ps_cuda *c, cudaStream_t queue);
+void ps_cuda_group_leave(ps_cuda *c);
 
 enum { WARP = 32, THREADS_MAX = 256 };
 

@@ -111,8 +111,8 @@ static void copy_within(ps_device *dev, void *to, const void *from, size_t bytes
 
 static int finish(ps_device *dev)
 {
-    ps_cuda_note(dev, "finish", cudaStreamSynchronize(cuda_of(dev)->copy));
-    ps_cuda_note(dev, "finish", cudaStreamSynchronize(cuda_of(dev)->compute));
+    ps_cuda_wait(cuda_of(dev), cuda_of(dev)->copy);
+    ps_cuda_wait(cuda_of(dev), cuda_of(dev)->compute);
     int rc = dev->failed;
     dev->failed = 0;
     return rc < 0 ? ps_fail(rc, "%s: %s", dev->name, dev->why) : 0;
@@ -142,6 +142,7 @@ static int get(ps_device *dev, void *to, const void *from, size_t bytes)
 static void close_device(ps_device *dev)
 {
     ps_cuda *c = cuda_of(dev);
+    ps_cuda_group_leave(c);
     ps_cuda_blas_close(c);
     for (int s = 0; s < PS_SLOTS; s++) {
         if (c->uploaded[s])
@@ -181,6 +182,7 @@ static const ps_device_ops *operations()
     ps_cuda_add_pool(&ops);
     ps_cuda_add_loss(&ops);
     ps_cuda_add_step(&ops);
+    ps_cuda_add_group(&ops);
     return &ops;
 }
 

@@ -22,6 +22,11 @@ typedef enum { PS_PRODUCTS_F32, PS_PRODUCTS_TF32, PS_PRODUCTS_BF16 } ps_products
 
 typedef struct ps_device ps_device;
 
+/* What the devices of a group know it by. */
+typedef struct {
+    char byte[128];
+} ps_group_id;
+
 /* Parameters of one kind, one after the other: those before `end` (and not of the segment before) are multiplied by
  * `keep` first (decoupled weight decay). */
 enum { PS_SEGMENTS_MAX = 64, PS_SLOTS = 2, PS_STRIP = 32 };
@@ -73,7 +78,7 @@ typedef struct {
     void (*use_begin)(ps_device *dev, int slot);
     void (*use_end)(ps_device *dev, int slot);
     void (*fetch)(ps_device *dev, void *pinned, const void *from, size_t bytes); /* queued with the operations */
-    void (*copy)(ps_device *dev, void *to, const void *from, size_t bytes); /* within the device */
+    void (*copy)(ps_device *dev, void *to, const void *from, size_t bytes);      /* within the device */
     void (*zero)(ps_device *dev, void *p, size_t bytes);
     /* At once, from and to any memory of the host. */
     int (*put)(ps_device *dev, void *to, const void *from, size_t bytes);
@@ -145,7 +150,18 @@ typedef struct {
     void (*token_step)(ps_device *dev, size_t rows, size_t d, const uint32_t *touched, const uint32_t *off,
                        const uint32_t *user, const ps_real *weight, const ps_real *dy, ps_real rate, ps_real *E,
                        ps_real *squares);
+
+    /* ---- several devices, a rank each (dev_group); NULL where there is no such thing ---- */
+    /* Can this device be in a group?  PS_EDATA, saying why not.  id (NULL: not asked for): a new group's. */
+    int (*group_open)(ps_device *dev, ps_group_id *id);
+    /* Joins, and waits until all ranks have. */
+    int (*group_join)(ps_device *dev, const ps_group_id *id, int rank, int ranks);
+    /* Every rank: x [n, room for PS_GROUP_ROOM(n, ranks)] = ((x of rank 0 + x of rank 1) + ... in this order, the same
+     * bytes everywhere.  `finish` does not wait for a rank that is gone, but fails. */
+    void (*group_sum)(ps_device *dev, size_t n, ps_real *x);
 } ps_device_ops;
+
+#define PS_GROUP_ROOM(n, ranks) ((n) + 4 * (size_t)(ranks))
 
 enum { PS_SUM_BLOCKS = 256 };
 
@@ -157,6 +173,7 @@ struct ps_device {
     int failed;
     char why[256];
     size_t used; /* bytes that alloc has given and release not taken back */
+    int ranks;   /* of the group that it has joined; 0: none */
 };
 
 /* NULL after ps_fail.  close() ends either. */

@@ -42,7 +42,7 @@ static int make(ps_device_train *t, const ps_model *model, ps_products products)
         ps_device_slot_init(&t->slot[i], dev, i);
     int rc = ps_device_room_for(dev, &t->param, model->size, sizeof(ps_real));
     if (rc == 0)
-        rc = ps_device_room_for(dev, &t->grad, model->dense, sizeof(ps_real));
+        rc = ps_device_room_for(dev, &t->grad, PS_GROUP_ROOM(model->dense, dev->ranks), sizeof(ps_real));
     if (rc == 0)
         rc = ps_device_room_for(dev, &t->m, model->dense, sizeof(ps_real));
     if (rc == 0 && t->optimizer == PS_ADAM)
@@ -354,9 +354,16 @@ int ps_device_train_backward(ps_device_train *t, ps_real *dz, const ps_real *dbe
         rc = ps_device_net_backward(&t->net, t->param.p, b, t->dz.p, t->net.shape.bias ? t->dbeta.p : NULL, t->grad.p);
     if (rc == 0)
         rc = dev->ops->get(dev, dz, t->dz.p, bytes);
-    if (rc == 0)
+    if (rc == 0 && grad)
         rc = dev->ops->get(dev, grad, t->grad.p, t->layout->dense * sizeof *grad);
     return rc < 0 ? rc : dev->ops->finish(dev);
+}
+
+void ps_device_train_sum(ps_device_train *t, int any)
+{
+    if (!any)
+        t->dev->ops->zero(t->dev, t->grad.p, t->layout->dense * sizeof(ps_real));
+    t->dev->ops->group_sum(t->dev, t->layout->dense, t->grad.p);
 }
 
 int ps_device_train_step(ps_device_train *t, const ps_real *grad, const ps_real *dz, double rate, double token_rate,
@@ -365,7 +372,7 @@ int ps_device_train_step(ps_device_train *t, const ps_real *grad, const ps_real 
     ps_device *dev = t->dev;
     int slot;
     const ps_device_batch *b = current(t, &slot);
-    int rc = dev->ops->put(dev, t->grad.p, grad, t->layout->dense * sizeof *grad);
+    int rc = grad ? dev->ops->put(dev, t->grad.p, grad, t->layout->dense * sizeof *grad) : 0;
     if (rc == 0 && b->token_rows)
         rc = dev->ops->put(dev, t->dz.p, dz, (size_t)b->rows * t->net.shape.d * sizeof *dz);
     if (rc < 0)

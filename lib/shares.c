@@ -134,14 +134,15 @@ static int backward_own(ps_shares *s, const ps_real *param, const ps_batch *batc
 {
     size_t first = batch->share_at[s->cut.first + i], n = batch->share_at[s->cut.first + i + 1] - first;
     const size_t d = s->net->shape.d;
-    memset(s->grad[i], 0, s->dense * sizeof **s->grad);
+    if (!s->work.sum)
+        memset(s->grad[i], 0, s->dense * sizeof **s->grad);
     if (n == 0)
         return 0;
     from_rows(batch, s->cut.first + i, d, dz, s->all);
     if (dbeta)
         from_rows(batch, s->cut.first + i, 1, dbeta, s->all_beta);
     if (s->work.ctx)
-        return s->work.backward(s->work.ctx, s->all + first * d, s->all_beta + first, s->grad[i]);
+        return s->work.backward(s->work.ctx, s->all + first * d, s->all_beta + first, s->work.sum ? NULL : s->grad[i]);
     /* What others have of the sum is on its way while the last share goes down. */
     s->parts[i].ready = i + 1 == s->own ? ready : NULL;
     s->parts[i].ready_ctx = s->sum;
@@ -157,10 +158,13 @@ int ps_shares_backward(ps_shares *s, const ps_real *param, const ps_batch *batch
         memset(grad, 0, s->dense * sizeof *grad);
         return ps_parts_backward(s->parts, param, &batch->mb, &batch->from, dz, dbeta, grad);
     }
-    ps_comm_sum_begin(s->sum, s->grad, grad);
+    if (!s->work.sum)
+        ps_comm_sum_begin(s->sum, s->grad, grad);
     for (uint32_t i = 0; i < s->own && rc == 0; i++)
         rc = backward_own(s, param, batch, dz, dbeta, i);
-    if (rc == 0)
+    if (rc == 0 && s->work.sum)
+        s->work.sum(s->work.ctx, batch->share_at[s->cut.end] > batch->share_at[s->cut.first]);
+    else if (rc == 0)
         rc = ps_comm_sum_end(s->sum);
     if (rc < 0) {
         ps_comm_lost(s->comm); /* the others wait for these messages */

@@ -16,11 +16,13 @@
 #include "producer.h"
 
 /* Who embeds a share, if not ps_parts: a device. z, dz: rows of the share x d; beta, dbeta: rows, not touched without
- * item bias; dz becomes the gradient by y, before it is made a unit vector; grad is written. */
+ * item bias; dz becomes the gradient by y, before it is made a unit vector; grad is written.  With `sum`, which all call
+ * after it, it stays where it is instead (and grad is NULL); any 0: there was nothing to embed. */
 typedef struct {
     void *ctx; /* NULL: ps_parts */
     int (*forward)(void *ctx, ps_real *z, ps_real *beta);
     int (*backward)(void *ctx, ps_real *dz, const ps_real *dbeta, ps_real *grad);
+    void (*sum)(void *ctx, int any); /* NULL: gradients are added up here */
 } ps_share_work;
 
 typedef struct {
@@ -47,7 +49,8 @@ void ps_shares_free(ps_shares *s);
 /* ALL (comm.h).  As ps_net_forward, of a batch whose producer has the same cut. */
 PS_MUST_USE int ps_shares_forward(ps_shares *s, const ps_real *param, const ps_batch *batch);
 
-/* ALL.  As ps_net_backward, after a forward pass on the same batch; grad becomes the gradient. */
+/* ALL.  As ps_net_backward, after a forward pass on the same batch; grad becomes the gradient (unless it is work.sum's).
+ */
 PS_MUST_USE int ps_shares_backward(ps_shares *s, const ps_real *param, const ps_batch *batch, ps_real *dz,
                                    const ps_real *dbeta, ps_real *grad);
 

@@ -120,7 +120,8 @@ static int step_on_device(work *w, ps_step *s)
     return rc;
 }
 
-/* One share of a batch on this rank's device; what ranks tell each other goes through the host. */
+/* One share of a batch on this rank's device; what ranks tell each other goes through the host, but the sum of gradients
+ * if the devices are a group. */
 static int consume_share(work *w, const ps_batch *batch, ps_step *s)
 {
     const ps_recipe *r = w->t->recipe;
@@ -141,7 +142,7 @@ static int consume_share(work *w, const ps_batch *batch, ps_step *s)
     if (rc == 0)
         rc = ps_shares_backward(&w->shares, NULL, batch, w->dz, w->dbeta, w->grad);
     if (rc == 0)
-        rc = ps_device_train_step(w->device, w->grad, w->dz, s->rate,
+        rc = ps_device_train_step(w->device, w->shares.work.sum ? NULL : w->grad, w->dz, s->rate,
                                   ps_rate(r->schedule, r->token_rate, w->at.step, w->warmup, w->steps), &result);
     s->gradient = result.gradient;
     return rc == 0 && !isfinite(s->gradient) ? diverged(s, "gradient's norm", s->gradient) : rc;
@@ -155,6 +156,11 @@ static int embed_share(void *ctx, ps_real *z, ps_real *beta)
 static int back_share(void *ctx, ps_real *dz, const ps_real *dbeta, ps_real *grad)
 {
     return ps_device_train_backward(ctx, dz, dbeta, grad);
+}
+
+static void sum_shares(void *ctx, int any)
+{
+    ps_device_train_sum(ctx, any);
 }
 
 /* Takes the parameters and moments back from the device. */
@@ -376,7 +382,7 @@ static int start(work *w)
     if (rc == 0 && w->device)
         rc = ps_device_train_load(w->device, w->model, &w->optim);
     if (w->device)
-        w->shares.work = (ps_share_work){w->device, embed_share, back_share};
+        w->shares.work = (ps_share_work){w->device, embed_share, back_share, t->device->ranks ? sum_shares : NULL};
     if (rc == 0 && t->on_start)
         rc = t->on_start(t->ctx, w->at.step);
     if (rc == 0 && !(w->ring = ps_ring_new(&w->producer, t->pool, t->ahead, w->at.step, w->steps)))

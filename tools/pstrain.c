@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "bf16.h"
+#include "device_group.h"
 #include "gemm.h"
 #include "stop.h"
 #include "tool.h"
@@ -225,6 +226,17 @@ static int can_be_written(const char *path)
     return out ? 0 : PS_ESYS;
 }
 
+/* "cuda" alone: each rank has a GPU of its own, and these add gradients up by themselves if they can. */
+static int join_devices(const options *o, ps_device *device)
+{
+    if (strcmp(o->device, "cuda") != 0 || ps_comm_size(o->comm) == 1)
+        return 0;
+    int rc = ps_device_group(o->comm, device);
+    if (rc == 0)
+        ps_info("gradients are added up %s%s", device->ranks ? "by NCCL" : "by the host: ", device->ranks ? "" : ps_errmsg());
+    return rc;
+}
+
 static int train(options *o)
 {
     ps_train_inputs in = {0};
@@ -256,6 +268,8 @@ static int train(options *o)
     if (rc == 0 && first && o->checkpoint)
         rc = can_be_written(o->checkpoint);
     rc = ps_comm_agree(o->comm, rc, NULL);
+    if (rc == 0)
+        rc = join_devices(o, device);
     if (rc == 0) {
         ps_model_init(&model, o->recipe.seed);
         rc = train_on(o, &in, &model, pool, device, &log_rc);

@@ -78,44 +78,6 @@ for order in cpu:cuda cuda:cpu; do
     psembed -m half.psm -n n.psr -y y.psr <x.psr | psview | near cpu.txt || fail "$order: not the model of the CPU"
 done
 
-# Two GPUs, a rank of MPI each: the losses of two shares on the CPU, and the same bytes each time
-if mpirun --version 2>/dev/null | grep -q 'Open MPI'; then
-    export OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1
-    printf '#!/bin/sh\nexec timeout 120 mpirun --oversubscribe --bind-to none -n 2 "%s" "$@"\n' "$PS_TEST/emulated/pstrain" >ranks
-    chmod +x ranks
-    two() {
-        (
-            export EMULATOR_GPUS=2 ASAN_OPTIONS="${ASAN_OPTIONS-}:detect_leaks=0"
-            train ./ranks -j 1 -D cuda -o two.psm "$@"
-        )
-    }
-    if two 2>err; then
-        while read -r options; do
-            train pstrain $options --shares 2 --log cpu.log >cpu.psm
-            two $options --log two.log
-            same_losses cpu.log two.log "two GPUs: $options"
-            cp two.psm first.psm
-            EMULATOR_SEED=2 two $options && cmp two.psm first.psm || fail "two GPUs: another order gives other bytes: $options"
-            for tool in cpu two; do
-                set -- -m $tool.psm -n n.psr
-                case $options in
-                *y.psr*) set -- "$@" -y y.psr ;;
-                esac
-                psembed "$@" <x.psr | psview >$tool.txt
-            done
-            near cpu.txt <two.txt || fail "two GPUs: not the model of the CPU: $options"
-        done <<END
--y y.psr -p valid.tsv
---paper --hidden 9 -d 6 --batch 64 --negatives 20 --epochs 1 --hard 2 --band 2-20
---layers 0 --pooling mean --in-batch no --optimizer sgd --rate .01
-END
-        if two -D cuda:2 2>err; then fail "GPU 2 of 2"; fi
-        grep -q 'cuda:2: there are not so many GPUs' err || fail "GPU 2 of 2: $(cat err)"
-    else
-        grep -q 'built without MPI' err || fail "two GPUs: $(cat err)"
-    fi
-fi
-
 # What went wrong, in words
 for fault in no-driver:'no NVIDIA driver' old-driver:'older than this build' no-device:'no GPU'; do
     export EMULATOR_FAULT="${fault%%:*}"

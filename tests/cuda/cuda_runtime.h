@@ -84,7 +84,8 @@ enum cudaError_t {
     cudaErrorInvalidConfiguration = 9,
     cudaErrorInsufficientDriver = 35,
     cudaErrorNoDevice = 100,
-    cudaErrorInvalidDevice = 101
+    cudaErrorInvalidDevice = 101,
+    cudaErrorNotReady = 600
 };
 enum cudaMemcpyKind { cudaMemcpyHostToDevice = 1, cudaMemcpyDeviceToHost = 2, cudaMemcpyDeviceToDevice = 3 };
 enum { cudaEventDisableTiming = 2, cudaStreamNonBlocking = 1 };
@@ -116,6 +117,7 @@ cudaError_t cudaMemsetAsync(void *p, int value, size_t bytes, cudaStream_t strea
 cudaError_t cudaStreamCreateWithFlags(cudaStream_t *stream, unsigned flags);
 cudaError_t cudaStreamDestroy(cudaStream_t stream);
 cudaError_t cudaStreamSynchronize(cudaStream_t stream);
+cudaError_t cudaStreamQuery(cudaStream_t stream);
 cudaError_t cudaStreamWaitEvent(cudaStream_t stream, cudaEvent_t event, unsigned flags);
 cudaError_t cudaEventCreateWithFlags(cudaEvent_t *event, unsigned flags);
 cudaError_t cudaEventDestroy(cudaEvent_t event);
@@ -131,7 +133,10 @@ cudaError_t cudaLaunchKernelEx(const cudaLaunchConfig_t *config, void (*kernel)(
     return emulated_launch(config, [=] { std::apply(kernel, copies); });
 }
 
-/* ---- for cublas_v2.h's functions, which are queued too ---- */
+/* ---- for the functions of cublas_v2.h and nccl.h, which are queued too ---- */
 void emulated_queue(cudaStream_t stream, std::function<void()> work);
+/* What waits for other processes: not before `ready`. */
+void emulated_queue_when(cudaStream_t stream, std::function<bool()> ready, std::function<void()> work);
+bool emulated_is_device(const void *p, size_t bytes);
 
 #endif

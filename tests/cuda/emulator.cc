@@ -5,6 +5,7 @@
 #include <deque>
 #include <map>
 #include <random>
+#include <sched.h>
 #include <sys/mman.h>
 #include <vector>
 
@@ -301,6 +302,11 @@ static int overruns(char *p, size_t bytes)
     return 1;
 }
 
+bool emulated_is_device(const void *p, size_t bytes)
+{
+    return inside(buffers, p, bytes);
+}
+
 int emulator_overruns(void)
 {
     int found = 0;
@@ -404,6 +410,7 @@ struct task {
     emulated_event *event; /* not before it has been reached `ticket` times; NULL: at any time */
     uint64_t ticket;
     std::function<void()> work;
+    std::function<bool()> ready; /* and what other processes must have done; none: nothing */
 };
 
 struct emulated_stream {
@@ -412,12 +419,17 @@ struct emulated_stream {
 
 static std::vector<emulated_stream *> streams;
 
+static bool is_ready(const task &t)
+{
+    return (!t.event || t.event->done >= t.ticket) && (!t.ready || t.ready());
+}
+
 /* The head of some stream whose turn it is; false if there is none. */
 static bool run_one()
 {
     std::vector<emulated_stream *> ready;
     for (emulated_stream *s : streams)
-        if (!s->queue.empty() && (!s->queue.front().event || s->queue.front().event->done >= s->queue.front().ticket))
+        if (!s->queue.empty() && is_ready(s->queue.front()))
             ready.push_back(s);
     if (ready.empty())
         return false;
@@ -432,22 +444,37 @@ static bool run_one()
     return true;
 }
 
+static bool others_awaited()
+{
+    return std::any_of(streams.begin(), streams.end(),
+                       [](emulated_stream *s) { return !s->queue.empty() && s->queue.front().ready; });
+}
+
 static void run_until(const std::function<bool()> &reached)
 {
     while (!reached())
-        if (!run_one())
-            die("a stream waits for an event that nothing will record");
+        if (!run_one()) {
+            if (!others_awaited())
+                die("a stream waits for an event that nothing will record");
+            sched_yield();
+        }
 }
 
 static void run_all()
 {
-    while (run_one())
-        ;
+    run_until([] {
+        return std::all_of(streams.begin(), streams.end(), [](emulated_stream *s) { return s->queue.empty(); });
+    });
+}
+
+void emulated_queue_when(cudaStream_t stream, std::function<bool()> ready, std::function<void()> work)
+{
+    stream->queue.push_back({NULL, 0, std::move(work), std::move(ready)});
 }
 
 void emulated_queue(cudaStream_t stream, std::function<void()> work)
 {
-    stream->queue.push_back({NULL, 0, std::move(work)});
+    emulated_queue_when(stream, {}, std::move(work));
     /* Now and then something is done at once, as a device does that is not busy. */
     while (dice()() % 3 == 0 && run_one())
         ;
@@ -515,10 +542,16 @@ cudaError_t cudaStreamSynchronize(cudaStream_t stream)
     return cudaSuccess;
 }
 
+cudaError_t cudaStreamQuery(cudaStream_t stream)
+{
+    (void)run_one();
+    return stream->queue.empty() ? cudaSuccess : cudaErrorNotReady;
+}
+
 cudaError_t cudaStreamWaitEvent(cudaStream_t stream, cudaEvent_t event, unsigned flags)
 {
     (void)flags;
-    stream->queue.push_back({event, event->asked, {}});
+    stream->queue.push_back({event, event->asked, {}, {}});
     return cudaSuccess;
 }
 

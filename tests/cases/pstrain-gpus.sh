@@ -1,0 +1,83 @@
+#!/bin/sh
+# pstrain on two and three GPUs, a rank of MPI each, with CUDA and NCCL on the CPU (tests/cuda): the losses of as many shares on the CPU,
+# the same bytes each time, by NCCL as by the host; a rank that is gone, killed, or on a GPU that is not there.
+set -eu
+. "$PS_ROOT/tests/fixture.sh"
+PATH=$PS_BIN:$PATH
+fail() {
+    echo "$*" >&2
+    exit 1
+}
+skip() {
+    echo "$*"
+    exit 77
+}
+[ -x "$PS_TEST/emulated/pstrain" ] || skip "CUDA on the CPU needs g++, and none of the flavours double and tsan"
+mpirun --version 2>/dev/null | grep -q 'Open MPI' || skip "mpirun of OpenMPI is not there (Debian: openmpi-bin)"
+# What OpenMPI itself leaves allocated is not ours; as root it wants to be asked twice.
+export OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1 ASAN_OPTIONS="${ASAN_OPTIONS-}:detect_leaks=0" EMULATOR_GPUS=3
+small_debian '^python3-[a-m]'
+psgraph-build -t -I items.tsv <edges.tsv >g.psg
+psfeat -g g.psg -t -d 12 --sketch 4 <items.tsv >x.psr
+psfeat -g g.psg -t --sparse <items.tsv >y.psr
+psneigh -g g.psg -a -T 5 >n.psr
+head -n 6 pairs.tsv >few.tsv
+ranks=2 input=pairs.tsv
+cpu() {
+    pstrain -g g.psg -x x.psr -n n.psr -t --hidden 9 -d 6 --batch 64 --negatives 20 --epochs 2 -j 1 "$@" <$input
+}
+gpus() { # -D cuda: each its own, joined by NCCL; -D cuda:0: through the host
+    timeout 120 mpirun --oversubscribe --bind-to none -n $ranks "$PS_TEST/emulated/pstrain" -D cuda -o two.psm -g g.psg -x x.psr -n n.psr -t \
+        --hidden 9 -d 6 --batch 64 --negatives 20 --epochs 2 -j 1 "$@" <$input
+}
+gpus -v 2>err || {
+    grep -q 'built without MPI' err && skip "built without MPI"
+    fail "two GPUs: $(cat err)"
+}
+grep -q 'gradients are added up by NCCL' err || fail "not by NCCL: $(cat err)"
+
+while read -r ranks input options; do
+    cpu $options --shares $ranks --log cpu.log >cpu.psm
+    gpus $options --log two.log
+    awk -F '\t' 'NR == FNR { loss[FNR] = $3; gradient[FNR] = $6; next }
+        FNR > 1 && !(($3 - loss[FNR]) ^ 2 <= (1e-4 * loss[FNR]) ^ 2 && ($6 - gradient[FNR]) ^ 2 <= (1e-3 * gradient[FNR]) ^ 2) {
+            print "batch " FNR - 1 ": loss " $3 " and gradient " $6 ", on the CPU " loss[FNR] " and " gradient[FNR]; exit 1 }
+        END { exit FNR < 4 }' cpu.log two.log || fail "$options: not the training of the CPU"
+    cp two.psm first.psm
+    EMULATOR_SEED=2 gpus $options -D cuda:0 && cmp two.psm first.psm || fail "the host, or another order, gives other bytes: $options"
+done <<END
+2 pairs.tsv -y y.psr -p valid.tsv
+2 pairs.tsv --paper --hidden 9 -d 6 --batch 64 --negatives 20 --epochs 1 --hard 2 --band 2-20
+3 pairs.tsv --layers 0 --pooling mean --in-batch no --optimizer sgd --rate .01
+2 few.tsv --batch 1 --negatives 1
+2 pairs.tsv --hidden 130 -d 60 --batch 100 --epochs 1
+END
+ranks=2 input=pairs.tsv
+
+# refused TEXT ARGUMENT...: one message, and no model
+refused() {
+    text=$1
+    shift
+    rm -f two.psm
+    ! gpus "$@" 2>err && [ ! -e two.psm ] && grep -q "^pstrain: .*$text" err || fail "$text: $(cat err)"
+}
+refused 'cuda:3: there are not so many GPUs' -D cuda:3
+export EMULATOR_FAULT=lost-rank
+refused 'NCCL: remote process exited or there was a network error'
+unset EMULATOR_FAULT
+
+# A rank that is killed ends the other, which waits for it on its GPU.
+gpus -c c --every 0 --epochs 1000 >out 2>err &
+job=$!
+tries=0
+until [ -e c ] || [ $tries = 300 ]; do
+    sleep .1
+    tries=$((tries + 1))
+done
+last_child() {
+    pgrep -P "$1" | tail -n 1
+}
+kill -9 "$(last_child "$(last_child "$(last_child $job)")")" # of the shell, timeout, mpirun
+if wait $job; then fail "a rank was killed: $(cat err)"; fi
+grep -q 'signal 9' err || fail "a rank was killed: $(cat err)"
+[ ! -e two.psm ] || fail "a model of half the ranks"
