@@ -181,7 +181,7 @@ cuda-report: $(DEVICE:%=$(OUT)/obj/%.o)
 	@scripts/cuda-report $(DEVICE:%=$(OUT)/obj/%.ptxas)
 
 # The very same files over tests/cuda, and whatever is linked with them instead of the archive's.
-EMULATED := $(DEVICE:%.cu=$(OUT)/obj/tests/cuda/%.o) $(patsubst %,$(OUT)/obj/tests/cuda/%.o,emulator nccl planted)
+EMULATED := $(DEVICE:%.cu=$(OUT)/obj/tests/cuda/%.o) $(patsubst %,$(OUT)/obj/tests/cuda/%.o,emulator cublas nccl planted)
 # Coroutines come and go: a second stack for each, as the address sanitizer would have it, takes minutes.
 EMULATED_FLAGS = $(if $(filter asan,$(FLAVOUR)),--param asan-use-after-return=0) -std=c++17 -g $(if $(filter release plain,$(FLAVOUR)),-O2,$(OPT_$(FLAVOUR))) -Wall -Wextra -Wno-unknown-pragmas \
 	-DPS_NCCL -Itests/cuda -Ilib -Ikernels

@@ -5,10 +5,13 @@
 #ifndef PS_DEV_CUDA_CUH
 #define PS_DEV_CUDA_CUH
 
+#include <cublasLt.h>
 #include <cublas_v2.h>
 #include <cuda_runtime.h>
+#include <dlfcn.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 
 extern "C" {
 #include "device.h"
@@ -22,7 +25,8 @@ typedef struct {
     cudaStream_t compute, copy;
     cudaEvent_t uploaded[PS_SLOTS], consumed[PS_SLOTS];
     cublasHandle_t blas;
-    void *workspace;
+    cublasLtHandle_t fused;
+    void *workspace;      /* PS_CUDA_WORKSPACE bytes, of every product */
     uint16_t *rounded[2]; /* bf16 copies of a product's factors */
     size_t rounded_cap[2];
     struct ps_cuda_group *group; /* NULL: by itself */
@@ -42,6 +46,22 @@ void ps_cuda_gemm(ps_device *, ps_trans, ps_trans, size_t, size_t, size_t, const
                   float, float *, size_t);
 int ps_cuda_blas_open(ps_cuda *c); /* loads cuBLAS */
 void ps_cuda_blas_close(ps_cuda *c);
+int ps_cuda_fused_open(ps_cuda *c); /* loads cublasLt */
+void ps_cuda_fused_close(ps_cuda *c);
+
+/* Of a product m x n x k: two matrices, and their type. */
+typedef struct {
+    size_t m, n, k;
+    const void *a;
+    size_t lda;
+    const void *b;
+    size_t ldb;
+    cudaDataType type;
+} ps_cuda_factors;
+
+/* Takes bf16 copies of them in their place, which last until the next call.  PS_EMEM: noted. */
+int ps_cuda_round_factors(ps_device *dev, size_t a_rows, size_t a_cols, size_t b_rows, size_t b_cols,
+                          ps_cuda_factors *f);
 /* Each fills in its part of the table. */
 void ps_cuda_add_rows(ps_device_ops *ops);
 void ps_cuda_add_pool(ps_device_ops *ops);
@@ -49,12 +69,29 @@ void ps_cuda_add_loss(ps_device_ops *ops);
 void ps_cuda_add_step(ps_device_ops *ops);
 void ps_cuda_add_product(ps_device_ops *ops);
 void ps_cuda_add_group(ps_device_ops *ops);
+void ps_cuda_add_fused(ps_device_ops *ops);
 
 /* Waits for a queue, but not for ranks that are gone. */
 void ps_cuda_wait(ps_cuda *c, cudaStream_t queue);
 void ps_cuda_group_leave(ps_cuda *c);
 
-enum { WARP = 32, THREADS_MAX = 256 };
+enum { WARP = 32, THREADS_MAX = 256, PS_CUDA_WORKSPACE = 32 << 20 };
+
+#define PS_STRING2(x) #x
+#define PS_STRING(x) PS_STRING2(x)
+
+/* A library, by the system's search or in that folder.  NULL after ps_fail. */
+static inline void *ps_cuda_library(const char *name, const char *folder)
+{
+    char path[4096];
+    snprintf(path, sizeof path, "%s/%s", folder, name);
+    void *lib = dlopen(name, RTLD_NOW | RTLD_LOCAL);
+    if (!lib)
+        lib = dlopen(path, RTLD_NOW | RTLD_LOCAL);
+    if (!lib)
+        ps_fail(PS_EDATA, "%s cannot be loaded: %s", name, dlerror());
+    return lib;
+}
 
 /* Queues kernel(args...) with the operations. */
 template <class... P, class... A>

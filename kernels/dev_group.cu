@@ -25,10 +25,10 @@ struct ps_cuda_group {
     size_t parts_bytes;
 };
 
-#define FUNCTIONS(F)                                                                                              \
-    F(GetUniqueId)                                                                                                \
-    F(CommInitRank) F(CommAbort) F(CommGetAsyncError) F(GetErrorString) F(GroupStart) F(GroupEnd) F(Send) F(Recv) \
-        F(AllGather)
+#define FUNCTIONS(F) \
+    F(GetUniqueId)   \
+    F(CommInitRank)  \
+    F(CommAbort) F(CommGetAsyncError) F(GetErrorString) F(GroupStart) F(GroupEnd) F(Send) F(Recv) F(AllGather)
 
 #define POINTER(name) decltype(&nccl##name) name;
 static struct {
@@ -43,22 +43,14 @@ static int load()
     return 0;
 }
 #else
-#include <dlfcn.h>
-
-#define LIBRARY "libnccl.so.2"
-
 static int load()
 {
-    void *lib = dlopen(LIBRARY, RTLD_NOW | RTLD_LOCAL);
-#ifdef PS_NCCL_LIBRARIES
+    void *lib = ps_cuda_library("libnccl.so.2", PS_NCCL_LIBRARIES);
     if (!lib)
-        lib = dlopen(PS_NCCL_LIBRARIES "/" LIBRARY, RTLD_NOW | RTLD_LOCAL);
-#endif
-    if (!lib)
-        return ps_fail(PS_EDATA, LIBRARY " (NCCL) cannot be loaded: %s", dlerror());
+        return PS_EDATA;
 #define LOOK_UP(name)                                                 \
     if (!(nccl.name = (decltype(nccl.name))dlsym(lib, "nccl" #name))) \
-        return ps_fail(PS_EDATA, LIBRARY " has no function nccl" #name);
+        return ps_fail(PS_EDATA, "NCCL has no function nccl" #name);
     FUNCTIONS(LOOK_UP)
     return 0;
 }

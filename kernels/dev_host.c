@@ -82,6 +82,13 @@ static void gemm(ps_device *dev, ps_trans ta, ps_trans tb, size_t m, size_t n, s
     run(NULL, ta, tb, m, n, k, 1, a, lda, b, ldb, beta, c, ldc);
 }
 
+static void gemm_bias_relu(ps_device *dev, size_t m, size_t n, size_t k, const ps_real *a, const ps_real *b, size_t ldb,
+                           const ps_real *bias, ps_real *c)
+{
+    gemm(dev, PS_N, PS_T, m, n, k, a, k, b, ldb, 0, c, n);
+    dev->ops->bias_relu(dev, m, n, c, bias);
+}
+
 static void to_bf16(ps_device *dev, size_t rows, size_t n, const ps_real *x, size_t ld, uint16_t *out)
 {
     (void)dev;
@@ -118,6 +125,7 @@ static ps_device_ops ops = {.name = "host",
                             .get = copy_now,
                             .finish = finish,
                             .gemm = gemm,
+                            .gemm_bias_relu = gemm_bias_relu,
                             .to_bf16 = to_bf16,
                             .from_bf16 = from_bf16};
 

@@ -183,6 +183,7 @@ static const ps_device_ops *operations()
     ps_cuda_add_loss(&ops);
     ps_cuda_add_step(&ops);
     ps_cuda_add_group(&ops);
+    ps_cuda_add_fused(&ops);
     return &ops;
 }
 

@@ -4,9 +4,7 @@
  * in, define PS_CUBLAS_LINKED. */
 #include "dev_cuda.cuh"
 
-#include <stdio.h>
-
-enum { CONVERT_THREADS = 256, WORKSPACE = 32 << 20 };
+enum { CONVERT_THREADS = 256 };
 
 /* In C++ cublasGemmEx has two forms; the library's is this one. */
 typedef cublasStatus_t gemm_ex(cublasHandle_t, cublasOperation_t, cublasOperation_t, int, int, int, const void *,
@@ -20,11 +18,11 @@ static decltype(&cublasSetWorkspace_v2) set_workspace;
 static decltype(&cublasGetStatusString) status_string;
 static gemm_ex *multiply;
 
-#define FUNCTIONS(F)                                                                                                  \
-    F(create, cublasCreate_v2)                                                                                        \
-    F(destroy, cublasDestroy_v2)                                                                                      \
-    F(set_stream, cublasSetStream_v2) F(set_workspace, cublasSetWorkspace_v2) F(status_string, cublasGetStatusString) \
-        F(multiply, cublasGemmEx)
+#define FUNCTIONS(F)                  \
+    F(create, cublasCreate_v2)        \
+    F(destroy, cublasDestroy_v2)      \
+    F(set_stream, cublasSetStream_v2) \
+    F(set_workspace, cublasSetWorkspace_v2) F(status_string, cublasGetStatusString) F(multiply, cublasGemmEx)
 
 #ifdef PS_CUBLAS_LINKED
 static int load()
@@ -34,24 +32,14 @@ static int load()
     return 0;
 }
 #else
-#include <dlfcn.h>
-
-#define STRING2(x) #x
-#define STRING(x) STRING2(x)
-#define LIBRARY "libcublas.so." STRING(CUBLAS_VER_MAJOR)
-
 static int load()
 {
-    void *lib = dlopen(LIBRARY, RTLD_NOW | RTLD_LOCAL);
-#ifdef PS_CUDA_LIBRARIES
+    void *lib = ps_cuda_library("libcublas.so." PS_STRING(CUBLAS_VER_MAJOR), PS_CUDA_LIBRARIES);
     if (!lib)
-        lib = dlopen(PS_CUDA_LIBRARIES "/" LIBRARY, RTLD_NOW | RTLD_LOCAL);
-#endif
-    if (!lib)
-        return ps_fail(PS_EDATA, LIBRARY " (cuBLAS) cannot be loaded: %s", dlerror());
+        return PS_EDATA;
 #define LOOK_UP(pointer, name)                             \
     if (!(pointer = (decltype(pointer))dlsym(lib, #name))) \
-        return ps_fail(PS_EDATA, LIBRARY " has no function " #name);
+        return ps_fail(PS_EDATA, "cuBLAS has no function " #name);
     FUNCTIONS(LOOK_UP)
     return 0;
 }
@@ -74,18 +62,19 @@ int ps_cuda_blas_open(ps_cuda *c)
     cublasStatus_t status = create(&c->blas);
     if (status != CUBLAS_STATUS_SUCCESS)
         return ps_fail(PS_EDATA, "%s: cuBLAS: %s", c->dev.name, status_string(status));
-    if (!(c->workspace = c->dev.ops->alloc(&c->dev, WORKSPACE)))
+    if (!(c->workspace = c->dev.ops->alloc(&c->dev, PS_CUDA_WORKSPACE)))
         return PS_EMEM;
     note_blas(&c->dev, set_stream(c->blas, c->compute));
-    note_blas(&c->dev, set_workspace(c->blas, c->workspace, WORKSPACE));
-    return 0;
+    note_blas(&c->dev, set_workspace(c->blas, c->workspace, PS_CUDA_WORKSPACE));
+    return ps_cuda_fused_open(c);
 }
 
 void ps_cuda_blas_close(ps_cuda *c)
 {
+    ps_cuda_fused_close(c);
     if (c->blas)
         (void)destroy(c->blas);
-    c->dev.ops->release(&c->dev, c->workspace, WORKSPACE);
+    c->dev.ops->release(&c->dev, c->workspace, PS_CUDA_WORKSPACE);
     for (int i = 0; i < 2; i++)
         c->dev.ops->release(&c->dev, c->rounded[i], c->rounded_cap[i] * sizeof **c->rounded);
 }
@@ -149,13 +138,23 @@ static const uint16_t *rounded(ps_device *dev, int which, size_t rows, size_t co
     return c->rounded[which];
 }
 
+int ps_cuda_round_factors(ps_device *dev, size_t a_rows, size_t a_cols, size_t b_rows, size_t b_cols,
+                          ps_cuda_factors *f)
+{
+    f->a = rounded(dev, 0, a_rows, a_cols, (const float *)f->a, f->lda);
+    f->b = rounded(dev, 1, b_rows, b_cols, (const float *)f->b, f->ldb);
+    f->lda = a_cols;
+    f->ldb = b_cols;
+    f->type = CUDA_R_16BF;
+    return f->a && f->b ? 0 : PS_EMEM;
+}
+
 /* Row by row is column by column of the transpose: C^T = op(B)^T op(A)^T. */
 static void gemm(ps_device *dev, ps_trans ta, ps_trans tb, size_t m, size_t n, size_t k, const float *a, size_t lda,
                  const float *b, size_t ldb, float beta, float *out, size_t ldc)
 {
     const float one = 1;
-    const void *left = b, *right = a;
-    cudaDataType type = CUDA_R_32F;
+    ps_cuda_factors f = {m, n, k, a, lda, b, ldb, CUDA_R_32F};
     cublasComputeType_t compute = dev->products == PS_PRODUCTS_TF32 ? CUBLAS_COMPUTE_32F_FAST_TF32 : CUBLAS_COMPUTE_32F;
     if (m == 0 || n == 0 || dev->failed)
         return;
@@ -164,20 +163,13 @@ static void gemm(ps_device *dev, ps_trans ta, ps_trans tb, size_t m, size_t n, s
             dev->ops->zero(dev, out + i * ldc, n * sizeof *out);
         return;
     }
-    if (dev->products == PS_PRODUCTS_BF16) {
-        size_t a_rows = ta == PS_T ? k : m, a_cols = ta == PS_T ? m : k, b_rows = tb == PS_T ? n : k,
-               b_cols = tb == PS_T ? k : n;
-        right = rounded(dev, 0, a_rows, a_cols, a, lda);
-        left = rounded(dev, 1, b_rows, b_cols, b, ldb);
-        lda = a_cols;
-        ldb = b_cols;
-        type = CUDA_R_16BF;
-        if (!right || !left)
-            return;
-    }
-    note_blas(dev, multiply(cuda_of(dev)->blas, tb == PS_T ? CUBLAS_OP_T : CUBLAS_OP_N,
-                            ta == PS_T ? CUBLAS_OP_T : CUBLAS_OP_N, (int)n, (int)m, (int)k, &one, left, type, (int)ldb,
-                            right, type, (int)lda, &beta, out, CUDA_R_32F, (int)ldc, compute, CUBLAS_GEMM_DEFAULT));
+    if (dev->products == PS_PRODUCTS_BF16 && ps_cuda_round_factors(dev, ta == PS_T ? k : m, ta == PS_T ? m : k,
+                                                                   tb == PS_T ? n : k, tb == PS_T ? k : n, &f) < 0)
+        return;
+    note_blas(dev,
+              multiply(cuda_of(dev)->blas, tb == PS_T ? CUBLAS_OP_T : CUBLAS_OP_N,
+                       ta == PS_T ? CUBLAS_OP_T : CUBLAS_OP_N, (int)n, (int)m, (int)k, &one, f.b, f.type, (int)f.ldb,
+                       f.a, f.type, (int)f.lda, &beta, out, CUDA_R_32F, (int)ldc, compute, CUBLAS_GEMM_DEFAULT));
 }
 
 void ps_cuda_add_product(ps_device_ops *ops)

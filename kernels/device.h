@@ -89,6 +89,10 @@ typedef struct {
     /* ---- products: C = op(A) op(B) + beta C, as ps_gemm; beta 0 or 1 ---- */
     void (*gemm)(ps_device *dev, ps_trans ta, ps_trans tb, size_t m, size_t n, size_t k, const ps_real *a, size_t lda,
                  const ps_real *b, size_t ldb, ps_real beta, ps_real *c, size_t ldc);
+    /* C [m x n] = ReLU(A B^T + bias), of A [m x k] and B [n x k] at distance ldb, in one pass over C where that pays. A
+     * NaN may become 0, as by bias_relu, or stay one. */
+    void (*gemm_bias_relu)(ps_device *dev, size_t m, size_t n, size_t k, const ps_real *a, const ps_real *b, size_t ldb,
+                           const ps_real *bias, ps_real *c);
     /* rows x n at distance ld to bf16 without gaps, to nearest even; and back. */
     void (*to_bf16)(ps_device *dev, size_t rows, size_t n, const ps_real *x, size_t ld, uint16_t *out);
     void (*from_bf16)(ps_device *dev, size_t n, const uint16_t *x, ps_real *out);

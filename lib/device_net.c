@@ -79,8 +79,7 @@ static int layer_forward(ps_device_net *net, const ps_real *param, const ps_devi
     int rc = layer_room(net, l, below, n);
     if (rc < 0)
         return rc;
-    times_matrix(net, below, m, c, in, param + net->at.Q[k], c, 0, l->p.p);
-    dev->ops->bias_relu(dev, below, m, l->p.p, param + net->at.q[k]);
+    dev->ops->gemm_bias_relu(dev, below, m, c, in, param + net->at.Q[k], c, param + net->at.q[k], l->p.p);
     if (net->shape.pooling == PS_POOL_MAX)
         dev->ops->pool_max(dev, n, m, b->off, b->index, l->p.p, l->pooled.p, l->arg.p);
     else
@@ -105,8 +104,7 @@ static int head_forward(ps_device_net *net, const ps_real *param, const ps_devic
         rc = room(net, &net->beta, n, 1);
     if (rc < 0)
         return rc;
-    times_matrix(net, n, s->m, c, h, param + net->at.G1, c, 0, net->r.p);
-    dev->ops->bias_relu(dev, n, s->m, net->r.p, param + net->at.g);
+    dev->ops->gemm_bias_relu(dev, n, s->m, c, h, param + net->at.G1, c, param + net->at.g, net->r.p);
     times_matrix(net, n, s->d, s->m, net->r.p, param + net->at.G2, s->m, 0, net->z.p);
     if (s->bypass)
         times_matrix(net, n, s->d, s->dx, b->x, param + net->at.G3, s->dx, 1, net->z.p);

@@ -9,14 +9,9 @@
 #include <sys/mman.h>
 #include <vector>
 
-#include <cublas_v2.h>
 #include <cuda_runtime.h>
 
 #include "emulator.h"
-
-extern "C" {
-#include "gemm.h"
-}
 
 #ifdef __SANITIZE_ADDRESS__
 #include <sanitizer/asan_interface.h>
@@ -640,69 +635,4 @@ const char *cudaGetErrorString(cudaError_t rc)
                                                      {cudaErrorInvalidDevice, "invalid device ordinal"}};
     auto at = text.find(rc);
     return at == text.end() ? "unknown error" : at->second;
-}
-
-/* ---- cuBLAS ---- */
-
-struct emulated_blas {
-    cudaStream_t stream;
-};
-
-cublasStatus_t cublasCreate_v2(cublasHandle_t *handle)
-{
-    *handle = new emulated_blas{NULL};
-    return CUBLAS_STATUS_SUCCESS;
-}
-
-cublasStatus_t cublasDestroy_v2(cublasHandle_t handle)
-{
-    delete handle;
-    return CUBLAS_STATUS_SUCCESS;
-}
-
-cublasStatus_t cublasSetStream_v2(cublasHandle_t handle, cudaStream_t stream)
-{
-    handle->stream = stream;
-    return CUBLAS_STATUS_SUCCESS;
-}
-
-cublasStatus_t cublasSetWorkspace_v2(cublasHandle_t, void *workspace, size_t bytes)
-{
-    return inside(buffers, workspace, bytes) ? CUBLAS_STATUS_SUCCESS : CUBLAS_STATUS_INVALID_VALUE;
-}
-
-const char *cublasGetStatusString(cublasStatus_t status)
-{
-    return status == CUBLAS_STATUS_SUCCESS ? "success" : "an unsupported value or parameter was passed to the function";
-}
-
-/* Columns of a factor at distance ld, as floats without gaps between them. */
-static std::vector<float> widened(const void *x, cudaDataType type, size_t rows, size_t cols, size_t ld)
-{
-    std::vector<float> out(rows * cols);
-    for (size_t j = 0; j < cols; j++)
-        for (size_t i = 0; i < rows; i++)
-            out[j * rows + i] = type == CUDA_R_32F ? ((const float *)x)[j * ld + i]
-                                                   : __uint_as_float((uint32_t)((const uint16_t *)x)[j * ld + i] << 16);
-    return out;
-}
-
-cublasStatus_t cublasGemmEx(cublasHandle_t handle, cublasOperation_t ta, cublasOperation_t tb, int m, int n, int k,
-                            const void *alpha, const void *a, cudaDataType a_type, int lda, const void *b,
-                            cudaDataType b_type, int ldb, const void *beta, void *c, cudaDataType c_type, int ldc,
-                            cublasComputeType_t, cublasGemmAlgo_t)
-{
-    float scale = *(const float *)alpha, keep = *(const float *)beta;
-    int a_rows = ta == CUBLAS_OP_N ? m : k, b_rows = tb == CUBLAS_OP_N ? k : n;
-    if (m < 0 || n < 0 || k < 0 || lda < std::max(1, a_rows) || ldb < std::max(1, b_rows) || ldc < std::max(1, m) ||
-        a_type != b_type || c_type != CUDA_R_32F)
-        return CUBLAS_STATUS_INVALID_VALUE;
-    int a_cols = ta == CUBLAS_OP_N ? k : m, b_cols = tb == CUBLAS_OP_N ? n : k;
-    emulated_queue(handle->stream, [=] {
-        std::vector<float> left = widened(a, a_type, a_rows, a_cols, lda),
-                           right = widened(b, b_type, b_rows, b_cols, ldb);
-        ps_gemm_one(tb == CUBLAS_OP_N ? PS_N : PS_T, ta == CUBLAS_OP_N ? PS_N : PS_T, n, m, k, scale, right.data(),
-                    b_rows, left.data(), a_rows, keep, (float *)c, ldc);
-    });
-    return CUBLAS_STATUS_SUCCESS;
 }

@@ -17,6 +17,7 @@
 /* What the emulation adds: not there on a GPU. */
 extern __typeof__(emulator_seed) emulator_seed __attribute__((weak));
 extern __typeof__(emulator_overruns) emulator_overruns __attribute__((weak));
+extern __typeof__(emulator_blocks) emulator_blocks __attribute__((weak));
 extern int planted_run(int which, int with_barrier) __attribute__((weak));
 
 enum { GUARD = 64, ARRAYS = 40 };
@@ -499,6 +500,22 @@ static void test_gemm(size_t m, size_t n, size_t k, ps_products how, double boun
     }
 }
 
+/* On the CPU the fused product launches no kernel but bf16's two conversions; cublasLt cannot have every shape. */
+static void test_fused(size_t m, size_t n, size_t k, ps_products how, double bound)
+{
+    array *a = reals(m * k), *b = reals(n * (k + 4)), *bias = reals(n), *c = empty(m * n);
+    snprintf(trial, sizeof trial, "gemm_bias_relu %zu x %zu x %zu, products %d", m, n, k, how);
+    CHECK_OK(device->ops->finish(device));
+    uint64_t before = emulator_blocks ? emulator_blocks() : 0;
+    device->products = how;
+    ON_BOTH(gemm_bias_relu(dev, m, n, k, A(a), A(b), k + 4, A(bias), A(c)));
+    device->products = PS_PRODUCTS_F32;
+    compare("gemm_bias_relu", c, bound);
+    if (emulator_blocks && how == PS_PRODUCTS_TF32 && m && k)
+        CHECK((emulator_blocks() == before) == (n % 4 == 0 && k % 4 == 0));
+    free_arrays();
+}
+
 static void test_bf16(size_t rows, size_t n)
 {
     array *x = reals(rows * (n + 3)), *out = make(rows * n, sizeof(uint16_t), NULL), *back = empty(rows * n);
@@ -558,6 +575,12 @@ static void test_products(void)
         test_gemm(sizes[i][0], sizes[i][1], sizes[i][2], PS_PRODUCTS_F32, 2e-6);
         test_gemm(sizes[i][0], sizes[i][1], sizes[i][2], PS_PRODUCTS_TF32, 4e-3);
         test_gemm(sizes[i][0], sizes[i][1], sizes[i][2], PS_PRODUCTS_BF16, 3e-2);
+    }
+    static const size_t fused[][3] = {{0, 4, 4}, {1, 4, 8}, {3, 4, 0}, {31, 32, 36}, {64, 5, 16}, {33, 64, 31}};
+    for (size_t i = 0; i < sizeof fused / sizeof *fused; i++) {
+        test_fused(fused[i][0], fused[i][1], fused[i][2], PS_PRODUCTS_F32, 2e-6);
+        test_fused(fused[i][0], fused[i][1], fused[i][2], PS_PRODUCTS_TF32, 4e-3);
+        test_fused(fused[i][0], fused[i][1], fused[i][2], PS_PRODUCTS_BF16, 3e-2);
     }
 }
 
