@@ -1,9 +1,6 @@
 # psgraph-build: numbers, graphs that grow, edges taken out, duplicates, ancestors, pruning, order; what is refused.
 set -eu
-fail() {
-    echo "$1"
-    exit 1
-}
+. "$PS_ROOT/tests/fixture.sh"
 build() { "$PS_BIN/psgraph-build" "$@"; }
 view() { "$PS_BIN/psview" "$@"; }
 edges() { view --edges "$1"; }

@@ -1,9 +1,6 @@
 # psgraph-build with little memory, killed, on a full disk, without a temporary folder; large nodes.
 set -eu
-fail() {
-    echo "$1"
-    exit 1
-}
+. "$PS_ROOT/tests/fixture.sh"
 build() { "$PS_BIN/psgraph-build" "$@"; }
 mkdir tmp
 TMPDIR=$PWD/tmp

@@ -2,6 +2,7 @@
 # The graph is read here by a few lines of Python of their own, not by the tools.
 set -eu
 . "$PS_ROOT/tests/need-python"
+. "$PS_ROOT/tests/fixture.sh"
 
 cat >graph.py <<'END'
 """graph.py show FILE: the graph as text.  graph.py edges [8]: an edge stream, with numbers of 4 or 8 bytes, from lines
@@ -55,10 +56,6 @@ END
 build=$PS_BIN/psgraph-build
 show() {
     python3 graph.py show "$1"
-}
-fail() {
-    echo "$1"
-    exit 1
 }
 # Is the graph what stands on standard input?
 expect() {

@@ -1,8 +1,7 @@
 # Other people's tables: CSV, separators, header lines and columns in each tool that reads text; Matrix Market.
 set -eu
 . "$PS_ROOT/tests/need-python"
-fail() { echo "$1"; exit 1; }
-PATH=$PS_BIN:$PATH
+. "$PS_ROOT/tests/fixture.sh"
 
 # Names with all that CSV has to quote; Python's csv module writes them, in several dialects.
 python3 - <<'EOF'

@@ -1,11 +1,8 @@
 #!/bin/sh
 # Where nvcc compiled the kernels, each of them is in the report for each architecture, and none spills registers to memory.
 set -eu
+. "$PS_ROOT/tests/fixture.sh"
 objects=${PS_BIN%/bin}/obj/kernels
-fail() {
-    echo "$*" >&2
-    exit 1
-}
 
 # A kernel that spills is a failure of the report.
 cat >spill.ptxas <<'END'

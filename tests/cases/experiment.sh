@@ -2,12 +2,9 @@
 # on where it stopped, a row is made again when and only when something that it depends on has changed, and means are
 # over the seeds that were run.
 set -eu
+. "$PS_ROOT/tests/fixture.sh"
 cp -r "$PS_ROOT/tests/data/packages" data
 unset MAKEFLAGS MFLAGS
-fail() {
-    echo "$*" >&2
-    exit 1
-}
 # What make says is in out, what the steps say in err.  No Python: the row of iALS is another matter (below).
 make_it() {
     make -s -j 2 -f "$PS_ROOT/scripts/experiment.mk" BIN="$PS_BIN" DATA=data RESULTS=results THREADS=1 PS_PYTHON="${python-/nowhere/python3}" \
@@ -39,7 +36,6 @@ done
 ! grep -q '±.*| *1 |' $md || fail "a spread of one seed: $(grep '±.*| *1 |' $md)"
 
 # The figures are the tools', by the commands of the manual pages.
-PATH=$PS_BIN:$PATH
 psgraph-build -t -I data/items.tsv -o g.psg <data/edges.tsv
 judge="pseval -g g.psg -t -J -p data/pairs-test.tsv"
 expect() { # ROW, the report in report: MRR and the cold scaled MRR

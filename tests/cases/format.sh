@@ -1,12 +1,8 @@
 #!/bin/sh
 # format.sh - the written formats against an independent reader, and the examples in their man pages.
 set -eu
-PATH=$PS_BIN:$PATH
+. "$PS_ROOT/tests/fixture.sh"
 
-fail() {
-    echo "$*"
-    exit 1
-}
 
 # ---- the hex in the man pages is what the tools write ----
 

@@ -2,10 +2,9 @@
 # manual pages finds; their older formats are read, newer ones refused by their number.
 set -eu
 . "$PS_ROOT/tests/need-python"
-PATH=$PS_BIN:$PATH
+. "$PS_ROOT/tests/fixture.sh"
 export PYTHONDONTWRITEBYTECODE=1
 reader="python3 $PS_ROOT/tests/reader/psfiles.py"
-fail() { echo "$*"; exit 1; }
 lines() { psview -H "$1" | sed -n 's/^history	//p'; }
 has() { # FILE LINE...: its history, by psview and by the reader, is of these lines
     file=$1

@@ -1,14 +1,11 @@
 # make install and uninstall with DESTDIR and PREFIX: the tools work where they are put, every page is in its
 # section, and nothing is left afterwards.
 set -eu
+. "$PS_ROOT/tests/fixture.sh"
 stage=$PWD/stage
 # -o all: install what was built for this run; building is not this test's business.
 make_it() {
     make -C "$PS_ROOT" --no-print-directory -o all FLAVOUR="$PS_FLAVOUR" OUT="${PS_BIN%/bin}" CUDA=0 DESTDIR="$stage" "$@" >make.log 2>&1 || { cat make.log; exit 1; }
-}
-fail() {
-    echo "$1"
-    exit 1
 }
 
 # Something of somebody else's, which uninstall must leave alone.

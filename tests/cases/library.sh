@@ -1,7 +1,6 @@
 # The library where it is installed: the example, found by pkg-config, says what the tools say; every kind of stream by psgraph.h.
 set -eu
 . "$PS_ROOT/tests/fixture.sh"
-fail() { echo "$1"; exit 1; }
 [ "$PS_FLAVOUR" = release ] || { echo "the library is of the release build"; exit 77; }
 stage=$PWD/stage
 make -C "$PS_ROOT" --no-print-directory -o all OUT="${PS_BIN%/bin}" CUDA=0 PREFIX="$stage" install >make.log 2>&1 || fail "$(cat make.log)"

@@ -1,7 +1,6 @@
 # A file of one kind where another is needed: every tool says what it was given and what it needs, in one line.
 set -eu
-PATH=$PS_BIN:$PATH
-fail() { echo "$*"; exit 1; }
+. "$PS_ROOT/tests/fixture.sh"
 printf 'a\tX\nb\tX\nb\tY\nc\tY\n' | psgraph-build -t >g.psg
 printf 'z\tX\n' | psgraph-build -t >other.psg
 printf 'a\tone two\nb\ttwo three\nc\tthree\n' >items.tsv

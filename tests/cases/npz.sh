@@ -1,8 +1,7 @@
 # Vectors as .npz archives and word2vec text: what other programs read, and back; damage.
 set -eu
 . "$PS_ROOT/tests/need-python"
-fail() { echo "$1"; exit 1; }
-PATH=$PS_BIN:$PATH
+. "$PS_ROOT/tests/fixture.sh"
 printf 'na\303\257ve x\ts\n\342\202\254\ts\n\360\237\230\200!\ts\nplain\tt\nnone\tt\n' >edges.tsv
 psgraph-build -t <edges.tsv >g.psg
 printf 'plain\t1\t-2.5\nna\303\257ve x\t0.125\t7\n\360\237\230\200!\t3e-8\t1\n\342\202\254\t0\t4\n' | psview -t -K vectors -g g.psg >z.psr
@@ -78,26 +77,19 @@ sed 's/2.99[0-9]*e-08/3e-08/' got >want2
 printf '0\t0\t0\n1\t3e-08\t1\n' | cmp - want2 || fail "-u: $(cat got)"
 grep -q '1 lines skipped' err || fail "-u: $(cat err)"
 
-refused() { # status, text, command
-    want=$1 text=$2 status=0
-    shift 2
-    "$@" >out 2>err </dev/null || status=$?
-    [ $status = "$want" ] || fail "$*: status $status: $(cat err)"
-    [ "$(wc -l <err)" = 1 ] && grep -q -e "$text" err || fail "$*: expected '$text': $(cat err)"
-}
 echo plain | psview -t -K ids -g g.psg >ids.psr
 load="psfeat -g g.psg --npy"
-refused 1 'unknown.npz: vectors.npy: row 1: g.psg has no such item (-u' $load unknown.npz
-refused 1 'rows 0 and 2 are the same item' $load twice.npz
-refused 1 'negative.npz: ids.npy: row 2: a negative number' $load negative.npz
-refused 1 'short.npz: ids.npy: it must be a list with an element for each of the 4 rows' $load short.npz
-refused 1 "floats.npz: ids.npy: elements of type '<f4'" $load floats.npz
-refused 1 "objects.npz: names.npy: elements of type '|O'.*names.astype(str)" $load objects.npz
-refused 1 "other.npz: no array 'vectors' in it" $load other.npz
-refused 1 'lzma.npz: member vectors.npy: packed by method 14' $load lzma.npz
-refused 1 'row 0 is item 3: -g GRAPH is needed' psfeat --npy deflated.npz
-refused 2 '--npz writes f32' psview --npz -E f16 z.psr
-refused 1 'only vectors can be had in this form' psview --npz ids.psr
+expect 1 'unknown.npz: vectors.npy: row 1: g.psg has no such item (-u' $load unknown.npz
+expect 1 'rows 0 and 2 are the same item' $load twice.npz
+expect 1 'negative.npz: ids.npy: row 2: a negative number' $load negative.npz
+expect 1 'short.npz: ids.npy: it must be a list with an element for each of the 4 rows' $load short.npz
+expect 1 "floats.npz: ids.npy: elements of type '<f4'" $load floats.npz
+expect 1 "objects.npz: names.npy: elements of type '|O'.*names.astype(str)" $load objects.npz
+expect 1 "other.npz: no array 'vectors' in it" $load other.npz
+expect 1 'lzma.npz: member vectors.npy: packed by method 14' $load lzma.npz
+expect 1 'row 0 is item 3: -g GRAPH is needed' psfeat --npy deflated.npz
+expect 2 '--npz writes f32' psview --npz -E f16 z.psr
+expect 1 'only vectors can be had in this form' psview --npz ids.psr
 # Cut off or changed anywhere, it is refused; the header's spare bytes may change nothing.
 python3 - "$PS_BIN/psfeat" <<'EOF'
 import random, subprocess, sys

@@ -1,11 +1,7 @@
 # odd.sh - little address space, no folder for temporary files, read-only ones, names of files and nodes that are long or no text,
 # symbolic links in the way of outputs.
 set -eu
-PATH=$PS_BIN:$PATH
-fail() {
-    echo "$*" >&2
-    exit 1
-}
+. "$PS_ROOT/tests/fixture.sh"
 one_line() { # TOOL STATUS: of the last run, whose standard error is in err
     [ "$2" = 1 ] || fail "$1: status $2: $(cat err)"
     [ "$(wc -l <err)" = 1 ] && grep -q "^$1: " err || fail "$1: $(cat err)"

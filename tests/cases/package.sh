@@ -1,10 +1,7 @@
 # The Debian package: complete, in order by lintian where it is there, and its tools run from where they are put.
 # And the completions.
 set -eu
-fail() {
-    echo "$1"
-    exit 1
-}
+. "$PS_ROOT/tests/fixture.sh"
 [ "$PS_FLAVOUR" = release ] || { echo "packages are made of the release build"; exit 77; }
 
 # ---- completion, as bash calls it ----

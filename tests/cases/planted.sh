@@ -2,9 +2,8 @@
 # goes with (texts).  Words alone point to its own class everywhere, walks alone to all of its community; only both together, and
 # a map between classes that has to be learned, lead to the positives.
 set -eu
+. "$PS_ROOT/tests/fixture.sh"
 command -v python3 >/dev/null || { echo "python3 is not installed"; exit 77; }
-PATH=$PS_BIN:$PATH
-fail() { echo "FAILED: $*"; exit 1; }
 awk 'BEGIN {
     communities = 24; classes = 24; cell = 3
     random = 12345

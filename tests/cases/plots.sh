@@ -1,9 +1,8 @@
 # scripts/psplot: each kind of picture in each form, with what it must show; components against known ones.
 set -eu
 . "$PS_ROOT/tests/need-python"
+. "$PS_ROOT/tests/fixture.sh"
 command -v gnuplot >/dev/null || { echo "gnuplot (Debian: gnuplot-nox) is not there"; exit 77; }
-fail() { echo "$1"; exit 1; }
-PATH=$PS_BIN:$PATH
 plot() { python3 -B "$PS_ROOT/scripts/psplot" "$@"; }
 
 awk 'BEGIN { srand(5); for (i = 0; i < 120; i++) print "n" i > "items";

@@ -2,18 +2,6 @@
 # psembed as filters: the result of one machine to 1e-6, the same bytes however the work is split and in any memory.
 set -eu
 . "$PS_ROOT/tests/fixture.sh"
-PATH=$PS_BIN:$PATH
-fail() {
-    echo "$*" >&2
-    exit 1
-}
-expect() {
-    want=$1 text=$2
-    shift 2
-    status=0
-    "$@" >out 2>err || status=$?
-    [ $status = "$want" ] && [ "$(wc -l <err)" = 1 ] && grep -q -e "$text" err || fail "$*: $status, not $want with '$text': $(cat err)"
-}
 near() { # $1 $2: the same vectors, to 1e-6
     psview "$1" >one.txt
     psview "$2" >two.txt
@@ -22,11 +10,8 @@ near() { # $1 $2: the same vectors, to 1e-6
         for (i = 1; i <= half; i++) { d = $i - $(half + i); if (d > 1e-6 || d < -1e-6 || half < 3) { print "differs: " $0; exit 1 } }
     } END { if (NR == 0) { print "nothing to compare"; exit 1 } }' || fail "$3"
 }
-small_debian '^libjs-'
-psgraph-build -t -I items.tsv <edges.tsv >g.psg
-psfeat -g g.psg -t -d 32 --sketch 16 <items.tsv >x.psr
+small_inputs '^libjs-'
 psfeat -g g.psg -t --sparse <items.tsv >y.psr
-psneigh -g g.psg -a -T 8 >n.psr
 n=$(psview -C x.psr) half=$(($(psview -C x.psr) / 3))
 psembed --invert <n.psr | psview --raw -S >needs.psr
 psview -c needs.psr

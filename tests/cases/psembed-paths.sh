@@ -2,24 +2,8 @@
 # psembed: every way to an embedding gives the same bytes: all items, some, new ones, after a change; -j, -M, element types.
 set -eu
 . "$PS_ROOT/tests/fixture.sh"
-PATH=$PS_BIN:$PATH
-fail() {
-    echo "$*" >&2
-    exit 1
-}
-# expect STATUS TEXT COMMAND...: its status, one line on standard error with TEXT in it, nothing on standard output.
-expect() {
-    want=$1 text=$2
-    shift 2
-    status=0
-    "$@" >out 2>err || status=$?
-    [ $status = "$want" ] && [ "$(wc -l <err)" = 1 ] && grep -q -e "$text" err || fail "$*: $status, not $want with '$text': $(cat err)"
-}
-small_debian '^libjs-'
-psgraph-build -t -I items.tsv <edges.tsv >g.psg
-psfeat -g g.psg -t -d 32 --sketch 16 <items.tsv >x.psr
+small_inputs '^libjs-'
 psfeat -g g.psg -t --sparse <items.tsv >y.psr
-psneigh -g g.psg -a -T 8 >n.psr
 n=$(psview -C x.psr)
 last=$((n - 5))
 

@@ -2,15 +2,7 @@
 # psembed: any threads, any order of items, new items, neighbours without vectors.
 set -eu
 . "$PS_ROOT/tests/fixture.sh"
-PATH=$PS_BIN:$PATH
-fail() {
-    echo "$*" >&2
-    exit 1
-}
-small_debian
-psgraph-build -t -I items.tsv <edges.tsv >g.psg
-psfeat -g g.psg -t -d 32 --sketch 16 <items.tsv >x.psr
-psneigh -g g.psg -a -T 8 >n.psr
+small_inputs
 pstrain -g g.psg -x x.psr -n n.psr -t --layers 2 --hidden 24 -d 16 --epochs 1 <pairs.tsv >m.psm
 
 psembed -m m.psm -n n.psr -j 1 <x.psr >z.psr

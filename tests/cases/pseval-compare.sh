@@ -1,9 +1,8 @@
 # pseval with several files: every figure, interval and p against Python; one file says what it says alone; -j; errors.
 set -eu
 . "$PS_ROOT/tests/need-python"
+. "$PS_ROOT/tests/fixture.sh"
 check() { python3 "$PS_ROOT/tests/knn_check.py" "$@"; }
-fail() { echo "$1"; exit 1; }
-PATH=$PS_BIN:$PATH
 
 awk 'BEGIN { srand(5); for (i = 0; i < 220; i++) print "n" i > "items";
              for (i = 0; i < 700; i++) print "n" int(rand() * rand() * 220) "\tb" int(rand() * 60) }' >edges.tsv

@@ -1,8 +1,7 @@
 # pseval --sets: recall and NDCG of recommendations to boards, against figures worked out here, and by the definition.
 set -eu
 . "$PS_ROOT/tests/need-python"
-fail() { echo "$1"; exit 1; }
-PATH=$PS_BIN:$PATH
+. "$PS_ROOT/tests/fixture.sh"
 awk 'BEGIN { for (i = 0; i < 60; i++) { print "n" i > "items"; print "n" i "\tb" i % 7 } }' >edges.tsv
 psgraph-build -t -I items <edges.tsv >g.psg
 python3 "$PS_ROOT/tests/knn_check.py" vectors x.psr 60 8 3 free

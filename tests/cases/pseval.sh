@@ -1,9 +1,8 @@
 # pseval: every figure against brute force in Python; hits and vectors agree; the same bytes for any -j.
 set -eu
 . "$PS_ROOT/tests/need-python"
+. "$PS_ROOT/tests/fixture.sh"
 check() { python3 "$PS_ROOT/tests/knn_check.py" "$@"; }
-fail() { echo "$1"; exit 1; }
-PATH=$PS_BIN:$PATH
 
 awk 'BEGIN { srand(5); for (i = 0; i < 220; i++) print "n" i > "items";
              for (i = 0; i < 700; i++) print "n" int(rand() * rand() * 220) "\tb" int(rand() * 60) }' >edges.tsv

@@ -1,6 +1,6 @@
 # psfeat refuses what is wrong, says where, and leaves no output behind.
 set -eu
-fail() { echo "FAILED: $*"; exit 1; }
+. "$PS_ROOT/tests/fixture.sh"
 psfeat=$PS_BIN/psfeat
 printf 'a\tp\nb\tp\nc\tq\n' >edges.tsv
 "$PS_BIN/psgraph-build" -t <edges.tsv >g.psg

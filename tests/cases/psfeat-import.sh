@@ -1,7 +1,7 @@
 # psfeat on .npy matrices and other vectors: rows by number and by name, joins, scaling, element types.
 set -eu
+. "$PS_ROOT/tests/fixture.sh"
 command -v python3 >/dev/null || { echo "python3 is not installed"; exit 77; }
-fail() { echo "FAILED: $*"; exit 1; }
 psfeat=$PS_BIN/psfeat
 
 cat >npy.py <<'END'

@@ -2,10 +2,9 @@
 # foreign index files are refused.
 set -eu
 . "$PS_ROOT/tests/need-python"
+. "$PS_ROOT/tests/fixture.sh"
 check() { python3 "$PS_ROOT/tests/knn_check.py" "$@"; }
 recall() { python3 "$PS_ROOT/tests/recommend_check.py" recall "$@"; }
-fail() { echo "$1"; exit 1; }
-PATH=$PS_BIN:$PATH
 
 # Clusters of vectors; one in fifty is zero, some are twice there.
 clusters() { # N SEED BIAS FILE

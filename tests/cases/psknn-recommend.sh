@@ -1,10 +1,9 @@
 # psknn: recommendations for sets of items against brute force: recency, merging, lists, groups, diversity; -l.
 set -eu
 . "$PS_ROOT/tests/need-python"
+. "$PS_ROOT/tests/fixture.sh"
 check() { python3 "$PS_ROOT/tests/knn_check.py" "$@"; }
 sets() { python3 "$PS_ROOT/tests/recommend_check.py" sets "$@"; }
-fail() { echo "$1"; exit 1; }
-PATH=$PS_BIN:$PATH
 
 awk 'BEGIN { for (i = 0; i < 200; i++) { print "n" i > "items"; print "n" i "\tb" i % 7 } }' >edges.tsv
 psgraph-build -t -I items <edges.tsv >g.psg

@@ -1,9 +1,8 @@
 # psknn: what it finds, against brute force; the same bytes however the queries come and on any number of threads.
 set -eu
 . "$PS_ROOT/tests/need-python"
+. "$PS_ROOT/tests/fixture.sh"
 check() { python3 "$PS_ROOT/tests/knn_check.py" "$@"; }
-fail() { echo "$1"; exit 1; }
-PATH=$PS_BIN:$PATH
 
 awk 'BEGIN { srand(5); for (i = 0; i < 150; i++) print "n" i > "items";
              for (i = 0; i < 700; i++) print "n" int(rand() * rand() * 150) "\tb" int(rand() * 60) "\t" 1 + i % 3 }' >edges.tsv

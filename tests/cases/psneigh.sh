@@ -1,8 +1,8 @@
 # psneigh: right, and the same bytes whether it reads visits or walks itself.
 set -eu
 . "$PS_ROOT/tests/need-python"
+. "$PS_ROOT/tests/fixture.sh"
 check() { python3 "$PS_ROOT/tests/walk_check.py" "$@"; }
-fail() { echo "$1"; exit 1; }
 
 awk 'BEGIN { srand(3); for (i = 0; i < 300; i++) print "n" i > "items";
              for (i = 0; i < 1500; i++) print "n" int(rand() * rand() * 300) "\tb" int(rand() * 150) }' >edges.tsv

@@ -3,11 +3,6 @@
 # slow, or die; executors killed in map and in reduce; truncated input.
 set -eu
 . "$PS_ROOT/tests/fixture.sh"
-PATH=$PS_BIN:$PATH
-fail() {
-    echo "$*" >&2
-    exit 1
-}
 [ "$PS_FLAVOUR" = release ] || { echo "only once, in the flavour release" && exit 77; }
 python=${PS_SPARK_PYTHON:-}
 for candidate in "$PS_ROOT/build/spark/bin/python" python3; do
@@ -17,10 +12,7 @@ done
 command -v java >/dev/null || { echo "java is not there (Debian: openjdk-17-jre-headless)" && exit 77; }
 export SPARK_LOCAL_IP=127.0.0.1
 
-small_debian
-psgraph-build -t -I items.tsv <edges.tsv >g.psg
-psfeat -g g.psg -t -d 32 --sketch 16 <items.tsv >x.psr
-psneigh -g g.psg -a -T 8 >n.psr
+small_inputs
 pstrain -g g.psg -x x.psr -n n.psr -t --layers 2 --hidden 24 -d 16 --epochs 1 <pairs.tsv >m.psm
 
 # ---- one machine ----

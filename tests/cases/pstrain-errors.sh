@@ -3,15 +3,7 @@
 # when it goes on; and on a training that diverges.  One line says so, no model comes out, and the checkpoint stays what it was.
 set -eu
 . "$PS_ROOT/tests/fixture.sh"
-PATH=$PS_BIN:$PATH
-fail() {
-    echo "$*" >&2
-    exit 1
-}
-small_debian '^libjs-'
-psgraph-build -t -I items.tsv <edges.tsv >g.psg
-psfeat -g g.psg -t -d 32 --sketch 16 <items.tsv >x.psr
-psneigh -g g.psg -a -T 8 >n.psr
+small_inputs '^libjs-'
 for i in 1 2 3 4 5 6 7 8; do cat pairs.tsv; done >many.tsv
 # Another graph of the same items, and what was made with it.
 tail -n +2 edges.tsv >fewer.tsv
@@ -25,47 +17,39 @@ start() { # PAIRS OPTIONS...
     shift
     pstrain -g g.psg -t --hidden 24 -d 16 --batch 16 --negatives 20 "$@" <"$pairs"
 }
-refuse() { # WHY COMMAND...
-    why=$1 status=0
-    shift
-    "$@" >out 2>err || status=$?
-    [ $status = 1 ] && [ ! -s out ] && [ "$(wc -l <err)" = 1 ] && grep -q -e "$why" err ||
-        fail "'$why' was expected: status $status, $(wc -c <out) bytes: $*: $(cat err)"
-}
-
 # Features: of another graph, without an item that is needed, of an item that the graph has not
-refuse 'foreign.psr: .*node numbers are those of graph' start pairs.tsv -x foreign.psr -n n.psr
+expect 1 'foreign.psr: .*node numbers are those of graph' start pairs.tsv -x foreign.psr -n n.psr
 items=$(wc -l <items.tsv)
 psview --take $((items - 1)) --raw x.psr >short.psr
 tail -n 1 items.tsv | cut -f 1 >last
 { cat last; head -n 1 items.tsv | cut -f 1; } | paste -s >needed.tsv
-refuse "short.psr: no vector for item $((items - 1))" start needed.tsv -x short.psr -n n.psr
+expect 1 "short.psr: no vector for item $((items - 1))" start needed.tsv -x short.psr -n n.psr
 psview -t -K vectors -d 2 - >beyond.psr <<END
 0	1	2
 $items	3	4
 END
-refuse "beyond.psr: record 1: item number $items" start pairs.tsv -x beyond.psr -n n.psr
-refuse 'foreign-n.psr: .*node numbers are those of graph' start pairs.tsv -x x.psr -n foreign-n.psr
-refuse 'nowhere' start pairs.tsv -x nowhere -n n.psr
-refuse 'n.psr: holds neighbours' start pairs.tsv -x n.psr -n n.psr
+expect 1 "beyond.psr: record 1: item number $items" start pairs.tsv -x beyond.psr -n n.psr
+expect 1 'foreign-n.psr: .*node numbers are those of graph' start pairs.tsv -x x.psr -n foreign-n.psr
+expect 1 'nowhere' start pairs.tsv -x nowhere -n n.psr
+expect 1 'n.psr: holds neighbours' start pairs.tsv -x n.psr -n n.psr
 
 # Pairs: names that the graph has not, numbers that it has not, of another graph
 printf 'nobody\tlibjs-jquery\n' >unknown.tsv
-refuse "line 1: .*no item 'nobody'" start unknown.tsv -x x.psr -n n.psr
+expect 1 "line 1: .*no item 'nobody'" start unknown.tsv -x x.psr -n n.psr
 cat pairs.tsv unknown.tsv >mixed.tsv
 start mixed.tsv -u -x x.psr -n n.psr 2>err >u.psm && grep -q '1 pairs skipped' err || fail "-u: $(cat err)"
 start pairs.tsv -x x.psr -n n.psr >m.psm
 cmp u.psm m.psm || fail "-u: an unknown item changes the model"
-refuse 'unknown.tsv: .*nobody' start pairs.tsv -x x.psr -n n.psr -p unknown.tsv
+expect 1 'unknown.tsv: .*nobody' start pairs.tsv -x x.psr -n n.psr -p unknown.tsv
 numbers() { # PAIRS OPTIONS...
     pairs=$1
     shift
     pstrain -g g.psg -x x.psr -n n.psr "$@" <"$pairs"
 }
 printf '0\t1\t1\n2\t%s\t1\n' "$items" | psview -t -K pairs - >far.psr
-refuse "record 1: .*$items" numbers far.psr
-refuse "record 1: .*$items" numbers far.psr -u
-refuse 'node numbers are those of graph' numbers foreign-pairs.psr
+expect 1 "record 1: .*$items" numbers far.psr
+expect 1 "record 1: .*$items" numbers far.psr -u
+expect 1 'node numbers are those of graph' numbers foreign-pairs.psr
 
 # Going on with features of another count, dimension or content; the checkpoint is read, never written
 start pairs.tsv -x x.psr -n n.psr -c c --every 0 >/dev/null
@@ -73,12 +57,12 @@ cp c before
 psfeat -g g.psg -t -d 31 --sketch 16 <items.tsv >dim.psr
 psfeat -g g.psg -t -d 32 --sketch 16 -s 2 <items.tsv >content.psr
 for x in short dim content; do
-    refuse "c: a checkpoint of another training: it says 'vectors=$items x .*, this one 'vectors=" \
+    expect 1 "c: a checkpoint of another training: it says 'vectors=$items x .*, this one 'vectors=" \
         start pairs.tsv -x $x.psr -n n.psr --resume c -c c --every 0
     cmp c before || fail "$x.psr: the checkpoint has changed"
 done
 psneigh -g g.psg -a -T 8 -s 2 >n2.psr
-refuse "it says 'neighbourhoods=" start pairs.tsv -x x.psr -n n2.psr --resume c
+expect 1 "it says 'neighbourhoods=" start pairs.tsv -x x.psr -n n2.psr --resume c
 
 # A rate that grows until the loss is NaN all by itself: the checkpoint is that of the batch before, and resuming ends the same way
 for how in "--loss softmax" "--loss margin" "--loss xent" "--loss xent --bf16"; do
@@ -87,7 +71,7 @@ for how in "--loss softmax" "--loss margin" "--loss xent" "--loss xent --bf16"; 
     esac
     rm -f c
     set -- many.tsv -x x.psr -n n.psr --no-normalize --optimizer sgd --rate 1000 --warmup 4 --epochs 8 $how
-    refuse 'of epoch [0-9]*, batch [0-9]* of all is .*: training has diverged' start "$@" -c c --every 0
+    expect 1 'of epoch [0-9]*, batch [0-9]* of all is .*: training has diverged' start "$@" -c c --every 0
     batch=$(sed 's/.* batch \([0-9]*\) of all.*/\1/' err)
     cp c good
     cp err first

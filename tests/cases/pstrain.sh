@@ -2,15 +2,7 @@
 # pstrain: the same bytes for any number of threads; what every option changes; a loss that falls.
 set -eu
 . "$PS_ROOT/tests/fixture.sh"
-PATH=$PS_BIN:$PATH
-fail() {
-    echo "$*" >&2
-    exit 1
-}
-small_debian
-psgraph-build -t -I items.tsv <edges.tsv >g.psg
-psfeat -g g.psg -t -d 32 --sketch 16 <items.tsv >x.psr
-psneigh -g g.psg -a -T 8 >n.psr
+small_inputs
 train() {
     pstrain -g g.psg -x x.psr -n n.psr -t --hidden 24 -d 16 --batch 128 --negatives 60 "$@" <pairs.tsv
 }
@@ -109,31 +101,23 @@ for option in "-T 7" "-w 201" "-r .4"; do
 done
 
 # Wrong use and wrong data
-refuse() {
-    want=$1
-    shift
-    status=0
-    "$@" >out 2>err || status=$?
-    [ $status = "$want" ] && [ ! -s out ] && [ "$(wc -l <err)" = 1 ] ||
-        fail "status $status instead of $want, $(wc -c <out) bytes out: $* : $(cat err)"
-}
-refuse 2 pstrain -x x.psr -n n.psr
-refuse 2 train -T 5
-refuse 2 train --patience 2
-refuse 2 train --band 9-3
-refuse 2 train --band x
-refuse 2 train --loss margin --negatives 0
-refuse 1 pstrain -g g.psg -x x.psr -n n.psr -t </dev/null
+expect 2 '' pstrain -x x.psr -n n.psr
+expect 2 '' train -T 5
+expect 2 '' train --patience 2
+expect 2 '' train --band 9-3
+expect 2 '' train --band x
+expect 2 '' train --loss margin --negatives 0
+expect 1 '' pstrain -g g.psg -x x.psr -n n.psr -t </dev/null
 grep -q '<stdin>: no pairs' err || fail "no pairs: $(cat err)"
 printf 'nobody\tpython3-numpy\n' >bad
-refuse 1 pstrain -g g.psg -x x.psr -n n.psr -t <bad
+expect 1 '' pstrain -g g.psg -x x.psr -n n.psr -t <bad
 grep -q 'line 1' err || fail "unknown name: $(cat err)"
-refuse 1 train --rate 1000 --loss margin --no-normalize --optimizer sgd --epochs 50
+expect 1 '' train --rate 1000 --loss margin --no-normalize --optimizer sgd --epochs 50
 grep -q 'diverged' err || fail "divergence: $(cat err)"
 head -n 50 pairs.tsv | awk '{print $1 "\t" $1}' >bad
 pstrain -g g.psg -x x.psr -n n.psr -t <bad >out 2>err && fail "pairs of items with themselves are taken"
 grep -q '50 pairs of an item with itself' err || fail "self pairs: $(cat err)"
-refuse 1 train --epochs 1000000 -o no-such-folder/m.psm # at once, not after the training
+expect 1 '' train --epochs 1000000 -o no-such-folder/m.psm # at once, not after the training
 
 # Weights: only their ratios count, even where their sum is more than a float holds
 for weight in 1 3e38; do

@@ -1,12 +1,8 @@
 #!/bin/sh
 # psview.sh - text of every kind and back, graphs, slices, order, element types, what -c refuses.
 set -eu
-PATH=$PS_BIN:$PATH
+. "$PS_ROOT/tests/fixture.sh"
 
-fail() {
-    echo "$*"
-    exit 1
-}
 
 same() { # WHAT FILE: standard input is what FILE holds
     cat >expected

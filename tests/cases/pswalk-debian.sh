@@ -1,8 +1,8 @@
 # pswalk and psneigh on the embedded data: as good as a reference's random walk, the same bytes in two spellings.
 set -eu
 . "$PS_ROOT/tests/need-python"
+. "$PS_ROOT/tests/fixture.sh"
 data=$PS_ROOT/tests/data/debian
-fail() { echo "$1"; exit 1; }
 
 for part in items pairs-test; do
     gzip -dc "$data/$part.tsv.gz" >$part.tsv

@@ -1,8 +1,8 @@
 # pswalk and psneigh: what they refuse, with what message, and that nothing half-written is left.
 set -eu
 . "$PS_ROOT/tests/need-python"
+. "$PS_ROOT/tests/fixture.sh"
 check() { python3 "$PS_ROOT/tests/walk_check.py" "$@"; }
-fail() { echo "$1"; exit 1; }
 
 printf 'a\t0\nb\t0\nb\t1\nc\t1\n' >edges
 printf 'a\nb\nc\nd\n' >items

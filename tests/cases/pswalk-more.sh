@@ -1,7 +1,7 @@
 # pswalk and psneigh: answers as queries come, hard negatives, new items by their boards, factors, exact first steps and
 # push; the same bytes for any -j and any split; what they refuse.
 set -eu
-fail() { echo "$1"; exit 1; }
+. "$PS_ROOT/tests/fixture.sh"
 walk() { "$PS_BIN/pswalk" "$@"; }
 neigh() { "$PS_BIN/psneigh" "$@"; }
 view() { "$PS_BIN/psview" "$@"; }

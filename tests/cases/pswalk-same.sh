@@ -1,6 +1,6 @@
 # pswalk: the same bytes for any -j, any split of the queries, and from file, pipe and gzip.
 set -eu
-fail() { echo "$1"; exit 1; }
+. "$PS_ROOT/tests/fixture.sh"
 
 awk 'BEGIN { srand(3); for (i = 0; i < 400; i++) print "n" i > "items";
              for (i = 0; i < 2500; i++) print "n" int(rand() * rand() * 400) "\tb" int(rand() * 150) "\t" rand() + .01 }' >edges.tsv

@@ -1,8 +1,8 @@
 # pswalk: visits, paths and hits of items and of sets, on a graph small enough to know the answer.
 set -eu
 . "$PS_ROOT/tests/need-python"
+. "$PS_ROOT/tests/fixture.sh"
 check() { python3 "$PS_ROOT/tests/walk_check.py" "$@"; }
-fail() { echo "$1"; exit 1; }
 same() { diff -u - "$1" || fail "$2"; }
 
 # A graph with numbers for names, as edges.tsv has them: 40 items, 25 boards.

@@ -1,9 +1,8 @@
 # scripts/psreport: a page that is well-formed, needs nothing else, and says what the tools say; in Chromium where it is there.
 set -eu
 . "$PS_ROOT/tests/need-python"
+. "$PS_ROOT/tests/fixture.sh"
 command -v gnuplot >/dev/null || { echo "gnuplot (Debian: gnuplot-nox) is not there"; exit 77; }
-fail() { echo "$1"; exit 1; }
-PATH=$PS_BIN:$PATH
 report() { python3 -B "$PS_ROOT/scripts/psreport" "$@"; }
 
 awk 'BEGIN { srand(5); for (i = 0; i < 150; i++) printf "n&%d\ttext <%d> of \"it\"\n", i, i > "items.tsv";

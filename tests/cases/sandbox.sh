@@ -1,10 +1,6 @@
 # sandbox.sh - every tool gives with --sandbox what it gives without it, and cannot write elsewhere.
 set -eu
-PATH=$PS_BIN:$PATH
-fail() {
-    echo "$*" >&2
-    exit 1
-}
+. "$PS_ROOT/tests/fixture.sh"
 case ${PS_FLAVOUR-} in
 asan)
     echo "the sanitizer starts a process at the end, which the sandbox refuses"

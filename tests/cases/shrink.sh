@@ -1,10 +1,6 @@
 # shrink.sh - files that become shorter while they are mapped: an error that names the file, nothing left behind.
 set -eu
-PATH=$PS_BIN:$PATH
-fail() {
-    echo "$*" >&2
-    exit 1
-}
+. "$PS_ROOT/tests/fixture.sh"
 awk 'BEGIN {srand(1); for (i = 0; i < 200000; i++) printf "%d\t%d\n", rand() * 30000, rand() * 9000}' |
     psgraph-build -t -i -o g.psg
 awk 'BEGIN {srand(1); for (i = 0; i < 30000; i++) {printf "%d", i; for (j = 0; j < 16; j++) printf "\t%.3f", rand() - .5; print ""}}' |

@@ -2,7 +2,6 @@
 # The tour of psgraph(7), as it is written there, and the examples of the manual pages on what it made.
 set -eu
 . "$PS_ROOT/tests/fixture.sh"
-PATH=$PS_BIN:$PATH
 small_debian
 sed -n '/^\.Sh THE TOUR/,/^\.Sh CONVENTIONS/p' "$PS_ROOT/man/psgraph.7" |
     awk '/^\.Ed/ {on = 0} on; /^\.Bd/ {on = 1}' >tour

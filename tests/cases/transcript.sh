@@ -2,8 +2,8 @@
 # On a small set of the same shape what they print is compared; on a part of the real one, where it is, they must do.
 set -eu
 . "$PS_ROOT/tests/need-python"
+. "$PS_ROOT/tests/fixture.sh"
 command -v gnuplot >/dev/null || { echo "gnuplot (Debian: gnuplot-nox) is not there"; exit 77; }
-fail() { echo "$1"; exit 1; }
 PATH=$PS_BIN:$PS_ROOT/scripts:$PATH
 transcript=$PS_ROOT/tests/transcripts/citeulike.txt
 [ "$(grep -c '^\$ ' "$transcript")" -le 10 ] || fail "more than ten commands"
