@@ -57,3 +57,9 @@ cp c.psc was.psc
 cp g.psg in
 says '<stdin>: line 1: this is a graph, not text' "pstrain -t -g g.psg -x x.psr -n n.psr -c c.psc"
 cmp c.psc was.psc || fail "a training that did not begin changed the checkpoint"
+
+# Scripts: help that was asked for is no mistake, and no option is taken for a folder.
+for script in demo setup-spark; do
+    "$PS_ROOT/scripts/$script" --help >out 2>err && grep -q "scripts/$script .*FOLDER" out && [ ! -s err ] || fail "$script --help: $(cat err)"
+    expect 2 "usage: scripts/$script" "$PS_ROOT/scripts/$script" --nonsense
+done
