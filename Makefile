@@ -116,11 +116,11 @@ DEVICE := $(wildcard kernels/*.cu)
 LIB_OBJS := $(patsubst %.c,$(OUT)/obj/%.o,$(filter-out $(if $(filter 0,$(ZLIB)),$(shell grep -l zlib.h lib/*.c)),$(wildcard lib/*.c)) $(KERNELS)) \
 	$(if $(filter 1,$(CUDA)),$(DEVICE:%=$(OUT)/obj/%.o))
 UNITS := $(patsubst tests/unit/%.c,$(OUT)/test/%,$(wildcard tests/unit/t_*.c)) \
-	$(if $(filter 1,$(EMULATION)),$(OUT)/test/emulated/pstrain $(OUT)/test/emulated/psembed)
+	$(if $(filter 1,$(EMULATION)),$(addprefix $(OUT)/test/emulated/,pstrain psembed bench))
 BENCHES := $(patsubst tests/bench/%.c,$(OUT)/bench/%,$(wildcard tests/bench/*.c))
 FUZZERS := $(patsubst tests/fuzz/%.c,$(OUT)/fuzz/%,$(wildcard tests/fuzz/fuzz_*.c))
 SOURCES := $(wildcard lib/*.c kernels/*.c tools/*.c tests/unit/*.c tests/fuzz/*.c tests/bench/*.c)
-SOURCES += tests/cuda/bench.c tests/faults/shim.c
+SOURCES += tests/cuda/bench.c tests/cuda/bench_operations.c tests/faults/shim.c
 HEADERS := $(wildcard lib/*.h kernels/*.h tests/unit/*.h tests/fuzz/*.h tests/cuda/*.h) kernels/dev_cuda.cuh
 PAGES := $(wildcard man/*.[1-9])
 
@@ -201,6 +201,9 @@ $(OUT)/test/t_cuda_%: $(OUT)/obj/tests/unit/t_cuda_%.o $(EMULATED) $(OUT)/libpsg
 $(OUT)/test/emulated/%: $(OUT)/obj/tools/%.o $(EMULATED) $(OUT)/libpsgraph.a
 	@mkdir -p $(@D)
 	$(CXX) $(filter-out -std=gnu11 -Wstrict-prototypes,$(ALL_CFLAGS)) $(LDFLAGS) $^ $(LDLIBS) -o $@
+$(OUT)/test/emulated/bench: $(OUT)/obj/tests/cuda/bench.o $(OUT)/obj/tests/cuda/bench_operations.o $(EMULATED) $(OUT)/libpsgraph.a
+	@mkdir -p $(@D)
+	$(CXX) $(filter-out -std=gnu11 -Wstrict-prototypes,$(ALL_CFLAGS)) $(LDFLAGS) $^ $(LDLIBS) -o $@
 else
 $(OUT)/test/t_cuda_%: Makefile
 	@mkdir -p $(@D)
@@ -209,13 +212,15 @@ endif
 
 # A machine with a GPU: needs nothing more than gcc, make, nvcc and cuBLAS.  Without zlib there are no files, and no oracle.
 gpu-check:
-	$(MAKE) CUDA=1 FLAVOUR=release OUT=build/gpu gpu-programs
+	$(MAKE) -j "$$(nproc)" CUDA=1 FLAVOUR=release OUT=build/gpu gpu-programs
 	tests/gpu-check build/gpu
-gpu-programs: $(OUT)/gpu/t_cuda_kernels $(OUT)/gpu/bench $(if $(filter 1,$(ZLIB)),$(OUT)/gpu/t_cuda_oracle)
+GPU_TESTS := $(patsubst tests/unit/%.c,%,$(filter-out $(if $(filter 0,$(ZLIB)),%_oracle.c),$(wildcard tests/unit/t_cuda_*.c)))
+gpu-programs: $(GPU_TESTS:%=$(OUT)/gpu/%) $(OUT)/gpu/bench
 $(OUT)/gpu/t_cuda_%: $(OUT)/obj/tests/unit/t_cuda_%.o $(OUT)/libpsgraph.a
 	@mkdir -p $(@D)
 	$(CC) $(ALL_CFLAGS) $(LDFLAGS) $(NO_ZLIB) $^ $(LDLIBS) -o $@
-$(OUT)/gpu/bench: $(OUT)/obj/tests/cuda/bench.o $(OUT)/libpsgraph.a
+GPU_BENCH := $(OUT)/obj/tests/cuda/bench.o $(OUT)/obj/tests/cuda/bench_operations.o
+$(OUT)/gpu/bench: $(GPU_BENCH) $(OUT)/libpsgraph.a
 	@mkdir -p $(@D)
 	$(CC) $(ALL_CFLAGS) $(LDFLAGS) $(NO_ZLIB) $^ $(LDLIBS) -o $@
 .SECONDARY:

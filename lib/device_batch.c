@@ -5,7 +5,7 @@
 
 #include "mem.h"
 
-enum { ALIGN = 256, PIECES_MAX = 40 };
+enum { ALIGN = 256, PIECES_MAX = 40, CHUNK = 4 << 20 }; /* bytes that a thread copies at a time */
 
 int ps_device_room_for(ps_device *dev, ps_device_room *room, size_t count, size_t size)
 {
@@ -224,21 +224,43 @@ static int room_for(ps_device_slot *s, size_t bytes)
     return ps_device_room_for(s->dev, &s->room, bytes, 1);
 }
 
-static int send(ps_device_slot *s, const packing *p)
+typedef struct {
+    const packing *p;
+    char *to;
+} copying;
+
+/* Bytes task x CHUNK .. of what is packed, whatever pieces they are of. */
+static int copy_task(void *ctx, size_t task, int thread)
 {
-    size_t bytes = 0, at = 0;
+    const copying *c = ctx;
+    size_t first = task * CHUNK, end = first + CHUNK, at = 0;
+    (void)thread;
+    for (int i = 0; i < c->p->n && at < end; i++) {
+        const piece *from = &c->p->piece[i];
+        size_t low = at > first ? at : first, high = at + from->bytes < end ? at + from->bytes : end;
+        if (low < high)
+            memcpy(c->to + low, (const char *)from->from + (low - at), high - low);
+        at += aligned(from->bytes);
+    }
+    return 0;
+}
+
+static int send(ps_device_slot *s, const packing *p, ps_pool *pool)
+{
+    size_t bytes = 0;
     for (int i = 0; i < p->n; i++)
         bytes += aligned(p->piece[i].bytes);
     s->dev->ops->stage_begin(s->dev, s->slot);
     int rc = room_for(s, bytes);
+    copying c = {p, s->pinned};
+    if (rc == 0)
+        rc = ps_pool_run(pool, (bytes + CHUNK - 1) / CHUNK, copy_task, &c);
     if (rc < 0)
         return rc;
+    char *there = s->room.p;
     for (int i = 0; i < p->n; i++) {
-        void *there = (char *)s->room.p + at;
-        if (p->piece[i].bytes)
-            memcpy((char *)s->pinned + at, p->piece[i].from, p->piece[i].bytes);
         memcpy(p->piece[i].to, &there, sizeof there);
-        at += aligned(p->piece[i].bytes);
+        there += aligned(p->piece[i].bytes);
     }
     s->dev->ops->upload(s->dev, s->room.p, s->pinned, bytes);
     s->dev->ops->stage_end(s->dev, s->slot);
@@ -246,7 +268,7 @@ static int send(ps_device_slot *s, const packing *p)
 }
 
 int ps_device_slot_fill(ps_device_slot *s, const ps_minibatch *mb, const ps_minibatch *outputs,
-                        const ps_loss_batch *loss, const ps_known *known)
+                        const ps_loss_batch *loss, const ps_known *known, ps_pool *pool)
 {
     packing p = {0};
     int rc = make_lists(s, mb, outputs, loss, known);
@@ -258,5 +280,5 @@ int ps_device_slot_fill(ps_device_slot *s, const ps_minibatch *mb, const ps_mini
     list_tokens(&p, s, &mb->tokens, loss ? &outputs->tokens : NULL);
     if (loss)
         list_loss(&p, s, loss, s->at.rows);
-    return send(s, &p);
+    return send(s, &p, pool);
 }

@@ -50,10 +50,10 @@ void ps_device_slot_init(ps_device_slot *s, ps_device *dev, int slot);
 void ps_device_slot_free(ps_device_slot *s);
 
 /* Waits until the slot may be written, packs the batch and queues its upload.  The batch may be changed when this
- * returns.  known: NULL: none.
+ * returns.  The pool (NULL: none) copies: features are gigabytes.  known: NULL: none.
  * loss NULL: for a forward pass only, without what the loss and the backward pass need.
  * outputs: mb; or, where mb is a share (shares.h), the whole batch's outputs and tokens, which the loss speaks of. */
 PS_MUST_USE int ps_device_slot_fill(ps_device_slot *s, const ps_minibatch *mb, const ps_minibatch *outputs,
-                                    const ps_loss_batch *loss, const ps_known *known);
+                                    const ps_loss_batch *loss, const ps_known *known, ps_pool *pool);
 
 #endif

@@ -15,6 +15,7 @@ enum { LOSS, SQUARES, RESULTS };
 struct ps_device_train {
     ps_device *dev;
     const ps_known *known;
+    ps_pool *pool;
     const ps_model *layout;
     ps_loss_kind loss;
     int in_batch;
@@ -56,13 +57,15 @@ static int make(ps_device_train *t, const ps_model *model, ps_products products)
     return rc;
 }
 
-ps_device_train *ps_device_train_new(ps_device *dev, const ps_model *model, const ps_recipe *r, const ps_known *known)
+ps_device_train *ps_device_train_new(ps_device *dev, const ps_model *model, const ps_recipe *r, const ps_known *known,
+                                     ps_pool *pool)
 {
     ps_device_train *t = ps_zalloc(1, sizeof *t);
     if (!t)
         return NULL;
     *t = (ps_device_train){.dev = dev,
                            .known = known,
+                           .pool = pool,
                            .layout = model,
                            .loss = r->loss,
                            .in_batch = ps_recipe_in_batch(r),
@@ -258,7 +261,7 @@ static void step(ps_device_train *t, const ps_device_batch *b, double rate, doub
 int ps_device_train_stage(ps_device_train *t, const ps_minibatch *mb, const ps_minibatch *outputs,
                           const ps_loss_batch *loss)
 {
-    int rc = ps_device_slot_fill(&t->slot[t->staged % PS_SLOTS], mb, outputs, loss, t->known);
+    int rc = ps_device_slot_fill(&t->slot[t->staged % PS_SLOTS], mb, outputs, loss, t->known, t->pool);
     t->staged += rc == 0;
     return rc;
 }

@@ -21,10 +21,11 @@ typedef struct {
     uint32_t pairs;
 } ps_device_result;
 
-/* For the model's shape and the recipe's loss and optimiser; `known` must outlive it (NULL: none).  Parameters and
+/* For the model's shape and the recipe's loss and optimiser; `known` and the pool, which copies
+ * batches, must outlive it (NULL: none).  Parameters and
  * optimiser come with ps_device_train_load.  NULL after ps_fail: PS_EMEM says how much memory the device lacks. */
 PS_MUST_USE ps_device_train *ps_device_train_new(ps_device *dev, const ps_model *model, const ps_recipe *r,
-                                                 const ps_known *known);
+                                                 const ps_known *known, ps_pool *pool);
 void ps_device_train_free(ps_device_train *t); /* NULL is allowed */
 
 /* Parameters (token embeddings too), moments and the number of steps: to the device and back. */

@@ -148,7 +148,7 @@ static int stage(ps_embedder *m, int slot, const uint32_t *rows, size_t first, s
     if (rc == 0)
         rc = list_tokens(m, n);
     d->ends[slot] = first + n;
-    return rc < 0 ? rc : ps_device_slot_fill(&d->slot[slot], mb, mb, NULL, NULL);
+    return rc < 0 ? rc : ps_device_slot_fill(&d->slot[slot], mb, mb, NULL, NULL, m->e.pool);
 }
 
 /* ---- computing it ---- */

@@ -377,7 +377,7 @@ static int start(work *w)
     const ps_training *t = w->t;
     int rc = t->resume ? resume(w) : 0;
     w->staged = w->at.step;
-    if (rc == 0 && t->device && !(w->device = ps_device_train_new(t->device, w->model, t->recipe, t->known)))
+    if (rc == 0 && t->device && !(w->device = ps_device_train_new(t->device, w->model, t->recipe, t->known, t->pool)))
         rc = PS_EMEM;
     if (rc == 0 && w->device)
         rc = ps_device_train_load(w->device, w->model, &w->optim);

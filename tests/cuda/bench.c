@@ -10,30 +10,26 @@
 #include <string.h>
 #include <time.h>
 
+#include "bench.h"
 #include "device_train.h"
 #include "mem.h"
 #include "rng.h"
 
-typedef struct {
-    uint32_t dx, m, d, T, batch, negatives, items;
-    size_t rows, square;
-} sizes;
-
 static const sizes paper = {4352, 2048, 1024, 50, 2048, 500, 200000, 100000, 8192};
 static const sizes small = {24, 16, 8, 3, 16, 5, 60, 40, 32};
 
-static ps_device *dev;
+ps_device *dev;
 static const ps_device_ops *ops;
-static double copy_rate;
+static ps_pool *pool;
 
-static double now(void)
+double now(void)
 {
     struct timespec t;
     clock_gettime(CLOCK_MONOTONIC, &t);
     return (double)t.tv_sec + (double)t.tv_nsec * 1e-9;
 }
 
-static void need(int rc)
+void need(int rc)
 {
     if (rc < 0) {
         fprintf(stderr, "bench: %s\n", ps_errmsg());
@@ -45,10 +41,10 @@ static void need(int rc)
 static struct {
     void *p;
     size_t bytes;
-} rooms[16];
+} rooms[40];
 static int rooms_used;
 
-static void *room(size_t bytes)
+void *room(size_t bytes)
 {
     void *p = ops->alloc(dev, bytes);
     need(p ? 0 : -1);
@@ -57,23 +53,13 @@ static void *room(size_t bytes)
     return p;
 }
 
-static void free_rooms(void)
+void free_rooms(void)
 {
     for (; rooms_used > 0; rooms_used--)
         ops->release(dev, rooms[rooms_used - 1].p, rooms[rooms_used - 1].bytes);
 }
 
-/* ---- each operation ---- */
-
-typedef struct {
-    const sizes *s;
-    size_t n, edges;
-    float *a, *b, *c, *row, *part;
-    uint32_t *off, *index, *arg;
-    double *sums;
-} arrays;
-
-static float *random_reals(size_t n)
+float *random_reals(size_t n)
 {
     float *host = ps_alloc(n, sizeof *host), *p = room(n * sizeof *p);
     need(host ? 0 : -1);
@@ -84,7 +70,7 @@ static float *random_reals(size_t n)
     return p;
 }
 
-static uint32_t *words(size_t n, uint32_t step, uint32_t below)
+uint32_t *words(size_t n, uint32_t step, uint32_t below)
 {
     uint32_t *host = ps_alloc(n, sizeof *host), *p = room(n * sizeof *p);
     need(host ? 0 : -1);
@@ -95,146 +81,40 @@ static uint32_t *words(size_t n, uint32_t step, uint32_t below)
     return p;
 }
 
-static void run_copy(const arrays *x)
-{
-    ops->copy(dev, x->c, x->a, x->s->rows * x->n * sizeof *x->a);
-}
-
-static void run_gather(const arrays *x)
-{
-    ops->gather_rows(dev, x->s->rows, x->n, x->a, x->index, x->c);
-}
-
-static void run_bias_relu(const arrays *x)
-{
-    ops->bias_relu(dev, x->s->rows, x->n, x->c, x->row);
-}
-
-static void run_normalize(const arrays *x)
-{
-    ops->normalize(dev, x->s->rows, x->n, x->c, x->row, x->part);
-}
-
-static void run_normalize_back(const arrays *x)
-{
-    ops->normalize_back(dev, x->s->rows, x->n, x->a, x->b, x->row, x->c);
-}
-
-static void run_relu_back(const arrays *x)
-{
-    ops->relu_back(dev, x->s->rows, x->n, x->c, x->b, x->row, x->part);
-}
-
-static void run_column_sums(const arrays *x)
-{
-    ops->column_sums(dev, x->s->rows, x->n, NULL, x->b, x->row, x->part);
-}
-
-static void run_pool_sum(const arrays *x)
-{
-    ops->pool_sum(dev, x->s->rows / x->s->T, x->n, x->off, x->index, x->b, x->a, 0, x->c);
-}
-
-static void run_pool_sum_back(const arrays *x)
-{
-    ops->pool_sum_back(dev, x->s->rows / x->s->T, x->n, x->off, x->index, x->b, UINT32_MAX, x->a, x->c);
-}
-
-static void run_pool_max(const arrays *x)
-{
-    ops->pool_max(dev, x->s->rows / x->s->T, x->n, x->off, x->index, x->a, x->c, x->arg);
-}
-
-static void run_adam(const arrays *x)
-{
-    size_t n = x->s->rows * x->n / 4;
-    const ps_segments one = {.n = 1, .end = {n}, .keep = {1}};
-    ops->adam(dev, &one, x->a, x->a + n, x->b, x->b + n, 1e-9f, 1);
-}
-
-static void run_squares(const arrays *x)
-{
-    ops->squares(dev, x->s->rows * x->n, x->a, x->sums, x->sums + 1);
-}
-
-static void run_to_bf16(const arrays *x)
-{
-    ops->to_bf16(dev, x->s->rows, x->n, x->a, x->n, (uint16_t *)x->c);
-}
-
-/* Seconds of one run: after a first, as many as take a while. */
-static double seconds(void (*run)(const arrays *), const arrays *x, int times)
-{
-    run(x);
-    need(ops->finish(dev));
-    double t = now();
-    for (int i = 0; i < times; i++)
-        run(x);
-    need(ops->finish(dev));
-    return (now() - t) / times;
-}
-
-static void operations(const sizes *s)
-{
-    size_t n = s->m, all = s->rows * n;
-    double rows = (double)s->rows, element = rows * (double)n, pooled = element / s->T;
-    const arrays x = {.s = s,
-                      .n = n,
-                      .edges = s->rows,
-                      .a = random_reals(all),
-                      .b = random_reals(all),
-                      .c = random_reals(all),
-                      .row = random_reals(s->rows > n ? s->rows : n),
-                      .part = room((ps_device_parts(s->rows) + s->rows) * n * 4),
-                      .off = words(s->rows / s->T + 1, s->T, 0),
-                      .index = words(s->rows, 0, (uint32_t)s->rows),
-                      .arg = words(all / s->T, 0, 1),
-                      .sums = room((1 + PS_SUM_BLOCKS) * sizeof(double))};
-    const struct {
-        const char *name;
-        void (*run)(const arrays *);
-        double bytes;
-    } each[] = {{"copy (the runtime's)", run_copy, 8 * element},
-                {"gather_rows", run_gather, 8 * element},
-                {"bias_relu", run_bias_relu, 8 * element},
-                {"normalize, with a bias", run_normalize, 8 * element},
-                {"normalize_back", run_normalize_back, 12 * element},
-                {"relu_back and sums", run_relu_back, 12.25 * element},
-                {"column_sums", run_column_sums, 4.25 * element},
-                {"pool_sum", run_pool_sum, 4 * (element + pooled) + 8 * rows},
-                {"pool_sum_back", run_pool_sum_back, 4 * (element + 2 * pooled) + 8 * rows},
-                {"pool_max", run_pool_max, 4 * (element + 2 * pooled) + 4 * rows},
-                {"adam", run_adam, 7 * element},
-                {"squares", run_squares, 4 * element},
-                {"to_bf16", run_to_bf16, 6 * element}};
-    printf("%-24s %9s %9s %9s   %zu rows of %zu, T %u\n", "operation", "ms", "GB/s", "of copy", s->rows, n, s->T);
-    for (size_t i = 0; i < sizeof each / sizeof *each; i++) {
-        double t = seconds(each[i].run, &x, 20), rate = each[i].bytes / t;
-        copy_rate = i ? copy_rate : rate;
-        printf("%-24s %9.3f %9.1f %8.0f%%\n", each[i].name, 1e3 * t, 1e-9 * rate, 100 * rate / copy_rate);
-    }
-    free_rooms();
-}
-
 /* ---- products ---- */
 
-static double product_rate(size_t n, ps_products how)
+static double mean_of(int times, size_t n, int form, const float *a, const float *b, float *c)
 {
-    float *a = random_reals(n * n), *b = random_reals(n * n), *c = random_reals(n * n);
     double t = 0;
-    dev->products = how;
-    for (int i = 0; i < 6; i++) {
+    for (int i = 0; i <= times; i++) {
         if (i == 1) {
             need(ops->finish(dev));
             t = now();
         }
-        ops->gemm(dev, PS_N, PS_T, n, n, n, a, n, b, n, 0, c, n);
+        if (form == 0)
+            ops->gemm(dev, PS_N, PS_T, n, n, n, a, n, b, n, 0, c, n);
+        else if (form == 1)
+            ops->gemm_bias_relu(dev, n, n, n, a, b, n, a, c);
+        else
+            ops->to_bf16(dev, n, n, a, n, (uint16_t *)c);
     }
     need(ops->finish(dev));
-    t = (now() - t) / 5;
+    return (now() - t) / times;
+}
+
+/* Of n x n matrices; those of bf16 without the rounding of both factors. */
+static double product_rate(size_t n, ps_products how, const char *name)
+{
+    float *a = random_reals(n * n), *b = random_reals(n * n), *c = random_reals(n * n);
+    const double flop = 2 * (double)n * (double)n * (double)n;
+    double rounding = how == PS_PRODUCTS_BF16 ? 2 * mean_of(5, n, 2, a, b, c) : 0;
+    dev->products = how;
+    double alone = mean_of(5, n, 0, a, b, c) - rounding, fused = mean_of(5, n, 1, a, b, c) - rounding;
     dev->products = PS_PRODUCTS_F32;
     free_rooms();
-    return 2 * (double)n * (double)n * (double)n / t;
+    printf("products of %s: %.1f TFLOP/s (%zu x %zu); bias and ReLU add %.3f ms to %.3f\n", name, 1e-12 * flop / alone,
+           n, n, 1e3 * (fused - alone), 1e3 * alone);
+    return flop / alone;
 }
 
 /* ---- training ---- */
@@ -386,7 +266,7 @@ static void training(const sizes *s, const batch *b, const ps_model *model, ps_p
     r.tf32 = how == PS_PRODUCTS_TF32;
     r.bf16 = how == PS_PRODUCTS_BF16;
     need(ps_optim_init(&optim, r.optimizer, 0, model, NULL));
-    const running run = {ps_device_train_new(dev, model, &r, NULL), b};
+    const running run = {ps_device_train_new(dev, model, &r, NULL, pool), b};
     need(run.t ? 0 : -1);
     need(ps_device_train_load(run.t, model, &optim));
     time_steps(&run, 5, &together, &sending, &computing);
@@ -410,11 +290,11 @@ int main(int argc, char **argv)
         return 77;
     }
     ops = dev->ops;
+    need((pool = ps_pool_new(ps_cores())) ? 0 : -1);
     printf("%s\n", dev->name);
     operations(s);
     for (int p = 0; p < 3; p++) {
-        rate[p] = product_rate(s->square, (ps_products)p);
-        printf("products of %s: %.1f TFLOP/s (%zu x %zu)\n", names[p], 1e-12 * rate[p], s->square, s->square);
+        rate[p] = product_rate(s->square, (ps_products)p, names[p]);
     }
     const ps_shape shape = {.dx = s->dx, .layers = 2, .m = s->m, .d = s->d, .tau = 1};
     need(ps_model_make(&model, &shape));
@@ -431,6 +311,7 @@ int main(int argc, char **argv)
     free(b.rows);
     free(b.weight);
     ps_model_free(&model);
+    ps_pool_free(pool);
     ops->close(dev);
     return 0;
 }

@@ -59,7 +59,7 @@ static void train(model_case *c, ps_device *dev, const ps_recipe *r, double rate
     ps_optim optim;
     ps_device_result result;
     case_need(ps_optim_init(&optim, r->optimizer, r->decay, &c->model, c->pool), "optimiser");
-    ps_device_train *t = ps_device_train_new(dev, &c->model, r, &c->known);
+    ps_device_train *t = ps_device_train_new(dev, &c->model, r, &c->known, NULL);
     case_need(t ? 0 : -1, "device");
     CHECK_OK(ps_device_train_load(t, &c->model, &optim));
     CHECK_OK(ps_device_train_stage(t, &c->mb, &c->mb, &c->batch));

@@ -1,0 +1,57 @@
+#!/bin/sh
+# tests/gpu-check with CUDA on the CPU (tests/cuda) and small sizes: every part of it runs, and a failure is one.
+set -eu
+[ -x "$PS_TEST/emulated/bench" ] || {
+    echo "CUDA on the CPU needs g++, and none of the flavours double and tsan"
+    exit 77
+}
+case ${PS_FLAVOUR-release} in
+release | plain) ;;
+*) echo "the tests that it runs have their own cases" && exit 77 ;;
+esac
+fail() {
+    echo "$*" >&2
+    exit 1
+}
+mkdir -p out/gpu tools
+for test in products queues; do ln -s "$PS_TEST/t_cuda_$test" out/gpu; done
+ln -s "$PS_TEST/emulated/bench" out/gpu
+printf '#!/bin/sh\nexit ${KERNELS-0}\n' >out/gpu/t_cuda_kernels # the test itself takes long, and is one by itself
+printf '#!/bin/sh\nshift 4\nprintf "%%s\\n" "$*" >>sanitized\nexit "${SANITIZER-0}"\n' >tools/compute-sanitizer
+printf '#!/bin/sh\necho "A GPU, 1.2.3, 80000 MiB"\n' >tools/nvidia-smi
+printf '#!/bin/sh\nshift\nexec "$@"\n' >tools/timeout # its limits are a GPU's
+printf '#!/bin/sh\nexit 77\n' >python
+chmod +x tools/* python out/gpu/t_cuda_kernels
+export PS_PYTHON="$PWD/python" PATH="$PWD/tools:$PATH"
+gpu_check() {
+    status=0
+    "$PS_ROOT/tests/gpu-check" "$PWD/out" small >said 2>&1 || status=$?
+}
+has() {
+    for text in "$@"; do grep -q -e "$text" said || fail "no '$text': $(cat said)"; done
+}
+
+gpu_check
+[ $status = 0 ] || fail "status $status: $(cat said)"
+has 'A GPU' 'planted' 'nearest to its bound' 'emulated on the CPU' '^copy ' '^pool_max_back ' '^loss_rows ' '^token_step ' \
+    '^products of bf16: ' '^training: 16 pairs' '^tf32 ' 'the oracle: not built' 'skipped' 'gpu-check: all passed'
+! grep -q -e '\<nan\>' -e '\<inf\>' -e FAIL said || fail "$(cat said)"
+
+# One that fails, one that does not end, a machine without a GPU.
+rm out/gpu/t_cuda_queues out/gpu/bench
+ln -s "$(command -v true)" out/gpu/bench
+export SANITIZER=1
+gpu_check
+unset SANITIZER
+[ $status = 1 ] || fail "compute-sanitizer finds something: status $status: $(cat said)"
+export KERNELS=3
+gpu_check
+[ $status = 1 ] || fail "a test that fails: status $status: $(cat said)"
+has 'FAIL (status 3)' 'gpu-check: FAILED'
+KERNELS=124
+gpu_check
+[ $status = 1 ] || fail "a test that does not end: status $status: $(cat said)"
+export EMULATOR_FAULT=no-device KERNELS=0
+gpu_check
+[ $status = 1 ] || fail "no GPU: status $status: $(cat said)"
+has 'there is no GPU on this machine' 'gpu-check: no GPU to check'
