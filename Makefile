@@ -34,14 +34,15 @@ HARDEN_release := -pie -Wl,-z,relro,-z,now
 OPT_asan := -O1 -fsanitize=address -fno-omit-frame-pointer
 OPT_ubsan := -O1 -fsanitize=undefined -fno-sanitize-recover=all
 OPT_tsan := -O1 -fsanitize=thread
-OPT_coverage := -O1 -fprofile-instr-generate -fcoverage-mapping -fprofile-update=atomic
+OPT_coverage := -O1 -fprofile-instr-generate -fcoverage-mapping
 OPT_double := -O2 -DPS_DOUBLE
 OPT_plain := -O2
 FUZZ_WITH ?= address,undefined
 OPT_fuzz := -O1 -fsanitize=fuzzer-no-link,$(FUZZ_WITH) -fno-sanitize-recover=undefined -fno-omit-frame-pointer
 CFLAGS ?= -g $(OPT_$(FLAVOUR))
 LDFLAGS ?= $(HARDEN_$(FLAVOUR))
-ALL_CFLAGS = -std=gnu11 -D_GNU_SOURCE -fno-math-errno -fno-trapping-math $(WARN) $(CFLAGS) -Ilib -Ikernels $(DEFS)
+# Without contraction: what is computed outside the kernels must not depend on whether the compiler may use fused products.
+ALL_CFLAGS = -std=gnu11 -D_GNU_SOURCE -ffp-contract=off -fno-math-errno -fno-trapping-math $(WARN) $(CFLAGS) -Ilib -Ikernels $(DEFS)
 LDLIBS = $(LIBS) $(if $(filter 0,$(ZLIB)),,-lz) -lm -lpthread
 # For gpu-check without zlib: what reads and writes files is not there, and is not called.
 NO_ZLIB = $(if $(filter 0,$(ZLIB)),-Wl$(comma)--unresolved-symbols=ignore-all)
@@ -124,12 +125,15 @@ SOURCES += tests/cuda/bench.c tests/cuda/bench_operations.c tests/faults/shim.c
 HEADERS := $(wildcard lib/*.h kernels/*.h tests/unit/*.h tests/fuzz/*.h tests/cuda/*.h) kernels/dev_cuda.cuh
 PAGES := $(wildcard man/*.[1-9])
 
-.PHONY: afl load cuda-report gpu-check gpu-programs all units benches fuzzers check demo experiment table1 so-far asan ubsan tsan fuzz bench faults lint format install uninstall dist deb clean help
+.PHONY: afl load cuda-report gpu-check gpu-programs all units benches fuzzers check coverage same demo experiment table1 so-far asan ubsan tsan fuzz bench faults lint format install uninstall dist deb clean help
 all: $(BINS)
 
-$(OUT)/obj/kernels/%_avx2.o: ISA := -mavx2 -mfma
-$(OUT)/obj/kernels/%_avx512.o: ISA := -mavx512f -mavx512bw -mavx512vl -mavx512dq -mfma -mprefer-vector-width=512
-$(OUT)/obj/kernels/%_vnni.o: ISA := -mavx512f -mavx512vnni
+# A kernel is for what its name says, also where CFLAGS has -march=native.
+KERNEL := $(if $(filter 1,$(AVX2)),-march=x86-64)
+$(OUT)/obj/kernels/%_plain.o: ISA := $(KERNEL)
+$(OUT)/obj/kernels/%_avx2.o: ISA := $(KERNEL) -mavx2 -mfma -ffp-contract=fast
+$(OUT)/obj/kernels/%_avx512.o: ISA := $(KERNEL) -mavx512f -mavx512bw -mavx512vl -mavx512dq -mfma -mprefer-vector-width=512 -ffp-contract=fast
+$(OUT)/obj/kernels/%_vnni.o: ISA := $(KERNEL) -mavx512f -mavx512vnni -ffp-contract=fast
 # What the objects were compiled with: they are made again when a probe finds something else, or a setting changes.
 FLAGS_FILE := $(OUT)/flags
 ifeq ($(filter $(no_probes),$(MAKECMDGOALS)),)
@@ -249,6 +253,12 @@ demo: all
 	scripts/demo --no-setup
 asan ubsan tsan:
 	+tests/run --flavour $@
+# Which lines and branches they run, by clang.
+coverage:
+	+tests/coverage
+# Builds by other compilers and settings compute the same.
+same:
+	+tests/builds
 
 # libFuzzer comes with clang (Debian: apt-get install clang libclang-rt-14-dev).
 FUZZ_SECONDS ?= 60
@@ -279,11 +289,7 @@ so-far:
 
 # ---- the source ----
 lint:
-	! mandoc -T lint -W style $(PAGES) 2>/dev/null | grep -v 'referenced manual not found'
-	printf '%s\n' $(filter-out tests/%,$(SOURCES)) | xargs -P $$(nproc) -I FILE \
-		clang-tidy --quiet FILE -- -std=gnu11 -D_GNU_SOURCE -DPS_OPENBLAS -Ilib -Ikernels
-	cppcheck --quiet --error-exitcode=1 --std=c11 --enable=warning,portability -DPS_OPENBLAS -Ilib -Ikernels \
-		--suppress=missingIncludeSystem --suppressions-list=.cppcheck lib kernels tools
+	scripts/lint
 format:
 	clang-format -i $(SOURCES) $(HEADERS)
 
@@ -327,7 +333,9 @@ make load         a million good and bad lines to the tools that answer line by 
 make bench        what each tool takes on the embedded data, and a training step at several sizes
 make gpu-check    on a machine with a GPU: every CUDA kernel and ten steps of training tested, then a benchmark
 make cuda-report  registers, shared memory and spills of every CUDA kernel (nvcc)
-make lint         clang-tidy, cppcheck, mandoc -T lint;  make format: clang-format
+make lint         gcc -fanalyzer, cppcheck, clang-tidy, mandoc -T lint;  make format: clang-format
+make coverage     lines and branches that the tests run (clang, llvm)
+make same         gcc and clang, -O0 and -O3 -march=native: programs that give the same bytes
 make install      tools, manual pages, completions, library to DESTDIR= PREFIX=/usr/local; uninstall
 make dist         build/psgraph-$(VERSION).tar.gz of what is committed
 make deb          build/psgraph_$(VERSION)_ARCH.deb, a Debian package (dpkg-dev)

@@ -107,7 +107,7 @@ static int quoted(ps_columns *c, ps_text *t, const char **s, const char **end)
             *s = quote ? quote + 1 : *s;
             return rc;
         }
-        ps_str line;
+        ps_str line = {NULL, 0};
         rc = put(c, "\n", 1);
         if (rc == 0 && c->used > PS_LINE_MAX)
             return ps_text_fail(t, "the quotes that are opened on line %llu hold more than %d bytes",
@@ -194,13 +194,14 @@ static int choose(ps_columns *c, ps_text *t)
     if (rc <= 0)
         return rc < 0 ? rc
                       : ps_fail(PS_EDATA, "%s: empty, expected a line with the columns' names (-H)", ps_in_name(t->in));
-    while ((rc = next_entry(&list, &entry)) > 0) {
+    for (rc = 0; rc == 0 && next_entry(&list, &entry);) {
+        size_t *column = &c->column[c->n++];
         if (ps_text_u64(entry, &number) == 0)
-            c->column[c->n++] = number - 1;
-        else if ((rc = find_name(c, t, entry, &c->column[c->n++])) < 0)
-            return rc;
+            *column = number - 1;
+        else
+            rc = find_name(c, t, entry, column);
     }
-    return 0;
+    return rc;
 }
 
 static int hand_out(ps_columns *c, const ps_text *t, ps_str *line)

@@ -148,7 +148,7 @@ static int read_header(ps_graph *g)
 
 int ps_graph_open(ps_graph *g, const char *path)
 {
-    memset(g, 0, sizeof *g);
+    *g = (ps_graph){.history = ""};
     g->name = strdup(path && strcmp(path, "-") != 0 ? path : "<stdin>");
     if (!g->name)
         return ps_fail(PS_EMEM, "out of memory");

@@ -41,7 +41,7 @@ typedef struct {
     uint64_t fingerprint;
     const uint64_t *ancestors; /* 3 each: fingerprint, items, boards; graphs whose numbers are this one's, oldest first */
     uint64_t n_ancestors;
-    const char *history; /* not terminated */
+    const char *history; /* not terminated; never NULL */
     size_t history_len;
     char *name; /* the file's */
     ps_blob blob;

@@ -226,10 +226,11 @@ static int exchange(const ps_loss *l, size_t pairs, size_t width, ps_real *rows)
 {
     const int size = ps_comm_size(l->comm);
     size_t *at = size > 1 ? ps_alloc((size_t)size + 1, sizeof *at) : NULL;
+    const uint32_t shares = l->shares ? l->shares : 1;
     if (size == 1 || !at)
         return size == 1 ? 0 : PS_EMEM;
     for (int r = 0; r <= size; r++)
-        at[r] = pairs * ps_comm_first_share(l->shares, r, size) / l->shares * width;
+        at[r] = pairs * ps_comm_first_share(shares, r, size) / shares * width;
     int rc = ps_comm_gather(l->comm, rows, at);
     free(at);
     return rc;

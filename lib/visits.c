@@ -192,7 +192,7 @@ void ps_select_smallest(uint64_t *key, uint64_t *spare, size_t n, size_t k)
         for (size_t i = 0; i < n; i++)
             count[from[i] >> shift & 255]++;
         unsigned digit = 0;
-        while (below + count[digit] < k - kept && digit < 255)
+        while (digit < 255 && below + count[digit] < k - kept)
             below += count[digit++];
         const size_t want = kept + below + count[digit];
         for (size_t i = 0; i < n; i++) {
