@@ -92,13 +92,14 @@ int ps_head_size(ps_head *h)
 int ps_head_lines(ps_head *head, ps_str lines)
 {
     const size_t room = PS_REC_HEAD_MAX - PS_REC_HEAD, old = head->history ? strlen(head->history) : 0;
-    char *all = realloc(head->history, old + lines.len + 2);
+    const size_t n = lines.len ? strnlen(lines.s, lines.len) : 0; /* a forged file's may hold anything */
+    char *all = realloc(head->history, old + n + 2);
     if (!all)
         return ps_fail(PS_EMEM, "out of memory");
     head->history = all;
-    if (lines.len)
-        memcpy(all + old, lines.s, lines.len);
-    strcpy(all + old + lines.len, lines.len && lines.s[lines.len - 1] != '\n' ? "\n" : "");
+    if (n)
+        memcpy(all + old, lines.s, n);
+    strcpy(all + old + n, n && lines.s[n - 1] != '\n' ? "\n" : "");
     while (strlen(all) > room) {
         char *next = strchr(all, '\n');
         memmove(all, next + 1, strlen(next + 1) + 1);

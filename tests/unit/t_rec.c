@@ -356,6 +356,24 @@ static void long_history(void)
     ps_head_free(&h);
 }
 
+/* Another file's history, of which nobody knows what it holds: a line without an end, a NUL. */
+static void foreign_history(void)
+{
+    static char text[PS_REC_HEAD_MAX + 100];
+    ps_head h = ps_head_make(PS_IDS, 0);
+    CHECK_OK(ps_head_lines(&h, (ps_str){"one\ntwo", 7}));
+    CHECK_OK(ps_head_lines(&h, (ps_str){NULL, 0}));
+    CHECK_OK(ps_head_note(&h, "three"));
+    CHECK(strcmp(h.history, "one\ntwo\nthree\n") == 0);
+    memset(text, 'x', sizeof text);
+    text[sizeof text - 2] = 0;
+    CHECK_OK(ps_head_lines(&h, (ps_str){text, sizeof text}));
+    CHECK(strlen(h.history) == 0); /* a line that has no room goes, and all before it */
+    CHECK_OK(ps_head_lines(&h, (ps_str){"a\0b\n", 4}));
+    CHECK(strcmp(h.history, "a\n") == 0);
+    ps_head_free(&h);
+}
+
 int main(void)
 {
     names();
@@ -367,5 +385,6 @@ int main(void)
     in_a_row();
     kinds_and_graphs();
     long_history();
+    foreign_history();
     CHECK_END();
 }
