@@ -22,7 +22,7 @@ extern __typeof__(emulator_seed) emulator_seed __attribute__((weak));
 extern __typeof__(emulator_overruns) emulator_overruns __attribute__((weak));
 extern __typeof__(emulator_blocks) emulator_blocks __attribute__((weak));
 
-enum { GUARD = 64, ARRAYS = 40 };
+enum { GUARD = 64, ARRAYS = 40, INFINITE = 2 }; /* with_nan: infinity instead */
 
 /* The same array twice: for the host's operation and for the device's. */
 typedef struct {
@@ -77,6 +77,11 @@ static inline array *make(size_t n, size_t size, const void *from)
     return a;
 }
 
+static inline const char *among_inputs(void)
+{
+    return with_nan == INFINITE ? ", an infinity" : with_nan ? ", a NaN" : "";
+}
+
 static inline array *reals(size_t n)
 {
     float *x = malloc((n + 1) * sizeof *x);
@@ -84,7 +89,7 @@ static inline array *reals(size_t n)
     for (size_t i = 0; i < n; i++)
         x[i] = draw_real();
     if (with_nan && n)
-        x[draw((uint32_t)n)] = NAN;
+        x[draw((uint32_t)n)] = with_nan == INFINITE ? INFINITY : NAN;
     array *a = make(n, sizeof *x, x);
     free(x);
     return a;

@@ -1,5 +1,5 @@
 /* t_cuda_kernels.c - rows, pooling, sums, steps and conversions on the device, over odd shapes; one trial of each has a
- * NaN among its inputs.
+ * NaN among its inputs, another an infinity.
  *
  *     t_cuda_kernels [short]     short: few shapes, for compute-sanitizer
  */
@@ -88,7 +88,7 @@ static void test_pool(size_t rows, size_t n)
     compare("pool_sum", out, 3e-6);
     ON_BOTH(pool_sum(dev, rows, n, A(off), A(index), A(weight), A(base), 1, A(added)));
     compare("pool_sum, adding", added, 3e-6);
-    if (with_nan) /* the host's order of a NaN's comparisons is its own */
+    if (with_nan && with_nan != INFINITE) /* the host's order of a NaN's comparisons is its own */
         return;
     ON_BOTH(pool_max(dev, rows, n, A(off), A(index), A(base), A(top), A(arg)));
     compare("pool_max", top, 0);
@@ -190,7 +190,7 @@ static void test_shapes(void)
                 if (few && (rows[r] % 33 || (dims[k] != 3 && dims[k] != 33 && dims[k] != 1028)))
                     continue;
                 snprintf(trial, sizeof trial, "%zu rows of %zu%s%s", rows[r], dims[k], shift ? ", not aligned" : "",
-                         with_nan ? ", a NaN" : "");
+                         among_inputs());
                 tests[t](rows[r], dims[k]);
                 free_arrays();
             }
@@ -208,7 +208,7 @@ static void test_counts(void)
 {
     static const size_t counts_of[] = {0, 1, 31, 33, 1000, 70001};
     for (size_t i = 0; i < sizeof counts_of / sizeof *counts_of; i++) {
-        snprintf(trial, sizeof trial, "%zu elements%s", counts_of[i], with_nan ? ", a NaN" : "");
+        snprintf(trial, sizeof trial, "%zu elements%s", counts_of[i], among_inputs());
         test_total(counts_of[i]);
         free_arrays();
         test_optimizers(counts_of[i]);
@@ -221,9 +221,10 @@ int main(int argc, char **argv)
     int rc = begin();
     if (rc)
         return rc;
-    few = argc > 1 && strcmp(argv[1], "short") == 0;
-    for (with_nan = 0; with_nan < 2; with_nan++) {
-        for (shift = 0; shift < 2 - with_nan; shift++)
+    const int asked = argc > 1 && strcmp(argv[1], "short") == 0;
+    for (with_nan = 0; with_nan <= INFINITE; with_nan++) {
+        few = asked || with_nan == INFINITE;
+        for (shift = 0; shift < (with_nan ? 1 : 2); shift++)
             test_shapes();
         shift = 0;
         test_counts();

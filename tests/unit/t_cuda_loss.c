@@ -1,5 +1,5 @@
 /* t_cuda_loss.c - the losses on the device: softmax, margin and cross entropy, with and without in-batch and hard
- * negatives; one trial of each has a NaN among its inputs. */
+ * negatives; one trial of each has a NaN among its inputs, another an infinity. */
 #include "cuda_twins.h"
 
 /* ---- loss ---- */
@@ -118,7 +118,7 @@ static void test_losses(void)
     for (int form = 0; form < 6; form++)
         for (size_t s = 0; s < sizeof shapes / sizeof *shapes; s++) {
             snprintf(trial, sizeof trial, "loss %d of %u pairs, %u and %u negatives, d %u%s", form, shapes[s][0],
-                     shapes[s][1], shapes[s][2], shapes[s][3], with_nan ? ", a NaN" : "");
+                     shapes[s][1], shapes[s][2], shapes[s][3], among_inputs());
             test_loss(form / 2, form % 2, shapes[s][0], shapes[s][1], shapes[s][2], shapes[s][3]);
             free_arrays();
         }
@@ -129,7 +129,7 @@ int main(void)
     int rc = begin();
     if (rc)
         return rc;
-    for (with_nan = 0; with_nan < 2; with_nan++)
+    for (with_nan = 0; with_nan <= INFINITE; with_nan++)
         test_losses();
     end();
     CHECK_END();
