@@ -62,6 +62,19 @@ compare --layers 0 --batch 48 --epochs 1 --optimizer sgd --rate .01
 ranks 3 pstrain -g g.psg -x x.psr -n n.psr -t --hidden 64 -d 32 --batch 48 -j 2 -o out.psm <p.tsv
 pstrain -g g.psg -x x.psr -n n.psr -t --hidden 64 -d 32 --batch 48 --shares 3 <p.tsv | cmp - out.psm || fail "not a share a rank"
 
+# The losses of 1, 2 and 4 ranks at the same batch; its rates: scaled by the batch (the square root of it; with sgd, all of it), and
+# warmed up over the batches of an epoch
+for optimizer in adam sgd; do
+    for n in 1 2 4; do
+        ranks $n pstrain -g g.psg -x x.psr -n n.psr -t --hidden 64 -d 32 --batch 48 -j 1 --epochs 2 --optimizer $optimizer --rate .002 \
+            --rate-batch 12 --warmup 1 --schedule constant --log "log.$n" -o out.psm <p.tsv
+        paste log.1 "log.$n" | awk -F '\t' -v steps=$((($(awk -F '\t' '$1 != $2' p.tsv | wc -l) + 47) / 48)) -v times=$([ $optimizer = sgd ] && echo 4 || echo 2) '
+            function far(a, b) { return (a - b) ^ 2 > 1e-10 * b * b }
+            NR > 1 { peak = times * .002; n++; if (far($10, $3) || far($4, n < steps ? peak * n / steps : peak) || $11 != $4) wrong = wrong " " NR }
+            END { if (wrong || n != 2 * steps) { print "lines" wrong " of " n; exit 1 } }' || fail "$n ranks, $optimizer: losses or rates"
+    done
+done
+
 # Records, mapped by every rank: in their order; sorted, when they need no list of known positives; with pairs that are left out
 psview -t -g g.psg -K pairs <p.tsv >p.psr
 psview -S --raw p.psr >sorted.psr
