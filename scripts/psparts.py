@@ -188,7 +188,8 @@ class Segment:
         if body != self.count * self.head.size:
             raise Failed("%s: %d bytes of records, but its end mark says %d records of %d: truncated, or several streams in a row"
                          % (path, body, self.count, self.head.size))
-        if said and said != (self.count, self.crc, size):
+        self.said = (self.count, self.crc, size)
+        if said and said != self.said:
             raise Failed("%s: not the part that its manifest tells of" % path)
 
     def read(self, first, count):
@@ -386,11 +387,14 @@ def piped(argv, source, name):
             raise Failed("%s: stopped reading before the end of its input, with status 0" % name)
 
 
-def save(stream, path):
-    """Writes the chunks of a stream to a local file."""
+def save(piece, path, crc):
+    """Writes a piece, which was read before and then had this CRC, to a local file."""
     with open(path, "xb") as f:
-        for data in stream:
+        for data in piece:
             f.write(data)
+    if piece.crc != crc:
+        raise Failed("%s: the data has changed since it was read first: CRC %08x, not %08x"
+                     % (piece.slices[0][0].path if piece.slices else path, piece.crc, crc))
     return path
 
 

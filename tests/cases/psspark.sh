@@ -1,16 +1,9 @@
 #!/bin/sh
-# psspark: psembed's filters, psneigh and sorting carried by Spark give the bytes of one machine; filters that fail, stop early, are
-# slow, or die; executors killed in map and in reduce; truncated input.
+# psspark: psembed's filters, psneigh and sorting carried by Spark give the bytes of one machine; filters that fail, stop early, die,
+# lose a record; parts and blocks that vanish; truncated input.  psspark-cluster.sh has the rest.
 set -eu
 . "$PS_ROOT/tests/fixture.sh"
-[ "$PS_FLAVOUR" = release ] || { echo "only once, in the flavour release" && exit 77; }
-python=${PS_SPARK_PYTHON:-}
-for candidate in "$PS_ROOT/build/spark/bin/python" python3; do
-    [ -n "$python" ] || ! "$candidate" -c 'import numpy, pyspark' 2>/dev/null || python=$candidate
-done
-[ -n "$python" ] || { echo "no interpreter has pyspark and NumPy (scripts/setup-spark makes one)" && exit 77; }
-command -v java >/dev/null || { echo "java is not there (Debian: openjdk-17-jre-headless)" && exit 77; }
-export SPARK_LOCAL_IP=127.0.0.1
+. "$PS_ROOT/tests/need-spark"
 
 small_inputs
 pstrain -g g.psg -x x.psr -n n.psr -t --layers 2 --hidden 24 -d 16 --epochs 1 <pairs.tsv >m.psm
@@ -23,6 +16,14 @@ psembed -m m.psm --project 2 <h1.psr | psembed -m m.psm --scatter needs.psr |
 
 # ---- the parts without Spark ----
 "$python" "$PS_ROOT/tests/psparts_check.py" "$PS_ROOT/scripts" x.psr || fail "psparts.py"
+
+psview --raw n.psr >n-raw.psr
+cut -f 1,2 edges.tsv | awk '{print NR % 97 "\t" NR % 31 "\t" 1 + NR % 7}' | psview -t -K edges >edges.psr
+psview --raw -S edges.psr | psview --raw >sorted.psr
+mkdir data planted
+ln g.psg m.psm x.psr z.psr edges.psr sorted.psr data
+ln n-raw.psr data/n.psr
+(cd planted && "$python" "$PS_ROOT/tests/psspark_check.py" "$PS_ROOT/scripts" "$PS_BIN" ../data) || fail "what is planted"
 
 # ---- with it ----
 spark() { # COMMAND OUTPUT OPTION...: OUTPUT is empty after a failure, and nothing lies beside it
@@ -60,24 +61,20 @@ filter() {
 }
 
 spark neigh near --master 'local[2]' -g g.psg -T 8
-psview --raw n.psr >n-raw.psr
 same near n-raw.psr
-cut -f 1,2 edges.tsv | awk '{print NR % 97 "\t" NR % 31 "\t" 1 + NR % 7}' | psview -t -K edges >edges.psr
-psview --raw -S edges.psr | psview --raw >sorted.psr
 spark sort sorted --master 'local[2]' edges.psr
 same sorted sorted.psr
 psview --raw sorted/manifest | psgraph-build >spark.psg
 psgraph-build <edges.psr | cmp - spark.psg || fail "the sorted edges make another graph"
 
 set -- -m m.psm -x x.psr -n near/manifest
-# A filter fails once, by a signal, and is slow
+# A filter fails once, by a signal
 filter project <<'END'
 mkdir "$here/once" 2>/dev/null && kill -9 $$
-mkdir "$here/slow" 2>/dev/null && sleep 4
 exec "$psembed" "$@"
 END
 spark embed once.out --master 'local[2,4]' --bin "$PWD/bin" "$@"
-[ -d once ] && [ -d slow ] || fail "the filter did not fail"
+[ -d once ] || fail "the filter did not fail"
 same once.out z.psr
 
 # It always fails; it stops early, saying nothing
@@ -93,39 +90,6 @@ exit 0
 END
 spark embed early.out --master 'local[2,2]' --bin "$PWD/bin" "$@"
 refused 'psembed --scatter: its output'
-
-# Executors killed, in map and in reduce
-cat >bin/psembed <<END
-#!/bin/sh
-case " \$* " in
-*' --scatter '*) moment='$PWD/map' ;;
-*' --gather '*) moment='$PWD/reduce' ;;
-*) moment= ;;
-esac
-[ -n "\$moment" ] && mkdir "\$moment" 2>/dev/null && echo \$\$ >"\$moment/pid" && sleep 60
-exec '$PS_BIN/psembed' "\$@"
-END
-rm -rf killed.out map reduce
-"$python" "$PS_ROOT/scripts/psspark" embed --parts 3 --tmp "$TMPDIR" -M 16M --master 'local-cluster[2,1,1024]' --bin "$PWD/bin" "$@" killed.out 2>err &
-driver=$!
-for moment in map reduce; do
-    tries=0
-    until [ -s $moment/pid ] || ! kill -0 $driver || [ $tries = 1200 ]; do
-        sleep .1
-        tries=$((tries + 1))
-    done
-    # The one whose filter sleeps: up from the filter to the executor.
-    pid=$(cat $moment/pid 2>/dev/null || :)
-    while [ -n "$pid" ] && ! tr '\0' ' ' <"/proc/$pid/cmdline" | grep -q CoarseGrainedExecutorBackend; do
-        pid=$(awk '{print $4}' "/proc/$pid/stat")
-        [ "$pid" -gt 1 ] || pid=
-    done
-    [ -n "$pid" ] || fail "$moment: no executor: $(cat err)"
-    kill -9 "$pid"
-done
-status=0
-wait $driver || status=$?
-same killed.out z.psr
 
 # Input that is not whole, seen before or behind the start
 head -c 20000 x.psr >short.psr
