@@ -48,17 +48,10 @@ typedef struct {
 typedef void ps_codes_fn(size_t m, ps_codes_query *const *query, size_t words, size_t groups, const uint8_t *codes,
                          const float *scale, const float *offset, uint32_t first);
 
-/* score[i] = the score of the row row[i], for i < n.  Row r stands by itself at codes + r x 4 x words, its numbers in
- * their order; its scale is scale[r], its offset offset[r], or 0 if that is NULL. */
-typedef void ps_codes_rows_fn(const ps_codes_query *query, size_t words, size_t n, const uint32_t *row,
-                              const uint8_t *codes, const float *scale, const float *offset, float *score);
-
 /* The best for this processor (or what PSGRAPH_ISA asks for: vec.h). */
 ps_codes_fn *ps_codes(void);
-ps_codes_rows_fn *ps_codes_rows(void);
 
 /* "plain", "avx2", "avx512" (which needs VNNI); NULL if it was not built in or the processor lacks it. */
 ps_codes_fn *ps_codes_named(const char *name);
-ps_codes_rows_fn *ps_codes_rows_named(const char *name);
 
 #endif

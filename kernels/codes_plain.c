@@ -2,7 +2,6 @@
 #include "codes.h"
 
 ps_codes_fn ps_codes_plain;
-ps_codes_rows_fn ps_codes_rows_plain;
 
 static void one_group(ps_codes_query *q, size_t words, const uint8_t *codes, const float *scale, const float *offset,
                       uint32_t first)
@@ -28,17 +27,4 @@ void ps_codes_plain(size_t m, ps_codes_query *const *query, size_t words, size_t
         for (size_t i = 0; i < m; i++)
             one_group(query[i], words, codes + g * words * PS_CODES_WORD, scale + g * PS_CODES_LANES,
                       offset + g * PS_CODES_LANES, first + (uint32_t)(g * PS_CODES_LANES));
-}
-
-/* Also where there is AVX2: the compiler knows how to add up products of bytes. */
-void ps_codes_rows_plain(const ps_codes_query *q, size_t words, size_t n, const uint32_t *row, const uint8_t *codes,
-                         const float *scale, const float *offset, float *score)
-{
-    for (size_t i = 0; i < n; i++) {
-        const uint8_t *c = codes + row[i] * 4 * words;
-        int32_t sum = -q->sum;
-        for (size_t j = 0; j < 4 * words; j++)
-            sum += c[j] * q->code[j];
-        score[i] = (float)sum * scale[row[i]] * q->scale + (offset ? offset[row[i]] : 0);
-    }
 }

@@ -5,7 +5,6 @@
 #include "codes.h"
 
 ps_codes_fn ps_codes_vnni;
-ps_codes_rows_fn ps_codes_rows_vnni;
 
 static inline __m512i query_word(const int8_t *code, size_t j)
 {
@@ -121,33 +120,4 @@ void ps_codes_vnni(size_t m, ps_codes_query *const *query, size_t words, size_t 
     }
     for (; g < groups; g++)
         groups_of(1, g, m, query, words, codes, scale, offset, first, (ahead){codes, 0});
-}
-
-/* Rows lie anywhere: they are asked for some time before their turn. */
-static void fetch(const uint8_t *codes, size_t bytes)
-{
-    for (size_t at = 0; at < bytes; at += PS_CODES_WORD)
-        _mm_prefetch(codes + at, _MM_HINT_T0);
-}
-
-void ps_codes_rows_vnni(const ps_codes_query *q, size_t words, size_t n, const uint32_t *row, const uint8_t *codes,
-                        const float *scale, const float *offset, float *score)
-{
-    enum { AHEAD = 12, LANES = PS_CODES_WORD / 4 };
-    const size_t bytes = 4 * words;
-    for (size_t i = 0; i < n; i++) {
-        const uint8_t *c = codes + row[i] * bytes;
-        if (i + AHEAD < n)
-            fetch(codes + row[i + AHEAD] * bytes, bytes);
-        __m512i sum = _mm512_setzero_si512();
-        size_t j = 0;
-        for (; j + LANES <= words; j += LANES)
-            sum = add(sum, _mm512_loadu_si512(c + 4 * j), _mm512_loadu_si512(q->code + 4 * j));
-        if (j < words) {
-            const __mmask16 left = (__mmask16)((1u << (words - j)) - 1);
-            sum = add(sum, _mm512_maskz_loadu_epi32(left, c + 4 * j), _mm512_maskz_loadu_epi32(left, q->code + 4 * j));
-        }
-        const float product = (float)(_mm512_reduce_add_epi32(sum) - q->sum);
-        score[i] = __builtin_fmaf(product * scale[row[i]], q->scale, offset ? offset[row[i]] : 0);
-    }
 }

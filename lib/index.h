@@ -4,7 +4,8 @@
  *         have the highest products with it.
  *   lsh   signatures by random hyperplanes, cut into bands; a token is a band with its bits, and each token has a list
  *         of the rows that have it.  A query scores rows by the weights of the tokens that they share with it (weak
- * AND, Broder et al., 2003; section 3.4 of the paper); of what scores best, 8-bit codes find what is scored exactly.
+ *         AND, Broder et al., 2003; section 3.4 of the paper); of what scores best, whole signatures find what is
+ *         scored exactly.
  *
  * An index holds no vectors: it belongs to a vectors stream, whose rows it numbers, and is of no use with another.
  * Scores are exact (ps_knn_score), whatever found the rows.
@@ -17,7 +18,7 @@
 typedef enum { PS_INDEX_IVF = 1, PS_INDEX_LSH } ps_index_type;
 
 enum {
-    PS_INDEX_VERSION = 3,
+    PS_INDEX_VERSION = 4,
     PS_INDEX_HEAD = 64,
     PS_INDEX_CURVES = 2,   /* recall of the 10 and of the 100 best */
     PS_INDEX_EFFORTS = 64, /* points of a curve */
@@ -37,25 +38,26 @@ typedef struct {
     const uint32_t *hash; /* of each row's elements */
     ps_str history;       /* lines of the vectors' history and one of its own; empty in older files */
     /* What a search of a certain effort finds, as the share of the true 10 or 100 best of queries that were not
-     * trained on: ivf, cells that are looked at; lsh, rows scored by their codes, as multiples of the hits. */
+     * trained on: ivf, cells that are looked at; lsh, rows that tokens find, as multiples of the hits. */
     const uint32_t *effort;               /* ascending */
     const float *recall[PS_INDEX_CURVES]; /* at that effort */
     /* ivf */
     uint32_t cells;
     const float *centroid;    /* cells x d */
     const uint32_t *cell_off; /* groups of cell c: cell_off[c] .. cell_off[c + 1] - 1 */
-    const uint8_t *codes;     /* kernels/codes.h; lsh: of rows by themselves, as scale and offset */
+    const uint8_t *codes;     /* kernels/codes.h */
     const float *scale, *offset;
     const uint32_t *row; /* of each lane of the groups; UINT32_MAX: none */
     /* lsh */
-    uint32_t bands, windows;
-    float length, bias_mean, bias_times; /* of all rows; of the bias elements (lsh.c) */
-    const uint16_t *signature;           /* n x bands values of 12 bits */
-    const uint32_t *token_off; /* list of window w, band b, value v: token_off[(w x bands + b) x 4096 + v] on */
+    uint32_t windows;
+    float length, bias_times;  /* of all rows; of the bias elements (lsh.c) */
+    const float *mean;         /* of the rows */
+    const float *planes;       /* PS_BITS x (d + 1) */
+    const uint64_t *signature; /* n x PS_BITS_WORDS */
+    const uint32_t *token_off; /* list of band b, value v, window w: token_off[(b x 4096 + v) x windows + w] on */
     const uint16_t *posting;   /* row - w x 65536 */
     /* made when it is opened */
     ps_quant coarse; /* ivf: centroids */
-    float *planes;   /* lsh */
 } ps_index;
 
 /* ---- building ---- */

@@ -55,7 +55,7 @@ static void encode_head(const ps_index *x, size_t sections, uint8_t *p)
     ps_put64(p + 24, x->n);
     ps_put64(p + 32, x->vectors);
     ps_put64(p + 40, x->seed);
-    ps_put32(p + 48, x->type == PS_INDEX_IVF ? x->cells : x->bands);
+    ps_put32(p + 48, x->type == PS_INDEX_IVF ? x->cells : PS_BITS);
 }
 
 int index_write(const ps_index *x, const index_part *own, size_t owned, ps_out *out)
@@ -141,25 +141,21 @@ static int attach_ivf(ps_index *x, const sections *s)
 
 static int attach_lsh(ps_index *x, const sections *s)
 {
-    x->bands = ps_get32(x->blob.data + 48);
     x->windows = (uint32_t)((x->n + LSH_WINDOW - 1) / LSH_WINDOW);
+    x->mean = s->at[SEC_MEAN];
+    x->planes = s->at[SEC_PLANES];
     x->signature = s->at[SEC_SIGNATURE];
     x->token_off = s->at[SEC_TOKEN_OFF];
     x->posting = s->at[SEC_POSTING];
-    x->codes = s->at[SEC_CODES];
-    x->scale = s->at[SEC_SCALE];
-    x->offset = x->has_bias ? s->at[SEC_OFFSET] : NULL;
-    const uint64_t lists = (uint64_t)x->windows * x->bands * LSH_VALUES;
+    const uint64_t lists = (uint64_t)LSH_BANDS * LSH_VALUES * x->windows;
     const float *form = s->at[SEC_FORM];
     if (!has(s, SEC_FORM, 4, 4))
         return 0;
     x->length = form[0];
-    x->bias_mean = form[1];
-    x->bias_times = form[2];
-    return x->bands > 0 && x->bands <= LSH_BANDS_MAX && has(s, SEC_SIGNATURE, x->n, (uint64_t)x->bands * 2) &&
-           has(s, SEC_TOKEN_OFF, lists + 1, 4) && has(s, SEC_POSTING, x->n * x->bands, 2) &&
-           has(s, SEC_CODES, x->n, 4 * ps_codes_words(x->d - (uint32_t)x->has_bias)) && has(s, SEC_SCALE, x->n, 4) &&
-           (!x->has_bias || has(s, SEC_OFFSET, x->n, 4));
+    x->bias_times = form[1];
+    return ps_get32(x->blob.data + 48) == PS_BITS && has(s, SEC_MEAN, x->d, 4) &&
+           has(s, SEC_PLANES, (uint64_t)PS_BITS * (x->d + 1), 4) && has(s, SEC_SIGNATURE, x->n, PS_BITS / 8) &&
+           has(s, SEC_TOKEN_OFF, lists + 1, 4) && has(s, SEC_POSTING, x->n * LSH_BANDS, 2);
 }
 
 static int attach(ps_index *x)
@@ -195,7 +191,7 @@ static int read_head(ps_index *x)
     if (ps_get16(p + 8) > PS_INDEX_VERSION)
         return ps_fail(PS_EKIND, "%s: byte 8: psindex version %d; this program reads up to %d", x->name,
                        ps_get16(p + 8), PS_INDEX_VERSION);
-    if (ps_get16(p + 8) < 2 && ps_get16(p + 16) == PS_INDEX_LSH)
+    if (ps_get16(p + 8) < 4 && ps_get16(p + 16) == PS_INDEX_LSH)
         return bad(x, 8, PS_EKIND, "an index of type lsh in an older form: build it again");
     const uint32_t n = ps_get16(p + 10), length = ps_get32(p + 12);
     static const uint8_t zero[4];
@@ -266,7 +262,6 @@ void ps_index_close(ps_index *x)
 {
     ps_blob_close(&x->blob);
     ps_quant_free(&x->coarse);
-    free(x->planes);
     free(x->name);
     *x = (ps_index){0};
 }

@@ -2,6 +2,7 @@
 #ifndef PS_INDEX_INNER_H
 #define PS_INDEX_INNER_H
 
+#include "bits.h"
 #include "index.h"
 #include "knn_inner.h"
 
@@ -18,18 +19,50 @@ enum {
     SEC_SCALE,     /* f32 x groups x 16 */
     SEC_OFFSET,    /* f32 x groups x 16 */
     SEC_ROW,       /* u32 x groups x 16 */
-    SEC_SIGNATURE, /* u16 x n x bands */
-    SEC_TOKEN_OFF, /* u32 x (windows x bands x 4096 + 1) */
-    SEC_POSTING,   /* u16 */
-    SEC_FORM,      /* f32 x 4: length, mean and factor of the bias, 0 */
+    SEC_SIGNATURE, /* u64 x n x PS_BITS_WORDS */
+    SEC_TOKEN_OFF, /* u32 x (LSH_BANDS x LSH_VALUES x windows + 1) */
+    SEC_POSTING,   /* u16 x n x LSH_BANDS */
+    SEC_FORM,      /* f32 x 4: length, factor of the bias, 0, 0 */
     SEC_HISTORY,   /* text */
+    SEC_MEAN,      /* f32 x d */
+    SEC_PLANES,    /* f32 x PS_BITS x (d + 1) */
     SEC_END
 };
 
 enum { INDEX_BIAS = 1, INDEX_COSINE = 2 }; /* flags */
 
 /* Rows of a window of posting lists, bits of a band, values they have. */
-enum { LSH_WINDOW = 65536, LSH_BITS = 12, LSH_VALUES = 1 << LSH_BITS, LSH_BANDS_MAX = 42 };
+enum { LSH_WINDOW = 65536, LSH_BITS = 12, LSH_VALUES = 1 << LSH_BITS };
+
+/* A word of a signature is cut into bands, its highest bits being in none; then the same bits are cut the other way,
+ * into bands that take three bits of each word, no two of which share a band of the first kind. */
+enum {
+    LSH_OF_WORD = 64 / LSH_BITS,
+    LSH_STRAIGHT = PS_BITS_WORDS * LSH_OF_WORD,
+    LSH_ACROSS = LSH_OF_WORD * PS_BITS_WORDS,
+    LSH_BANDS = LSH_STRAIGHT + LSH_ACROSS,
+    LSH_FROM_EACH = LSH_BITS / PS_BITS_WORDS
+};
+
+/* Which bit of a signature is bit j of a band. */
+static inline uint32_t lsh_bit(uint32_t band, uint32_t j)
+{
+    if (band < LSH_STRAIGHT)
+        return band / LSH_OF_WORD * 64 + band % LSH_OF_WORD * LSH_BITS + j;
+    return j / LSH_FROM_EACH * 64 + band - LSH_STRAIGHT + j % LSH_FROM_EACH * LSH_ACROSS;
+}
+
+/* A band's value. */
+static inline uint32_t lsh_band(const uint64_t *signature, uint32_t band)
+{
+    if (band < LSH_STRAIGHT)
+        return (uint32_t)(signature[band / LSH_OF_WORD] >> band % LSH_OF_WORD * LSH_BITS) & (LSH_VALUES - 1);
+    uint32_t value = 0;
+    for (uint32_t j = 0; j < LSH_BITS; j++)
+        value |= (uint32_t)(signature[j / LSH_FROM_EACH] >> (band - LSH_STRAIGHT + j % LSH_FROM_EACH * LSH_ACROSS) & 1)
+                 << j;
+    return value;
+}
 
 /* A section to be written. */
 typedef struct {
@@ -62,14 +95,8 @@ PS_MUST_USE int lsh_open(ps_index *x);
 PS_MUST_USE int lsh_search(const ps_index *x, const ps_knn *knn, const ps_knn_queries *q, ps_pool *pool,
                            uint32_t effort, size_t k, ps_hit *hits, size_t *found);
 
-/* x->planes of x->seed: of each bit, d + 1 elements. */
-PS_MUST_USE int lsh_planes(ps_index *x);
-
 /* A query's d + 1 elements, as long as it says. */
 double lsh_query(const ps_index *x, const float *query, float times, float *out);
-
-/* A bit for each product above 0. */
-void lsh_signs(const float *product, uint32_t bands, uint16_t *signature);
 
 /* ---- curves ---- */
 

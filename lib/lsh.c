@@ -1,8 +1,9 @@
 /* lsh.c - signatures and posting lists: how they are made, and what they are when they are read.
  *
- * The highest products are made the smallest angles: rows get one more element that brings all to the same length
- * (Neyshabur and Srebro, 2015), queries get 0 there.  The bias element is taken less its mean, which changes no order,
- * and times a factor by which a query's 1 is divided, so that it spoils the angles least. */
+ * The highest products are made the smallest angles: rows are taken less their mean, which changes no order, and get
+ * one more element that brings all to the same length (Neyshabur and Srebro, 2015); queries get 0 there.  The bias
+ * element is taken times a factor by which a query's 1 is divided, so that it spoils the angles least.  Hyperplanes are
+ * orthogonal to each other as far as the elements allow, which tells angles better than independent ones. */
 #include <float.h>
 #include <math.h>
 #include <stdlib.h>
@@ -12,22 +13,48 @@
 #include "mem.h"
 #include "rng.h"
 
-enum { BANDS = 40, ROWS = 64, HELD_OUT = 200, DEEP = 100, EFFORT_MOST = 64 };
+enum { ROWS = 64, HELD_OUT = 200, DEEP = 100, EFFORT_MOST = 256 };
 
 /* ---- hyperplanes ---- */
 
-/* Sums of four uniform numbers: nearly normal, and the same on every machine.  Variance 1. */
-int lsh_planes(ps_index *x)
+/* Sums of four uniform numbers: nearly normal, and the same on every machine. */
+static double normal(uint64_t random)
 {
-    const size_t n = (size_t)x->bands * LSH_BITS * (x->d + 1);
-    x->planes = ps_aligned(n, sizeof *x->planes);
-    for (size_t i = 0; i < n && x->planes; i++) {
-        const uint64_t r = ps_rng(ps_rng_key(x->seed, 77), i);
-        const int64_t sum = (int64_t)(r & 0xffff) + (int64_t)(r >> 16 & 0xffff) + (int64_t)(r >> 32 & 0xffff) +
-                            (int64_t)(r >> 48) - 2 * 0xffff;
-        x->planes[i] = (float)((double)sum / 65536 * 1.7320508);
+    const int64_t sum = (int64_t)(random & 0xffff) + (int64_t)(random >> 16 & 0xffff) +
+                        (int64_t)(random >> 32 & 0xffff) + (int64_t)(random >> 48) - 2 * 0xffff;
+    return (double)sum / 65536;
+}
+
+/* Of length 1, at right angles to those before it back to `first`. */
+static void straighten(double *v, size_t first, size_t at, size_t width)
+{
+    double *x = v + at * width, squares = 0;
+    for (size_t o = first; o < at; o++) {
+        double product = 0;
+        for (size_t j = 0; j < width; j++)
+            product += v[o * width + j] * x[j];
+        for (size_t j = 0; j < width; j++)
+            x[j] -= product * v[o * width + j];
     }
-    return x->planes ? 0 : PS_EMEM;
+    for (size_t j = 0; j < width; j++)
+        squares += x[j] * x[j];
+    for (size_t j = 0; j < width; j++)
+        x[j] /= sqrt(squares);
+}
+
+static int make_planes(uint64_t seed, size_t width, float *planes)
+{
+    double *v = ps_alloc(PS_BITS * width, sizeof *v);
+    if (!v)
+        return PS_EMEM;
+    for (size_t i = 0; i < PS_BITS * width; i++)
+        v[i] = normal(ps_rng(ps_rng_key(seed, 77), i));
+    for (size_t i = 0; i < PS_BITS; i++)
+        straighten(v, i / width * width, i, width);
+    for (size_t i = 0; i < PS_BITS * width; i++)
+        planes[i] = (float)v[i];
+    free(v);
+    return 0;
 }
 
 static double squares(const float *x, uint32_t d)
@@ -38,12 +65,20 @@ static double squares(const float *x, uint32_t d)
     return sum;
 }
 
-/* The row's d + 1 elements. */
-static void row_vector(const ps_index *x, const ps_knn *knn, size_t i, float *out)
+/* The row's d elements. */
+static void centred(const ps_index *x, const ps_knn *knn, size_t i, float *out)
 {
     index_row(knn, i, out);
+    for (uint32_t j = 0; j < x->d; j++)
+        out[j] -= x->mean[j];
     if (x->has_bias)
-        out[x->d - 1] = (out[x->d - 1] - x->bias_mean) * x->bias_times;
+        out[x->d - 1] *= x->bias_times;
+}
+
+/* And the one more. */
+static void row_vector(const ps_index *x, const ps_knn *knn, size_t i, float *out)
+{
+    centred(x, knn, i, out);
     const double rest = (double)x->length * (double)x->length - squares(out, x->d);
     out[x->d] = rest > 0 ? (float)sqrt(rest) : 0;
 }
@@ -58,35 +93,48 @@ double lsh_query(const ps_index *x, const float *query, float times, float *out)
     return sqrt(squares(out, x->d));
 }
 
-/* The factor of the bias and the length of all rows. */
-static int measure(ps_index *x, const ps_knn *knn)
+/* The mean of the rows. */
+static int average(const ps_knn *knn, uint32_t d, float *mean)
 {
+    double *sum = ps_zalloc(d, sizeof *sum);
+    float *row = ps_alloc(d, sizeof *row);
+    for (uint64_t i = 0; i < knn->n && sum && row; i++) {
+        index_row(knn, i, row);
+        for (uint32_t j = 0; j < d; j++)
+            sum[j] += (double)row[j];
+    }
+    for (uint32_t j = 0; j < d && sum && row; j++)
+        mean[j] = (float)(sum[j] / (double)knn->n);
+    const int rc = sum && row ? 0 : PS_EMEM;
+    free(sum);
+    free(row);
+    return rc;
+}
+
+/* The mean, the factor of the bias and the length of all rows. */
+static int measure(ps_index *x, const ps_knn *knn, float *mean)
+{
+    double most = 0, longest = 0;
     float *row = ps_alloc(x->d, sizeof *row);
-    if (!row)
-        return PS_EMEM;
-    double sum = 0, most = 0, longest = 0;
-    for (uint64_t i = 0; i < knn->n && x->has_bias; i++)
-        sum += (double)ps_vectors_row(&knn->dense, i)[x->d - 1];
-    x->bias_mean = (float)(sum / (double)knn->n);
+    int rc = row ? average(knn, x->d, mean) : PS_EMEM;
+    x->mean = mean;
     x->bias_times = 1;
-    for (uint64_t i = 0; i < knn->n && x->has_bias; i++) {
-        const float *r = ps_vectors_row(&knn->dense, i);
-        most = fmax(most, fabs((double)r[x->d - 1] - (double)x->bias_mean));
-        longest = fmax(longest, squares(r, x->d - 1));
+    for (uint64_t i = 0; i < knn->n && x->has_bias && rc == 0; i++) {
+        index_row(knn, i, row);
+        most = fmax(most, fabs((double)row[x->d - 1] - (double)mean[x->d - 1]));
+        longest = fmax(longest, squares(row, x->d - 1));
     }
     /* Least |query| x |row| for queries as long as the longest row. */
     if (most > 0 && longest > 0)
         x->bias_times = (float)fmin(fmax(1 / sqrt(most), 1e-3), 1e3);
     longest = 0;
-    for (uint64_t i = 0; i < knn->n; i++) {
-        index_row(knn, i, row);
-        if (x->has_bias)
-            row[x->d - 1] = (row[x->d - 1] - x->bias_mean) * x->bias_times;
+    for (uint64_t i = 0; i < knn->n && rc == 0; i++) {
+        centred(x, knn, i, row);
         longest = fmax(longest, squares(row, x->d));
     }
     x->length = (float)sqrt(longest);
     free(row);
-    return 0;
+    return rc;
 }
 
 /* ---- building ---- */
@@ -96,32 +144,21 @@ typedef struct {
     ps_index *x;
     const ps_index *old; /* NULL, or what is updated */
     uint32_t *known;     /* the row of `old` with the same item and elements; UINT32_MAX: none */
-    uint16_t *signature;
+    float *mean, *planes;
+    uint64_t *signature;
     uint32_t *token_off;
     uint16_t *posting;
-    uint8_t *codes;
-    float *scale, *offset;
     float *rows, *products; /* of each thread */
 } lsh;
 
-void lsh_signs(const float *product, uint32_t bands, uint16_t *signature)
+/* A bit for each product above 0. */
+static void signs(const float *product, uint64_t *signature)
 {
-    for (uint32_t b = 0; b < bands; b++) {
-        unsigned bits = 0;
-        for (unsigned j = 0; j < LSH_BITS; j++)
-            bits |= (unsigned)(product[b * LSH_BITS + j] > 0) << j;
-        signature[b] = (uint16_t)bits;
+    for (size_t w = 0; w < PS_BITS_WORDS; w++) {
+        signature[w] = 0;
+        for (size_t j = 0; j < 64; j++)
+            signature[w] |= (uint64_t)(product[w * 64 + j] > 0) << j;
     }
-}
-
-static void code_row(const lsh *w, size_t i, float *row)
-{
-    const ps_index *x = w->x;
-    const uint32_t d = x->d - (uint32_t)x->has_bias;
-    index_row(w->knn, i, row);
-    w->scale[i] = ps_quant_row(d, row, w->codes + i * 4 * ps_codes_words(d), 4, NULL, NULL);
-    if (x->has_bias)
-        w->offset[i] = row[d];
 }
 
 /* Where the old index has the same item with the same elements. */
@@ -135,65 +172,51 @@ static void find_known(const lsh *w)
     }
 }
 
-static void copy_known(const lsh *w, size_t i)
-{
-    const ps_index *x = w->x, *old = w->old;
-    const size_t from = w->known[i], bytes = 4 * ps_codes_words(x->d - (uint32_t)x->has_bias);
-    memcpy(w->signature + i * x->bands, old->signature + from * x->bands, x->bands * sizeof *w->signature);
-    memcpy(w->codes + i * bytes, old->codes + from * bytes, bytes);
-    w->scale[i] = old->scale[from];
-    if (x->has_bias)
-        w->offset[i] = old->offset[from];
-}
-
 static int sign_rows(void *ctx, size_t task, int thread)
 {
     const lsh *w = ctx;
     const ps_index *x = w->x;
-    const size_t width = x->d + 1, planes = (size_t)x->bands * LSH_BITS;
-    const size_t begin = task * ROWS, end = x->n - begin < ROWS ? x->n : begin + ROWS;
-    float *rows = w->rows + (size_t)thread * ROWS * width, *products = w->products + (size_t)thread * ROWS * planes;
+    const size_t width = x->d + 1, begin = task * ROWS, end = x->n - begin < ROWS ? x->n : begin + ROWS;
+    float *rows = w->rows + (size_t)thread * ROWS * width, *products = w->products + (size_t)thread * ROWS * PS_BITS;
     size_t fresh[ROWS], n = 0;
     for (size_t i = begin; i < end; i++) {
         if (w->known[i] != UINT32_MAX) {
-            copy_known(w, i);
+            memcpy(w->signature + i * PS_BITS_WORDS, w->old->signature + (size_t)w->known[i] * PS_BITS_WORDS,
+                   PS_BITS / 8);
             continue;
         }
-        code_row(w, i, rows + n * width);
         row_vector(x, w->knn, i, rows + n * width);
         fresh[n++] = i;
     }
     if (n > 0)
-        ps_dots()(n, planes, width, rows, width, x->planes, width, products, planes);
+        ps_dots()(n, PS_BITS, width, rows, width, x->planes, width, products, PS_BITS);
     for (size_t i = 0; i < n; i++)
-        lsh_signs(products + i * planes, x->bands, w->signature + fresh[i] * x->bands);
+        signs(products + i * PS_BITS, w->signature + fresh[i] * PS_BITS_WORDS);
     return 0;
 }
 
-static size_t window_rows(const ps_index *x, size_t window)
-{
-    const uint64_t begin = (uint64_t)window * LSH_WINDOW;
-    return x->n - begin < LSH_WINDOW ? (size_t)(x->n - begin) : LSH_WINDOW;
-}
-
-/* The lists of one band in one window, by counting. */
+/* The lists of one band, by counting; each window's part of a list is a list of its own. */
 static int list_rows(void *ctx, size_t task, int thread)
 {
     const lsh *w = ctx;
-    const uint32_t bands = w->x->bands;
-    const size_t window = task / bands, band = task % bands, n = window_rows(w->x, window);
-    const uint16_t *signature = w->signature + window * LSH_WINDOW * bands + band;
-    uint32_t *off = w->token_off + task * LSH_VALUES, at[LSH_VALUES + 1] = {0};
+    const uint64_t n = w->x->n;
+    const uint32_t windows = w->x->windows, band = (uint32_t)task;
+    const size_t lists = (size_t)LSH_VALUES * windows;
+    uint32_t *off = w->token_off + band * lists, at = (uint32_t)(band * n);
     (void)thread;
-    for (size_t i = 0; i < n; i++)
-        at[signature[i * bands] + 1]++;
-    at[0] = (uint32_t)(window * LSH_WINDOW * bands + band * n);
-    for (size_t v = 0; v < LSH_VALUES; v++) {
-        at[v + 1] += at[v];
-        off[v] = at[v];
+    memset(off, 0, lists * sizeof *off);
+    for (uint64_t i = 0; i < n; i++)
+        off[lsh_band(w->signature + i * PS_BITS_WORDS, band) * windows + i / LSH_WINDOW]++;
+    for (size_t l = 0; l < lists; l++) { /* where it begins */
+        const uint32_t size = off[l];
+        off[l] = at;
+        at += size;
     }
-    for (size_t i = 0; i < n; i++)
-        w->posting[at[signature[i * bands]]++] = (uint16_t)i;
+    for (uint64_t i = 0; i < n; i++)
+        w->posting[off[lsh_band(w->signature + i * PS_BITS_WORDS, band) * windows + i / LSH_WINDOW]++] = (uint16_t)i;
+    for (size_t l = lists; l-- > 1;) /* now each is where the next one begins */
+        off[l] = off[l - 1];
+    off[0] = (uint32_t)(band * n);
     return 0;
 }
 
@@ -227,37 +250,40 @@ static int calibrate(const lsh *w, ps_knn *knn, ps_pool *pool, const uint32_t *e
 static int write_lsh(const lsh *w, const uint32_t *effort, float recall[PS_INDEX_CURVES][PS_INDEX_EFFORTS], ps_out *out)
 {
     const ps_index *x = w->x;
-    const uint64_t lists = (uint64_t)x->windows * x->bands * LSH_VALUES;
-    const float form[4] = {x->length, x->bias_mean, x->bias_times, 0};
+    const uint64_t lists = (uint64_t)LSH_BANDS * LSH_VALUES * x->windows;
+    const float form[4] = {x->length, x->bias_times, 0, 0};
     const index_part parts[] = {
         {SEC_ITEM, x->item, x->n * 8},
         {SEC_HASH, x->hash, x->n * 4},
         {SEC_EFFORT, effort, PS_INDEX_EFFORTS * 4},
         {SEC_RECALL, recall, PS_INDEX_CURVES * PS_INDEX_EFFORTS * 4},
         {SEC_FORM, form, sizeof form},
-        {SEC_SIGNATURE, w->signature, x->n * x->bands * 2},
+        {SEC_MEAN, w->mean, (uint64_t)x->d * 4},
+        {SEC_PLANES, w->planes, (uint64_t)PS_BITS * (x->d + 1) * 4},
+        {SEC_SIGNATURE, w->signature, x->n * (PS_BITS / 8)},
         {SEC_TOKEN_OFF, w->token_off, (lists + 1) * 4},
-        {SEC_POSTING, w->posting, x->n * x->bands * 2},
-        {SEC_CODES, w->codes, x->n * 4 * ps_codes_words(x->d - (uint32_t)x->has_bias)},
-        {SEC_SCALE, w->scale, x->n * 4},
-        {SEC_OFFSET, w->offset, x->n * 4}, /* with bias only */
+        {SEC_POSTING, w->posting, x->n * LSH_BANDS * 2},
     };
-    return index_write(x, parts, sizeof parts / sizeof *parts - !x->has_bias, out);
+    return index_write(x, parts, sizeof parts / sizeof *parts, out);
 }
 
-/* Planes, length and factors, efforts and what they find stay those of the old index. */
+/* Planes, mean, length and factor, efforts and what they find stay those of the old index. */
 static int begin(const lsh *w, uint32_t *effort)
 {
     ps_index *x = w->x;
     const ps_index *old = w->old;
+    x->mean = w->mean;
+    x->planes = w->planes;
     if (!old) {
         index_efforts(effort, EFFORT_MOST);
-        return measure(x, w->knn);
+        int rc = measure(x, w->knn, w->mean);
+        return rc < 0 ? rc : make_planes(x->seed, x->d + 1, w->planes);
     }
     x->seed = old->seed;
     x->length = old->length;
-    x->bias_mean = old->bias_mean;
     x->bias_times = old->bias_times;
+    memcpy(w->mean, old->mean, x->d * sizeof *w->mean);
+    memcpy(w->planes, old->planes, PS_BITS * ((size_t)x->d + 1) * sizeof *w->planes);
     memcpy(effort, old->effort, PS_INDEX_EFFORTS * sizeof *effort);
     return 0;
 }
@@ -266,22 +292,15 @@ static int make(lsh *w, ps_knn *knn, ps_pool *pool, uint32_t *effort, float reca
 {
     ps_index *x = w->x;
     int rc = begin(w, effort);
-    if (rc == 0)
-        rc = lsh_planes(x);
     find_known(w);
     if (rc == 0)
         rc = ps_pool_run(pool, (x->n + ROWS - 1) / ROWS, sign_rows, w);
-    w->token_off[(size_t)x->windows * x->bands * LSH_VALUES] = (uint32_t)(x->n * x->bands);
+    w->token_off[(size_t)LSH_BANDS * LSH_VALUES * x->windows] = (uint32_t)(x->n * LSH_BANDS);
     if (rc == 0)
-        rc = ps_pool_run(pool, (size_t)x->windows * x->bands, list_rows, w);
+        rc = ps_pool_run(pool, LSH_BANDS, list_rows, w);
     x->signature = w->signature;
     x->token_off = w->token_off;
     x->posting = w->posting;
-    x->codes = w->codes;
-    x->scale = w->scale;
-    x->offset = w->offset;
-    x->coarse.d = x->d - (uint32_t)x->has_bias;
-    x->coarse.has_bias = x->has_bias;
     for (size_t c = 0; c < PS_INDEX_CURVES && w->old; c++)
         memcpy(recall[c], w->old->recall[c], sizeof recall[c]);
     return rc < 0 || w->old ? rc : calibrate(w, knn, pool, effort, recall);
@@ -289,39 +308,33 @@ static int make(lsh *w, ps_knn *knn, ps_pool *pool, uint32_t *effort, float reca
 
 int lsh_build(ps_knn *knn, const ps_index *old, ps_index *x, ps_pool *pool, ps_out *out)
 {
-    const size_t threads = (size_t)ps_pool_threads(pool);
+    const size_t threads = (size_t)ps_pool_threads(pool), width = (size_t)x->d + 1;
     uint32_t effort[PS_INDEX_EFFORTS];
     float recall[PS_INDEX_CURVES][PS_INDEX_EFFORTS];
-    x->bands = old ? old->bands : BANDS;
     x->windows = (uint32_t)((x->n + LSH_WINDOW - 1) / LSH_WINDOW);
-    if (x->n > UINT32_MAX / x->bands)
+    if (x->n > UINT32_MAX / LSH_BANDS)
         return ps_fail(PS_EDATA, "%s: more than %u vectors, the most that an index of type lsh has", knn->name,
-                       UINT32_MAX / x->bands);
+                       UINT32_MAX / LSH_BANDS);
     lsh w = {.knn = knn, .x = x, .old = old};
     w.known = ps_alloc(x->n, sizeof *w.known);
-    w.signature = ps_alloc(x->n * x->bands, sizeof *w.signature);
-    w.token_off = ps_alloc((size_t)x->windows * x->bands * LSH_VALUES + 1, sizeof *w.token_off);
-    w.posting = ps_alloc(x->n * x->bands, sizeof *w.posting);
-    w.codes = ps_alloc(x->n, 4 * ps_codes_words(x->d));
-    w.scale = ps_alloc(x->n, sizeof *w.scale);
-    w.offset = x->has_bias ? ps_alloc(x->n, sizeof *w.offset) : NULL;
-    w.rows = ps_alloc(threads * ROWS * (x->d + 1), sizeof *w.rows);
-    w.products = ps_alloc(threads * ROWS * x->bands * LSH_BITS, sizeof *w.products);
-    int rc = w.known && w.signature && w.token_off && w.posting && w.codes && w.scale && (w.offset || !x->has_bias) &&
-                     w.rows && w.products
+    w.mean = ps_alloc(x->d, sizeof *w.mean);
+    w.planes = ps_alloc(PS_BITS * width, sizeof *w.planes);
+    w.signature = ps_aligned(x->n, PS_BITS / 8);
+    w.token_off = ps_alloc((size_t)LSH_BANDS * LSH_VALUES * x->windows + 1, sizeof *w.token_off);
+    w.posting = ps_alloc(x->n * LSH_BANDS, sizeof *w.posting);
+    w.rows = ps_alloc(threads * ROWS * width, sizeof *w.rows);
+    w.products = ps_alloc(threads * ROWS * PS_BITS, sizeof *w.products);
+    int rc = w.known && w.mean && w.planes && w.signature && w.token_off && w.posting && w.rows && w.products
                  ? make(&w, knn, pool, effort, recall)
                  : PS_EMEM;
     if (rc == 0)
         rc = write_lsh(&w, effort, recall, out);
-    free(x->planes);
-    x->planes = NULL;
     free(w.known);
+    free(w.mean);
+    free(w.planes);
     free(w.signature);
     free(w.token_off);
     free(w.posting);
-    free(w.codes);
-    free(w.scale);
-    free(w.offset);
     free(w.rows);
     free(w.products);
     return rc;
@@ -334,34 +347,34 @@ static int bad(const ps_index *x, const char *why)
     return ps_fail(PS_EDATA, "%s: damaged: %s", x->name, why);
 }
 
+static int check_lists(const ps_index *x)
+{
+    const size_t lists = (size_t)LSH_BANDS * LSH_VALUES * x->windows;
+    for (size_t l = 0; l < lists; l++) {
+        const uint64_t begin = l % x->windows * (uint64_t)LSH_WINDOW;
+        const uint64_t rows = x->n - begin < LSH_WINDOW ? x->n - begin : LSH_WINDOW;
+        const uint32_t from = x->token_off[l], end = x->token_off[l + 1];
+        if (end < from || end > x->n * LSH_BANDS)
+            return bad(x, "posting lists out of order");
+        for (uint32_t at = from; at < end; at++)
+            if (x->posting[at] >= rows || (at > from && x->posting[at] <= x->posting[at - 1]))
+                return bad(x, "a row of a posting list out of range or order");
+    }
+    return x->token_off[0] == 0 && x->token_off[lists] == x->n * LSH_BANDS ? 0 : bad(x, "posting lists are missing");
+}
+
 int lsh_open(ps_index *x)
 {
-    if (!(x->length >= 0 && x->length < 1e19f && fabsf(x->bias_mean) < 1e19f && x->bias_times >= 1e-3f &&
-          x->bias_times <= 1e3f))
+    if (!(x->length >= 0 && x->length < 1e19f && x->bias_times >= 1e-3f && x->bias_times <= 1e3f))
         return bad(x, "a length or a factor beyond all measure");
-    for (size_t i = 0; i < x->n * x->bands; i++)
-        if (x->signature[i] >= LSH_VALUES)
-            return bad(x, "a band of a signature with more bits than it has");
-    for (size_t window = 0, at = 0; window < x->windows; window++)
-        for (size_t band = 0; band < x->bands; band++) {
-            const size_t n = window_rows(x, window), end = at + n;
-            const uint32_t *off = x->token_off + (window * x->bands + band) * LSH_VALUES;
-            for (size_t v = 0; v <= LSH_VALUES; v++)
-                if ((v == 0 && off[v] != at) || (v > 0 && off[v] < off[v - 1]) || off[v] > end)
-                    return bad(x, "posting lists out of order");
-            for (; at < end; at++)
-                if (x->posting[at] >= n)
-                    return bad(x, "a row out of range");
-        }
-    if (x->token_off[(size_t)x->windows * x->bands * LSH_VALUES] != x->n * x->bands)
-        return bad(x, "posting lists are missing");
+    for (uint32_t j = 0; j < x->d; j++)
+        if (!(fabsf(x->mean[j]) < 1e19f))
+            return bad(x, "a mean beyond all measure");
+    for (size_t i = 0; i < PS_BITS * ((size_t)x->d + 1); i++)
+        if (!(fabsf(x->planes[i]) <= 1.001f))
+            return bad(x, "a hyperplane beyond all measure");
     for (size_t e = 0; e < PS_INDEX_EFFORTS; e++)
         if (x->effort[e] == 0 || (e > 0 && x->effort[e] < x->effort[e - 1]))
             return bad(x, "efforts out of range or order");
-    for (uint64_t i = 0; i < x->n; i++)
-        if (!isfinite(x->scale[i]) || (x->has_bias && !isfinite(x->offset[i])))
-            return bad(x, "a scale or an offset that is not finite");
-    x->coarse.d = x->d - (uint32_t)x->has_bias;
-    x->coarse.has_bias = x->has_bias;
-    return lsh_planes(x);
+    return check_lists(x);
 }

@@ -1,10 +1,12 @@
 /* lsh_search.c - weak AND over tokens, in two levels.
  *
  * A row's score at the first level is the sum of the weights of the query's tokens that it has; a token's weight is how
- * much its being there speaks for a near row.  What is among the best so far sets a threshold.  Rows are taken in
- * windows; in each, lists are read in the order of their weights until what is left could not lift a row that has not
- * been met to the threshold.  From there on lists are left unread: rows that can still reach it are scored from their
- * signatures.  The best of the first level are scored by their 8-bit codes, the best of these exactly. */
+ * much its being there speaks for a near row.  The best so far set a threshold.  Rows are taken in windows; in each,
+ * lists are read in the order of their weights until what is left could not lift a row that has not been met to the
+ * threshold.  From there on lists are left unread: rows that can still reach it get their sum from their signatures.
+ * When no sum at all can reach it, the other windows are left unread.
+ * At the second level the best rows of the first are scored by all bits of their signatures, each weighted by the
+ * query's distance from its hyperplane; the best of these are scored exactly. */
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,30 +14,43 @@
 #include "index_inner.h"
 #include "mem.h"
 
-enum { WEAKEST = 5, FLIPS = 1 << WEAKEST, TOKENS_MAX = 640, WEIGHT_MAX = 24, SUM_MAX = 255, BLOCK = 16, AHEAD = 12 };
-
-#define ONES 0x0101010101010101ull
+enum {
+    QUERIES = 16, /* at once */
+    WEAKEST = 5,
+    FLIPS = 1 << WEAKEST,
+    TOKENS_MAX = LSH_BANDS * FLIPS,
+    WEIGHT_MAX = 6, /* LSH_BANDS of it are a byte at most */
+    SUM_MAX = LSH_BANDS * WEIGHT_MAX,
+    APART_MAX = PS_BITS * PS_BITS_WEIGHT,
+    TOKENS = 320, /* that are asked for at least, and how many more for each degree of effort */
+    TOKENS_MORE = 40,
+    AHEAD = 12
+};
 
 /* Of a distance from a plane, in parts of a standard deviation: STEPS of each. */
 enum { STEPS = 64, DISTANCES = 8 * STEPS };
 
 typedef struct {
-    uint32_t band;
+    uint8_t band, weight;
     uint16_t value;
-    uint8_t weight;
 } token;
 
 /* Of one thread. */
 typedef struct {
     uint8_t sum[LSH_WINDOW];
-    uint8_t *weight; /* bands x 4096: of every token, 0 of those that are not asked for */
-    float *vector, *product;
-    token *token, *chosen; /* FLIPS of each band; the best of them, the most telling first */
-    float *chance;         /* of each token: log2 of the share of near rows that have it */
-    int32_t *keys;
-    int8_t *code;
-    uint32_t rest[TOKENS_MAX + 1]; /* what tokens i, i + 1, ... can add at most */
-    ps_sieve sieve;
+    uint16_t at[LSH_WINDOW];
+    uint8_t weight[LSH_BANDS][LSH_VALUES];       /* of every token, 0 of those that are not asked for */
+    float *vector, *product;                     /* of QUERIES */
+    token token[TOKENS_MAX], chosen[TOKENS_MAX]; /* chosen: the most telling first */
+    float chance[TOKENS_MAX];                    /* log2 of the share of near rows that have it */
+    uint32_t rest[TOKENS_MAX + 1];               /* what tokens i, i + 1, ... can add at most */
+    /* rows that were taken in, in order */
+    uint32_t *row;
+    uint16_t *score;
+    size_t n, row_cap, score_cap;
+    uint32_t with[SUM_MAX + 2]; /* how many have that sum */
+    unsigned least, first;      /* the sum that a row still needs; needed at first */
+    uint32_t apart[APART_MAX + 1];
 } scratch;
 
 typedef struct {
@@ -43,21 +58,15 @@ typedef struct {
     const ps_knn *knn;
     const ps_knn_queries *q;
     uint32_t effort;
-    size_t k;
+    size_t k, tokens;
     ps_hit *hits;
     size_t *found;
     scratch *of_thread;
+    const ps_bits_kernels *bits;
     float same[DISTANCES], other[DISTANCES];
 } job;
 
 /* ---- tokens ---- */
-
-/* Bits of information that a token gives, against one row of 4096 by chance; scaled to WEIGHT_MAX. */
-static uint8_t weight_of(float chance)
-{
-    const float bits = (chance + LSH_BITS) * WEIGHT_MAX / LSH_BITS;
-    return bits >= WEIGHT_MAX ? WEIGHT_MAX : bits > 1 ? (uint8_t)(bits + 0.5f) : 1;
-}
 
 /* log2 of the probability that a row at 45 degrees has a bit like the query's, which is that of a normal number below
  * the query's distance from the plane; and of how many times less it is that it has the other. */
@@ -70,15 +79,16 @@ static void make_odds(float same[DISTANCES], float other[DISTANCES])
     }
 }
 
-/* The band's own value, and those with some of its weakest bits the other way round. */
-static void band_tokens(const job *w, const float *product, double length, uint32_t band, token *out, float *chance)
+/* The band's own value, and those with some of its weakest bits the other way round.  times: what makes products
+ * distances. */
+static void band_tokens(const job *w, const float *product, float times, uint32_t band, token *out, float *chance)
 {
     float odds[WEAKEST], all = 0;
     unsigned value = 0, weak[WEAKEST], n = 0;
     for (unsigned j = 0; j < LSH_BITS; j++) {
-        const double distance = length > 0 ? fabs((double)product[j]) / length * STEPS : 0;
+        const float p = product[lsh_bit(band, j)], distance = fabsf(p) * times;
         const size_t at = distance < DISTANCES - 1 ? (size_t)distance : DISTANCES - 1;
-        value |= (unsigned)(product[j] > 0) << j;
+        value |= (unsigned)(p > 0) << j;
         all += w->same[at];
         unsigned i = n < WEAKEST ? n++ : WEAKEST; /* sorted in */
         for (; i > 0 && w->other[at] > odds[i - 1]; i--)
@@ -91,53 +101,50 @@ static void band_tokens(const job *w, const float *product, double length, uint3
             weak[i] = j;
         }
     }
-    out[0] = (token){band, (uint16_t)value, 0};
+    out[0] = (token){(uint8_t)band, 0, (uint16_t)value};
     chance[0] = all;
     for (unsigned f = 1; f < FLIPS; f++) {
         const unsigned last = (unsigned)__builtin_ctz(f), before = f & (f - 1);
-        out[f] = (token){band, (uint16_t)(out[before].value ^ 1u << weak[last]), 0};
+        out[f] = (token){(uint8_t)band, 0, (uint16_t)(out[before].value ^ 1u << weak[last])};
         chance[f] = chance[before] + odds[last];
     }
 }
 
-/* The most likely tokens, in the order of their weights; how many. */
-static size_t choose_tokens(scratch *s, size_t n)
+/* The most likely tokens, in the order of their weights, which are the bits of information that they give, against one
+ * row of 4096 by chance; how many. */
+static size_t choose_tokens(const job *w, scratch *s)
 {
-    const size_t most = n < TOKENS_MAX ? n : TOKENS_MAX;
-    const float least = ps_highest(s->chance, n, most, s->keys);
-    size_t above = 0, at[WEIGHT_MAX + 2] = {0};
-    for (size_t i = 0; i < n; i++)
-        above += s->chance[i] > least;
-    size_t equal = most - above; /* of those on the edge the first ones */
-    for (size_t i = 0; i < n; i++) {
-        const int in = s->chance[i] > least || (s->chance[i] == least && equal > 0);
-        equal -= in && s->chance[i] == least;
-        s->token[i].weight = in ? weight_of(s->chance[i]) : 0;
-        at[WEIGHT_MAX - s->token[i].weight + 1] += in;
+    enum { PARTS = 32, MOST = LSH_BITS * PARTS, STEP = MOST / WEIGHT_MAX }; /* of a bit */
+    uint32_t with[MOST + 1] = {0}, at[WEIGHT_MAX + 1] = {0};
+    uint16_t bits[TOKENS_MAX];
+    for (size_t i = 0; i < TOKENS_MAX; i++) {
+        const float b = (s->chance[i] + LSH_BITS) * PARTS;
+        bits[i] = b >= MOST ? MOST : b > 0 ? (uint16_t)b : 0;
+        with[bits[i]]++;
     }
-    for (size_t i = 1; i <= WEIGHT_MAX; i++)
-        at[i] += at[i - 1];
-    for (size_t i = 0; i < n; i++)
+    size_t n = 0;
+    unsigned least = MOST;
+    for (; least > 0 && n + with[least] <= w->tokens; least--)
+        n += with[least];
+    for (size_t i = 0; i < TOKENS_MAX; i++) {
+        const unsigned weight = bits[i] > least ? (bits[i] + STEP / 2) / STEP : 0;
+        s->token[i].weight = (uint8_t)(bits[i] > least && weight == 0 ? 1 : weight);
+        at[WEIGHT_MAX - s->token[i].weight] += s->token[i].weight > 0;
+    }
+    for (uint32_t i = 0, so_far = 0, size; i <= WEIGHT_MAX; i++, so_far += size) {
+        size = at[i];
+        at[i] = so_far;
+    }
+    for (size_t i = 0; i < TOKENS_MAX; i++)
         if (s->token[i].weight > 0)
             s->chosen[at[WEIGHT_MAX - s->token[i].weight]++] = s->token[i];
-    return most;
+    return n;
 }
 
-/* The query's tokens; how many. */
-static size_t make_tokens(const job *w, scratch *s, size_t query)
+/* What is left after each token at most: a row has one token of a band, and they come in the order of their weights. */
+static void make_rest(scratch *s, size_t n)
 {
-    const ps_index *x = w->x;
-    const size_t width = x->d + 1, planes = (size_t)x->bands * LSH_BITS;
-    const double length = lsh_query(x, knn_query(w->knn, w->q, query), w->q->scale[query], s->vector);
-    ps_dots()(1, planes, width, s->vector, width, x->planes, width, s->product, planes);
-    for (uint32_t b = 0; b < x->bands; b++)
-        band_tokens(w, s->product + (size_t)b * LSH_BITS, length, b, s->token + (size_t)b * FLIPS,
-                    s->chance + (size_t)b * FLIPS);
-    const size_t n = choose_tokens(s, (size_t)x->bands * FLIPS);
-    for (size_t i = 0; i < n; i++)
-        s->weight[s->chosen[i].band * LSH_VALUES + s->chosen[i].value] = s->chosen[i].weight;
-    /* A row has one token of a band, and they come in the order of their weights: the first one left is the most. */
-    uint8_t most[LSH_BANDS_MAX] = {0};
+    uint8_t most[LSH_BANDS] = {0};
     uint32_t sum = 0;
     s->rest[n] = 0;
     for (size_t i = n; i-- > 0;) {
@@ -148,6 +155,18 @@ static size_t make_tokens(const job *w, scratch *s, size_t query)
         }
         s->rest[i] = sum;
     }
+}
+
+/* The query's tokens; how many. */
+static size_t make_tokens(const job *w, scratch *s, const float *product, double length)
+{
+    const float times = length > 0 ? (float)(sqrt((double)w->x->d + 1) * STEPS / length) : 0;
+    for (uint32_t b = 0; b < LSH_BANDS; b++)
+        band_tokens(w, product, times, b, s->token + (size_t)b * FLIPS, s->chance + (size_t)b * FLIPS);
+    const size_t n = choose_tokens(w, s);
+    for (size_t i = 0; i < n; i++)
+        s->weight[s->chosen[i].band][s->chosen[i].value] = s->chosen[i].weight;
+    make_rest(s, n);
     return n;
 }
 
@@ -155,79 +174,44 @@ static size_t make_tokens(const job *w, scratch *s, size_t query)
 
 static const uint32_t *list_of(const ps_index *x, size_t window, const token *t)
 {
-    return x->token_off + (window * x->bands + t->band) * LSH_VALUES + t->value;
-}
-
-/* Rows with so high a sum are in beyond doubt. */
-static inline uint8_t capped(unsigned sum)
-{
-    return (uint8_t)(sum < SUM_MAX ? sum : SUM_MAX);
+    return x->token_off + ((size_t)t->band * LSH_VALUES + t->value) * x->windows + window;
 }
 
 /* Lists are short and lie anywhere: where they are is asked for first, then what is in them. */
-static void read_list(const ps_index *x, size_t window, const token *t, size_t left, uint8_t *sum)
+static void read_lists(const ps_index *x, size_t window, const token *t, size_t n, uint8_t *restrict sum)
 {
-    if (left > 2 * AHEAD)
-        __builtin_prefetch(list_of(x, window, t + 2 * AHEAD));
-    if (left > AHEAD)
-        __builtin_prefetch(x->posting + *list_of(x, window, t + AHEAD));
-    const uint32_t *off = list_of(x, window, t);
-    const uint16_t *p = x->posting + off[0], *end = x->posting + off[1];
-    for (; p < end; p++)
-        sum[*p] = capped(sum[*p] + t->weight);
+    for (size_t i = 0; i < n; i++) {
+        if (i + 2 * AHEAD < n)
+            __builtin_prefetch(list_of(x, window, t + i + 2 * AHEAD));
+        if (i + AHEAD < n) {
+            const uint16_t *soon = x->posting + *list_of(x, window, t + i + AHEAD);
+            __builtin_prefetch(soon);
+            __builtin_prefetch(soon + 24);
+        }
+        const uint32_t *off = list_of(x, window, t + i);
+        const uint16_t *restrict p = x->posting + off[0], *end = x->posting + off[1];
+        const uint8_t weight = t[i].weight;
+        for (; p < end; p++)
+            sum[*p] = (uint8_t)(sum[*p] + weight);
+    }
 }
 
 static unsigned full_sum(const scratch *s, const ps_index *x, size_t row)
 {
-    const uint16_t *signature = x->signature + row * x->bands;
+    const uint64_t *signature = x->signature + row * PS_BITS_WORDS;
     unsigned sum = 0;
-    for (uint32_t b = 0; b < x->bands; b++)
-        sum += s->weight[b * LSH_VALUES + signature[b]];
-    return capped(sum);
+    for (uint32_t b = 0; b < LSH_BANDS; b++)
+        sum += s->weight[b][lsh_band(signature, b)];
+    return sum;
 }
 
-/* Rows whose sum so far is at least `least`: in, if all of their sum reaches the threshold. */
-static int collect(const job *w, scratch *s, size_t window, unsigned least, int whole)
-{
-    typedef uint8_t bytes __attribute__((vector_size(BLOCK)));
-    const size_t begin = window * LSH_WINDOW, rows = w->x->n - begin < LSH_WINDOW ? w->x->n - begin : LSH_WINDOW;
-    const bytes floor = (uint8_t)least - (bytes){0};
-    ps_codes_query *in = &s->sieve.q;
-    for (size_t i = 0; i < rows; i += BLOCK) { /* sums beyond the last row are 0 */
-        uint64_t high[BLOCK / 8];
-        bytes sum;
-        memcpy(&sum, s->sum + i, sizeof sum);
-        const bytes any = (bytes)(sum >= floor);
-        memcpy(high, &any, sizeof high);
-        if (!(high[0] | high[1]))
-            continue;
-        if (ps_sieve_room(&s->sieve, BLOCK) < 0)
-            return PS_EMEM;
-        for (size_t part = 0; part < BLOCK / 8; part++)
-            for (uint64_t bits = high[part] & ONES; bits; bits &= bits - 1) {
-                const size_t r = i + part * 8 + (size_t)__builtin_ctzll(bits) / 8;
-                if (w->knn->denied && w->knn->denied[begin + r])
-                    continue;
-                const float score = (float)(whole ? s->sum[r] : full_sum(s, w->x, begin + r));
-                if (score < in->floor)
-                    continue;
-                in->row[in->n] = (uint32_t)(begin + r);
-                in->score[in->n++] = score;
-            }
-    }
-    return 0;
-}
-
-/* The highest sum that `keep` rows of the first window reach: what is less will not be among the best. */
-static unsigned first_threshold(const scratch *s, size_t keep)
+/* The highest sum that `keep` rows of this window reach, 1 at least. */
+static unsigned reached(const job *w, const scratch *s, size_t keep)
 {
     unsigned low = 1, high = SUM_MAX;
     while (low < high) {
         const unsigned middle = (low + high + 1) / 2;
-        uint32_t n = 0;
-        for (size_t i = 0; i < LSH_WINDOW; i++)
-            n += s->sum[i] >= (uint8_t)middle;
-        if (n >= keep)
+        if (w->bits->count(s->sum, LSH_WINDOW, (uint8_t)middle) >= keep)
             low = middle;
         else
             high = middle - 1;
@@ -235,124 +219,191 @@ static unsigned first_threshold(const scratch *s, size_t keep)
     return low;
 }
 
-/* One window: the lists that must be read, then the rows that can reach the threshold. */
-static int search_window(const job *w, scratch *s, size_t window, size_t tokens)
+/* Takes in the rows whose sum so far is at least `from`, if all of their sum is what a row needs. */
+static int collect(const job *w, scratch *s, size_t window, unsigned from, int whole)
 {
-    unsigned threshold = s->sieve.q.floor > 0 ? (unsigned)s->sieve.q.floor : 1;
-    if (s->rest[0] < threshold)
-        return 0;
+    const size_t begin = window * LSH_WINDOW, n = w->bits->from(s->sum, LSH_WINDOW, (uint8_t)from, s->at);
+    if (ps_grow(&s->row, &s->row_cap, s->n + n, sizeof *s->row) < 0 ||
+        ps_grow(&s->score, &s->score_cap, s->n + n, sizeof *s->score) < 0)
+        return PS_EMEM;
+    for (size_t i = 0; i < n; i++) {
+        const size_t row = begin + s->at[i];
+        const unsigned sum = whole ? s->sum[s->at[i]] : full_sum(s, w->x, row);
+        if (sum < s->least || (w->knn->denied && w->knn->denied[row]))
+            continue;
+        s->row[s->n] = (uint32_t)row;
+        s->score[s->n++] = (uint16_t)sum;
+        s->with[sum]++;
+    }
+    return 0;
+}
+
+/* One window: the lists that must be read, then the rows that can reach what is needed. */
+static int search_window(const job *w, scratch *s, size_t window, size_t tokens, size_t keep)
+{
     memset(s->sum, 0, sizeof s->sum);
-    /* From where on the rest is less than an eighth of the threshold: few rows have the others by then. */
+    /* From where on the rest is less than an eighth of what is needed: few rows have the others by then. */
     size_t read = 0;
-    for (; read < tokens && 8 * s->rest[read] >= threshold; read++)
-        read_list(w->x, window, &s->chosen[read], tokens - read, s->sum);
-    if (s->sieve.q.n == 0 && read == tokens && !w->knn->denied)
-        threshold = first_threshold(s, s->sieve.keep);
-    const unsigned least = threshold > s->rest[read] ? threshold - s->rest[read] : 1;
-    int rc = collect(w, s, window, least, read == tokens);
-    ps_sieve_end(&s->sieve);
+    while (read < tokens && 8 * s->rest[read] >= s->least)
+        read++;
+    read_lists(w->x, window, s->chosen, read, s->sum);
+    if (s->least == 0)
+        s->least = s->first = reached(w, s, keep / w->x->windows + keep / w->x->windows / 4 + 16);
+    int rc = collect(w, s, window, s->least > s->rest[read] ? s->least - s->rest[read] : 1, read == tokens);
+    /* A later row must be better than the last that is kept. */
+    size_t better = 0;
+    unsigned sum = SUM_MAX;
+    for (; sum >= s->least && better + s->with[sum] < keep; sum--)
+        better += s->with[sum];
+    s->least = sum + 1;
+    return rc;
+}
+
+/* The rows with the `keep` best sums, and some more.  least: what they need to begin with; 0: to be guessed. */
+static int search_windows(const job *w, scratch *s, size_t tokens, size_t keep, unsigned least)
+{
+    s->n = 0;
+    s->least = s->first = least;
+    memset(s->with, 0, sizeof s->with);
+    int rc = 0;
+    for (size_t window = 0; window < w->x->windows && s->rest[0] >= s->least && rc == 0; window++)
+        rc = search_window(w, s, window, tokens, keep);
+    return rc;
+}
+
+/* Keeps the rows whose score is `last` or on the better side of it, of equals the first `equal`. */
+static void keep_rows(scratch *s, int high, unsigned last, size_t equal)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < s->n; i++) {
+        const unsigned score = s->score[i];
+        const int is_equal = score == last && equal > 0;
+        s->row[n] = s->row[i];
+        equal -= (size_t)is_equal;
+        n += (high ? score > last : score < last) || is_equal;
+    }
+    s->n = n;
+}
+
+/* Of the rows taken in the `keep` best. */
+static void cut(scratch *s, size_t keep)
+{
+    size_t above = 0;
+    unsigned sum = SUM_MAX;
+    for (; sum > 0 && above + s->with[sum] <= keep; sum--)
+        above += s->with[sum];
+    keep_rows(s, 1, sum, keep - above);
+}
+
+/* The rows with the `keep` best sums.  What a row needs is guessed from the first window; too high a guess shows in
+ * that too few are taken in. */
+static int first_level(const job *w, scratch *s, size_t tokens, size_t keep)
+{
+    int rc = search_windows(w, s, tokens, keep, w->knn->denied ? 1 : 0);
+    if (rc == 0 && s->n < keep && s->first > 1)
+        rc = search_windows(w, s, tokens, keep, 1);
+    if (rc == 0)
+        cut(s, keep);
     return rc;
 }
 
 /* ---- second level ---- */
 
-/* Of equals at the threshold, the first rows, so that there are not many more than asked for. */
-static void cut(ps_sieve *s, size_t keep)
+static void weigh_bits(const float *product, ps_bits_query *q)
 {
-    size_t above = 0, n = 0;
-    for (size_t i = 0; i < s->q.n; i++)
-        above += s->q.score[i] > s->q.floor;
-    size_t equal = keep > above ? keep - above : 0;
-    for (size_t i = 0; i < s->q.n && s->q.n > keep; i++)
-        if (s->q.score[i] > s->q.floor || equal > 0) {
-            equal -= s->q.score[i] <= s->q.floor;
-            s->q.row[n++] = s->q.row[i];
-        }
-    s->q.n = s->q.n > keep ? n : s->q.n;
-}
-
-/* Of the rows that the tokens speak for, those that are best by their codes; what these put in the wrong order around
- * the last place is put right by exact scores. */
-static void pick(const job *w, scratch *s, size_t query, size_t keep)
-{
-    const ps_index *x = w->x;
-    ps_codes_query *in = &s->sieve.q, q = {0};
-    if (in->n <= keep)
-        return;
-    ps_quant_query(&x->coarse, knn_query(w->knn, w->q, query), w->q->scale[query], s->code, &q);
-    ps_codes_rows()(&q, ps_codes_words(x->coarse.d), in->n, in->row, x->codes, x->scale, x->offset, in->score);
-    const float least = ps_highest(in->score, in->n, keep, s->sieve.scratch);
-    size_t n = 0;
-    for (size_t i = 0; i < in->n; i++) {
-        in->row[n] = in->row[i];
-        n += in->score[i] >= least;
+    float most = 0;
+    for (size_t j = 0; j < PS_BITS; j++)
+        most = fmaxf(most, fabsf(product[j]));
+    const float times = most > 0 ? PS_BITS_WEIGHT / most : 0;
+    memset(q, 0, sizeof *q);
+    for (size_t j = 0; j < PS_BITS; j++) {
+        const unsigned weight = (unsigned)(fabsf(product[j]) * times + 0.5f);
+        q->sign[j / 64] |= (uint64_t)(product[j] > 0) << j % 64;
+        for (unsigned p = 0; p < PS_BITS_PLANES; p++)
+            q->plane[p][j / 64] |= (uint64_t)(weight >> p & 1) << j % 64;
     }
-    in->n = n;
 }
 
-static int search(void *ctx, size_t query, int thread)
+/* Of the rows that the tokens speak for those that are the least apart, of equals the first ones. */
+static void pick(const job *w, scratch *s, const float *product, size_t keep)
 {
-    const job *w = ctx;
-    scratch *s = &w->of_thread[thread];
+    ps_bits_query q;
+    if (s->n <= keep)
+        return;
+    weigh_bits(product, &q);
+    w->bits->apart(&q, s->n, s->row, w->x->signature, s->score);
+    memset(s->apart, 0, sizeof s->apart);
+    for (size_t i = 0; i < s->n; i++)
+        s->apart[s->score[i]]++;
+    size_t nearer = 0;
+    unsigned last = 0;
+    for (; nearer + s->apart[last] <= keep; last++)
+        nearer += s->apart[last];
+    keep_rows(s, 0, last, keep - nearer);
+}
+
+static int search(const job *w, scratch *s, size_t query, const float *product, double length)
+{
     const size_t skips = w->q->skip_off[query + 1] - w->q->skip_off[query];
     const uint64_t asked = (uint64_t)w->effort * w->k + 32 + skips;
-    const size_t keep = asked < w->x->n ? (size_t)asked : w->x->n, tokens = make_tokens(w, s, query);
-    ps_sieve_start(&s->sieve, keep, 0);
-    int rc = 0;
-    for (size_t window = 0; window < w->x->windows && rc == 0; window++)
-        rc = search_window(w, s, window, tokens);
+    const size_t keep = asked < w->x->n ? (size_t)asked : w->x->n, tokens = make_tokens(w, s, product, length);
+    int rc = first_level(w, s, tokens, keep);
+    for (size_t i = 0; i < tokens; i++)
+        s->weight[s->chosen[i].band][s->chosen[i].value] = 0;
     if (rc < 0)
         return rc;
-    cut(&s->sieve, keep);
-    pick(w, s, query, w->k + w->k / 8 + 16 + skips);
+    pick(w, s, product, w->k + w->effort * w->k / 3 + 16 + skips);
     ps_topk best = {w->hits + query * w->k, w->k, 0};
-    knn_rerank(w->knn, w->q, query, s->sieve.q.n, s->sieve.q.row, &best);
+    knn_rerank(w->knn, w->q, query, s->n, s->row, &best);
     ps_topk_sort(&best);
     w->found[query] = w->q->members[query] > 0 ? best.n : 0;
-    for (size_t i = 0; i < tokens; i++)
-        s->weight[s->chosen[i].band * LSH_VALUES + s->chosen[i].value] = 0;
     return 0;
+}
+
+static int search_block(void *ctx, size_t task, int thread)
+{
+    const job *w = ctx;
+    const ps_index *x = w->x;
+    scratch *s = &w->of_thread[thread];
+    const size_t width = x->d + 1, begin = task * QUERIES, n = w->q->n - begin < QUERIES ? w->q->n - begin : QUERIES;
+    double length[QUERIES];
+    for (size_t i = 0; i < n; i++)
+        length[i] = lsh_query(x, knn_query(w->knn, w->q, begin + i), w->q->scale[begin + i], s->vector + i * width);
+    ps_dots()(n, PS_BITS, width, s->vector, width, x->planes, width, s->product, PS_BITS);
+    int rc = 0;
+    for (size_t i = 0; i < n && rc == 0; i++)
+        rc = search(w, s, begin + i, s->product + i * PS_BITS, length[i]);
+    return rc;
 }
 
 static int make_scratch(const ps_index *x, scratch *s)
 {
-    const size_t tokens = (size_t)x->bands * FLIPS;
-    s->weight = ps_zalloc(x->bands, LSH_VALUES);
-    s->vector = ps_alloc(x->d + 1, sizeof *s->vector);
-    s->product = ps_alloc((size_t)x->bands * LSH_BITS, sizeof *s->product);
-    s->token = ps_alloc(tokens, sizeof *s->token);
-    s->chosen = ps_alloc(TOKENS_MAX, sizeof *s->chosen);
-    s->chance = ps_alloc(tokens, sizeof *s->chance);
-    s->keys = ps_alloc(tokens, sizeof *s->keys);
-    s->code = ps_alloc(ps_codes_words(x->coarse.d), 4);
-    return s->code && s->weight && s->vector && s->product && s->token && s->chosen && s->chance && s->keys ? 0
-                                                                                                            : PS_EMEM;
+    s->vector = ps_alloc(QUERIES * ((size_t)x->d + 1), sizeof *s->vector);
+    s->product = ps_alloc((size_t)QUERIES * PS_BITS, sizeof *s->product);
+    return s->vector && s->product ? 0 : PS_EMEM;
 }
 
 static void free_scratch(scratch *s)
 {
-    free(s->weight);
     free(s->vector);
     free(s->product);
-    free(s->token);
-    free(s->chosen);
-    free(s->chance);
-    free(s->keys);
-    free(s->code);
-    ps_sieve_free(&s->sieve);
+    free(s->row);
+    free(s->score);
 }
 
 int lsh_search(const ps_index *x, const ps_knn *knn, const ps_knn_queries *q, ps_pool *pool, uint32_t effort, size_t k,
                ps_hit *hits, size_t *found)
 {
     const size_t threads = (size_t)ps_pool_threads(pool);
-    job w = {x, knn, q, effort, k, hits, found, ps_zalloc(threads, sizeof *w.of_thread), {0}, {0}};
+    job w = {.x = x, .knn = knn, .q = q, .effort = effort, .k = k, .hits = hits, .found = found, .bits = ps_bits()};
+    w.tokens = TOKENS + (size_t)effort * TOKENS_MORE < TOKENS_MAX ? TOKENS + effort * TOKENS_MORE : TOKENS_MAX;
+    w.of_thread = ps_zalloc(threads, sizeof *w.of_thread);
     make_odds(w.same, w.other);
     int rc = w.of_thread ? 0 : PS_EMEM;
     for (size_t t = 0; t < threads && rc == 0; t++)
         rc = make_scratch(x, &w.of_thread[t]);
     if (rc == 0)
-        rc = ps_pool_run(pool, q->n, search, &w);
+        rc = ps_pool_run(pool, (q->n + QUERIES - 1) / QUERIES, search_block, &w);
     for (size_t t = 0; t < threads && w.of_thread; t++)
         free_scratch(&w.of_thread[t]);
     free(w.of_thread);

@@ -5,6 +5,7 @@
 
 #include "checkpoint.h"
 #include "feat_state.h"
+#include "bits.h"
 #include "index.h"
 #include "model.h"
 #include "view.h"
@@ -85,7 +86,7 @@ static int describe_index(const char *path, ps_fields *f)
     if (x.type == PS_INDEX_IVF) {
         ps_field_u64(f, "cells", x.cells);
     } else {
-        ps_field_u64(f, "bands", x.bands);
+        ps_field_u64(f, "planes", PS_BITS);
         ps_field_u64(f, "seed", x.seed);
     }
     ps_field_u64(f, "bytes", x.blob.size);

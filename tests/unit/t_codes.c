@@ -12,8 +12,6 @@
 #include "rng.h"
 #include "sieve.h"
 
-enum { N_ROWS = 40 };
-
 static int extreme(uint64_t seed, uint64_t i)
 {
     uint64_t r = ps_rng(seed, i);
@@ -88,40 +86,6 @@ static int right(ps_codes_fn *scan, size_t m, size_t d, size_t groups)
     return ok;
 }
 
-/* Rows by themselves, in any order: the same scores. */
-static int rows_right(ps_codes_rows_fn *fn, size_t d, size_t n)
-{
-    const size_t words = ps_codes_words(d);
-    uint8_t *codes = malloc(N_ROWS * words * 4);
-    int8_t *code = calloc(words, 4);
-    float scale[N_ROWS], offset[N_ROWS], score[N_ROWS];
-    uint32_t row[N_ROWS];
-    ps_codes_query q = {.code = code, .scale = 0.25f};
-    memset(codes, 128, N_ROWS * words * 4);
-    for (size_t j = 0; j < d; j++)
-        q.sum += 128 * (code[j] = (int8_t)extreme(2, j));
-    for (size_t r = 0; r < N_ROWS; r++) {
-        for (size_t j = 0; j < d; j++)
-            codes[r * words * 4 + j] = (uint8_t)(row_number(r, j) + 128);
-        scale[r] = 0.5f;
-        offset[r] = (float)(r % 3);
-        row[r] = (uint32_t)((r * 7) % N_ROWS);
-    }
-    int ok = 1;
-    for (int with = 0; with < 2; with++) {
-        fn(&q, words, n, row, codes, scale, with ? offset : NULL, score);
-        for (size_t i = 0; i < n; i++) {
-            int sum = 0;
-            for (size_t j = 0; j < d; j++)
-                sum += row_number(row[i], j) * code[j];
-            ok &= score[i] == (float)sum * 0.125f + (with ? offset[row[i]] : 0);
-        }
-    }
-    free(codes);
-    free(code);
-    return ok;
-}
-
 static void kernels(void)
 {
     static const char *const names[] = {"plain", "avx2", "avx512"};
@@ -133,13 +97,7 @@ static void kernels(void)
                 for (size_t g = 0; g < 5; g++)
                     CHECK(right(scan, sizes[i], dims[j], groups[g]));
     }
-    for (size_t k = 0; k < 3; k++) {
-        ps_codes_rows_fn *fn = ps_codes_rows_named(names[k]);
-        for (size_t j = 0; fn && j < 6; j++)
-            CHECK(rows_right(fn, dims[j], 0) && rows_right(fn, dims[j], 1) && rows_right(fn, dims[j], N_ROWS));
-    }
-    CHECK(ps_codes_named("mmx") == NULL && ps_codes_rows_named("mmx") == NULL);
-    CHECK(ps_codes_rows() != NULL);
+    CHECK(ps_codes_named("mmx") == NULL);
     CHECK(ps_codes() != NULL);
 }
 
