@@ -23,7 +23,7 @@ def figures(name):
     return {"all": pick(f), "cold": pick(f["cold"])}
 
 ours, bad = figures("recipe"), []
-for part, figure, floor in [("all", "scaled MRR", .73), ("all", "HR@10", .44), ("all", "HR@100", .66), ("cold", "scaled MRR", .75)]:
+for part, figure, floor in [("all", "scaled MRR", .75), ("all", "HR@10", .45), ("all", "HR@100", .68), ("cold", "scaled MRR", .76)]:
     if not ours[part][figure] >= floor:
         bad.append("%s, %s: %.3f, promised %.2f" % (part, figure, ours[part][figure], floor))
 for name in "walk", "content", "knn":
