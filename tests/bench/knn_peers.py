@@ -87,6 +87,9 @@ def peers(x, q):
     except ImportError:
         print("hnswlib is not there: skipped")
         return
+    if n > 300000:
+        print("hnswlib: skipped, for minutes of building")
+        return
     t = time.perf_counter()
     graph = hnswlib.Index("ip", d)
     graph.init_index(n, M=16, ef_construction=100, random_seed=1)

@@ -131,6 +131,31 @@ static void exact(bench *b)
     single(b, "codes", n * (b->knn.d + 8), reading(c->codes, c->groups * ps_codes_group(c->d)));
 }
 
+/* Each goal's rate at the smallest effort that reaches it. */
+static void measure_efforts(bench *b, const ps_index *x, const char *name)
+{
+    static const double goal[] = {0.9, 0.95, 0.99};
+    enum { GOALS = sizeof goal / sizeof *goal };
+    size_t next[2] = {0, 0};
+    for (size_t e = 0; e < PS_INDEX_EFFORTS && (next[0] < GOALS || next[1] < GOALS); e++) {
+        if (e > 0 && x->effort[e] == x->effort[e - 1])
+            break;
+        must(ps_index_search(x, &b->knn, &b->q, NULL, x->effort[e], K, b->hits, b->found));
+        const double is[2] = {share(b, 10), share(b, 100)};
+        double rate = 0;
+        for (int deep = 0; deep < 2; deep++)
+            for (; next[deep] < GOALS && is[deep] >= goal[next[deep]]; next[deep]++) {
+                rate = rate > 0 ? rate : (double)b->from.n / run(b, x, x->effort[e]);
+                printf("psgraph %s, r%d of %.2f: %.0f queries/s (effort %u: r10 %.4f, r100 %.4f)\n", name,
+                       deep ? 100 : 10, goal[next[deep]], rate, x->effort[e], is[0], is[1]);
+            }
+    }
+    for (int deep = 0; deep < 2; deep++)
+        for (; next[deep] < GOALS; next[deep]++)
+            printf("psgraph %s, r%d of %.2f: not reached\n", name, deep ? 100 : 10, goal[next[deep]]);
+    fflush(stdout);
+}
+
 static void indexed(bench *b, ps_index_type type, const char *name)
 {
     char path[] = "/tmp/psgraph-bench.XXXXXX";
@@ -145,18 +170,7 @@ static void indexed(bench *b, ps_index_type type, const char *name)
     must(ps_index_open(&x, path, &b->knn));
     printf("psgraph %s: built in %.1f s, %.3f of the vectors' size\n", name, built,
            (double)x.blob.size / ((double)b->knn.n * b->knn.d * 4));
-    for (double goal = 0.9; goal < 1; goal += goal < 0.94 ? 0.05 : 0.04)
-        for (int deep = 0; deep < 2; deep++)
-            for (size_t e = 0; e < PS_INDEX_EFFORTS; e++) {
-                must(ps_index_search(&x, &b->knn, &b->q, NULL, x.effort[e], K, b->hits, b->found));
-                if (share(b, deep ? 100 : 10) < goal && e + 1 < PS_INDEX_EFFORTS)
-                    continue;
-                const double rate = (double)b->from.n / run(b, &x, x.effort[e]);
-                const char *note = share(b, deep ? 100 : 10) < goal ? ", not reached" : "";
-                printf("psgraph %s, r%d of %.2f%s: %.0f queries/s (effort %u: r10 %.4f, r100 %.4f)\n", name,
-                       deep ? 100 : 10, goal, note, rate, x.effort[e], share(b, 10), share(b, 100));
-                break;
-            }
+    measure_efforts(b, &x, name);
     ps_index_close(&x);
     unlink(path);
 }
