@@ -5,7 +5,7 @@
 #include "check.h"
 #include "rng.h"
 
-enum { N = LSH_WINDOW + 9000, D = 6, NEAR = 30 };
+enum { N = LSH_WINDOW + 9000, D = 6, NEAR = 30, QUERIES_N = 16, CASES = 120 };
 
 static void write_vectors(const char *path)
 {
@@ -25,18 +25,32 @@ static void write_vectors(const char *path)
     CHECK_OK(ps_out_close(out));
 }
 
-static unsigned *plain_sums(const job *w, const scratch *s, size_t tokens)
+/* Of each row and band, from single bits. */
+static uint16_t (*values)[LSH_BANDS];
+
+static void make_values(const ps_index *x)
+{
+    values = malloc(N * sizeof *values);
+    for (size_t i = 0; i < N; i++)
+        for (uint32_t b = 0; b < LSH_BANDS; b++) {
+            values[i][b] = 0;
+            for (uint32_t j = 0; j < LSH_BITS; j++) {
+                const uint32_t bit = lsh_bit(b, j);
+                values[i][b] |= (uint16_t)((x->signature[i * PS_BITS_WORDS + bit / 64] >> bit % 64 & 1) << j);
+            }
+        }
+}
+
+static unsigned *plain_sums(const scratch *s, size_t tokens)
 {
     unsigned *sum = calloc(N, sizeof *sum);
+    uint8_t(*weight)[LSH_VALUES] = calloc(LSH_BANDS, sizeof *weight);
+    for (size_t t = 0; t < tokens; t++)
+        weight[s->chosen[t].band][s->chosen[t].value] += s->chosen[t].weight;
     for (size_t i = 0; i < N; i++)
-        for (size_t t = 0; t < tokens; t++) {
-            uint32_t value = 0;
-            for (uint32_t j = 0; j < LSH_BITS; j++) {
-                const uint32_t bit = lsh_bit(s->chosen[t].band, j);
-                value |= (uint32_t)(w->x->signature[i * PS_BITS_WORDS + bit / 64] >> bit % 64 & 1) << j;
-            }
-            sum[i] += value == s->chosen[t].value ? s->chosen[t].weight : 0;
-        }
+        for (uint32_t b = 0; b < LSH_BANDS; b++)
+            sum[i] += weight[b][values[i][b]];
+    free(weight);
     return sum;
 }
 
@@ -77,7 +91,7 @@ static void check_query(job *w, scratch *s, size_t query, size_t tokens, size_t 
     ps_dots()(1, PS_BITS, D + 1, vector, D + 1, x->planes, D + 1, product, PS_BITS);
     const size_t have = make_tokens(w, s, product, length);
     CHECK(have <= tokens);
-    unsigned *sum = plain_sums(w, s, have);
+    unsigned *sum = plain_sums(s, have);
     for (uint32_t i = 0; i < N; i++) {
         score[i] = (int)sum[i];
         if (sum[i] > 0 && !(w->knn->denied && w->knn->denied[i]))
@@ -124,19 +138,21 @@ int main(void)
     scratch *s = calloc(1, sizeof *s);
     job w = {.x = &x, .knn = &knn, .q = &q, .k = 10, .bits = ps_bits()};
     make_odds(w.same, w.other);
+    make_values(&x);
     static const size_t tokens[] = {1, 12, 60, 400, TOKENS_MAX}, keep[] = {1, 100, 3000};
-    for (size_t i = 0; i < 4; i++) {
+    for (size_t i = 0; i < QUERIES_N; i++) {
         CHECK_OK(ps_knn_begin(&q, &knn));
-        CHECK_OK(ps_knn_add(&q, &knn, &knn, i * 16411, 1));
+        CHECK_OK(ps_knn_add(&q, &knn, &knn, i * 4603, 1));
         CHECK_OK(ps_knn_end(&q, &knn));
     }
-    for (size_t i = 0; i < 30; i++) {
-        if (i == 15) /* half of the rows, and all of the first window but some */
+    for (size_t i = 0; i < CASES; i++) {
+        if (i == CASES - 15) /* half of the rows, and all of the first window but some */
             for (uint64_t r = 0; r < N; r++)
                 if (r % 2 == 0 || (r < LSH_WINDOW && r % 64 != 1))
                     CHECK_OK(ps_knn_deny(&knn, r));
-        check_query(&w, s, i % 4, tokens[i % 5], keep[i % 3]);
+        check_query(&w, s, i % QUERIES_N, tokens[i % 5], keep[i % 3]);
     }
+    free(values);
     free_scratch(s);
     free(s);
     ps_knn_queries_free(&q);
