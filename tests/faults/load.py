@@ -22,7 +22,8 @@ LINES = int(sys.argv[2]) if len(sys.argv) > 2 else 100000
 ITEMS, ASKED, GROWTH = 500, 500, 8 << 10  # KiB
 SERVERS = [  # and its share of the lines
     (["pswalk", "-g", "g.psg", "-t", "-u", "-k", "3", "-w", "20", "-j", "1"], .5),
-    (["psknn", "-g", "g.psg", "-x", "z.psr", "-t", "-u", "-k", "3", "-j", "1"], .4),
+    (["psknn", "-g", "g.psg", "-x", "z.psr", "-t", "-u", "-k", "3", "-j", "1"], .2),
+    (["psknn", "-g", "g.psg", "-x", "z.psr", "-t", "-u", "-k", "3", "-j", "1", "--index", "l.psi"], .2),
     (["psembed", "-g", "g.psg", "-m", "m.psm", "-n", "n.psr", "-x", "x.psr", "-t", "-u", "-j", "1"], .1),
 ]
 BAD = [(b"nobody", "g.psg has no item 'nobody'"), (b"", "an empty name"),
@@ -35,7 +36,7 @@ def inputs():
     write("pairs.tsv", b"".join(b"i%d\ti%d\n" % (i, (i + 5) % ITEMS) for i in range(ITEMS)))
     make("psgraph-build -t -o g.psg < edges.tsv; psfeat -g g.psg -d 0 --sketch 8 -o x.psr; psneigh -g g.psg -a -T 3 -w 50 -o n.psr")
     make("pstrain -q -g g.psg -x x.psr -n n.psr -t --epochs 1 --hidden 8 -d 8 -j 1 -o m.psm < pairs.tsv")
-    make("psembed -m m.psm -n n.psr -o z.psr < x.psr")
+    make("psembed -m m.psm -n n.psr -o z.psr < x.psr; psknn -B lsh -x z.psr -o l.psi")
 
 
 def stream(n):
