@@ -124,6 +124,8 @@ static int check_options(const options *o)
         return ps_usage_error("--update needs --old-x, and --old-n and --old-y go with it");
     if (f->old_z && f->vectors && !o->all)
         return ps_usage_error("--update embeds all items");
+    if (strcmp(o->device, "cpu") != 0 && o->common.sandbox)
+        return ps_usage_error("-D %s: a driver needs the rights that --sandbox gives up", o->device);
     if (o->soon && o->elem)
         return ps_usage_error("-l writes f32 elements");
     if (o->bf16 && strcmp(o->device, "cpu") == 0 && !ps_bf16_backend(&why))

@@ -54,6 +54,8 @@ static int settle(options *o)
     if (ps_columns_check(&o->from.columns) < 0)
         return PS_EUSAGE;
     int on_cpu = strcmp(o->device, "cpu") == 0;
+    if (!on_cpu && o->common.sandbox)
+        return ps_usage_error("-D %s: a driver needs the rights that --sandbox gives up", o->device);
     if (r->tf32 && (on_cpu || r->bf16))
         return ps_usage_error(on_cpu ? "--tf32 is of GPUs: -D cuda" : "--tf32 and --bf16 cannot be together");
     if (r->bf16 && on_cpu && !ps_bf16_backend(&why))
