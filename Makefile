@@ -44,9 +44,6 @@ LDFLAGS ?= $(HARDEN_$(FLAVOUR))
 # Without contraction: what is computed outside the kernels must not depend on whether the compiler may use fused products.
 ALL_CFLAGS = -std=gnu11 -D_GNU_SOURCE -ffp-contract=off -fno-math-errno -fno-trapping-math $(WARN) $(CFLAGS) -Ilib -Ikernels $(DEFS)
 LDLIBS = $(LIBS) $(if $(filter 0,$(ZLIB)),,-lz) -lm -lpthread
-# For gpu-check without zlib: what reads and writes files is not there, and is not called.
-NO_ZLIB = $(if $(filter 0,$(ZLIB)),-Wl$(comma)--unresolved-symbols=ignore-all)
-comma := ,
 
 # ---- probes: what this machine can compile and link ----
 no_probes := clean dist format help lint uninstall
@@ -93,10 +90,10 @@ AVX2 := $(call probe,int main(void){return 0;}\n,-mavx2 -mfma)
 AVX512 := $(call probe,int main(void){return 0;}\n,-mavx512f -mavx512bw -mavx512vl -mavx512dq)
 VNNI := $(call probe,int main(void){return 0;}\n,-mavx512f -mavx512vnni)
 ifeq ($(MAKELEVEL),0)
-$(info zlib yes, OpenBLAS $(if $(filter 1,$(OPENBLAS)),yes,no (own products serve)), CUDA $(if $(filter 1,$(CUDA)),yes,no), NCCL $(if $(filter 1,$(NCCL)),yes,no), AVX2 kernels $(if $(filter 1,$(AVX2)),yes,no), AVX-512 kernels $(if $(filter 1,$(AVX512)),yes,no), VNNI kernels $(if $(filter 1,$(VNNI)),yes,no), oneDNN $(if $(filter 1,$(ONEDNN)),yes,no (no bf16)), OpenMPI $(if $(filter 1,$(MPI)),yes,no))
+$(info zlib $(if $(filter 0,$(ZLIB)),no,yes), OpenBLAS $(if $(filter 1,$(OPENBLAS)),yes,no (own products serve)), CUDA $(if $(filter 1,$(CUDA)),yes,no), NCCL $(if $(filter 1,$(NCCL)),yes,no), AVX2 kernels $(if $(filter 1,$(AVX2)),yes,no), AVX-512 kernels $(if $(filter 1,$(AVX512)),yes,no), VNNI kernels $(if $(filter 1,$(VNNI)),yes,no), oneDNN $(if $(filter 1,$(ONEDNN)),yes,no (no bf16)), OpenMPI $(if $(filter 1,$(MPI)),yes,no))
 endif
 endif
-DEFS := $(if $(filter 1,$(OPENBLAS)),-DPS_OPENBLAS) $(if $(filter 1,$(AVX2)),-DPS_AVX2) $(if $(filter 1,$(AVX512)),-DPS_AVX512) \
+DEFS := $(if $(filter 0,$(ZLIB)),-Itests/cuda/no_zlib) $(if $(filter 1,$(OPENBLAS)),-DPS_OPENBLAS) $(if $(filter 1,$(AVX2)),-DPS_AVX2) $(if $(filter 1,$(AVX512)),-DPS_AVX512) \
 	$(if $(filter 1,$(VNNI)),-DPS_VNNI) $(if $(filter 1,$(ONEDNN)),-DPS_ONEDNN) $(if $(filter 1,$(MPI)),-DPS_MPI $(MPI_CFLAGS:-I%=-isystem %))
 # OpenMPI is opened when mpirun starts pstrain, not linked: alone, pstrain needs none, and starts no slower.
 # oneDNN is opened when bf16 is asked for, not linked: few runs need it, and it is large.
@@ -114,14 +111,14 @@ KERNELS := $(filter-out %_avx2.c %_avx512.c %_vnni.c $(if $(filter 1,$(CUDA)),ke
 	$(if $(filter 1,$(AVX2)),$(wildcard kernels/*_avx2.c)) $(if $(filter 1,$(AVX512)),$(wildcard kernels/*_avx512.c)) \
 	$(if $(filter 1,$(VNNI)),$(wildcard kernels/*_vnni.c))
 DEVICE := $(wildcard kernels/*.cu)
-LIB_OBJS := $(patsubst %.c,$(OUT)/obj/%.o,$(filter-out $(if $(filter 0,$(ZLIB)),$(shell grep -l zlib.h lib/*.c)),$(wildcard lib/*.c)) $(KERNELS)) \
+LIB_OBJS := $(patsubst %.c,$(OUT)/obj/%.o,$(wildcard lib/*.c) $(KERNELS) $(if $(filter 0,$(ZLIB)),tests/cuda/no_zlib/zlib.c)) \
 	$(if $(filter 1,$(CUDA)),$(DEVICE:%=$(OUT)/obj/%.o))
 UNITS := $(patsubst tests/unit/%.c,$(OUT)/test/%,$(wildcard tests/unit/t_*.c)) \
 	$(if $(filter 1,$(EMULATION)),$(addprefix $(OUT)/test/emulated/,pstrain psembed bench))
 BENCHES := $(patsubst tests/bench/%.c,$(OUT)/bench/%,$(wildcard tests/bench/*.c))
 FUZZERS := $(patsubst tests/fuzz/%.c,$(OUT)/fuzz/%,$(wildcard tests/fuzz/fuzz_*.c))
 SOURCES := $(wildcard lib/*.c kernels/*.c tools/*.c tests/unit/*.c tests/fuzz/*.c tests/bench/*.c)
-SOURCES += tests/cuda/bench.c tests/cuda/bench_operations.c tests/faults/shim.c
+SOURCES += tests/cuda/no_zlib/zlib.c tests/cuda/bench.c tests/cuda/bench_operations.c tests/faults/shim.c
 HEADERS := $(wildcard lib/*.h kernels/*.h tests/unit/*.h tests/fuzz/*.h tests/cuda/*.h) kernels/dev_cuda.cuh
 PAGES := $(wildcard man/*.[1-9])
 
@@ -214,19 +211,19 @@ $(OUT)/test/t_cuda_%: Makefile
 	@printf '#!/bin/sh\necho "CUDA on the CPU needs g++, and none of the flavours double and tsan"\nexit 77\n' >$@ && chmod +x $@
 endif
 
-# A machine with a GPU: needs nothing more than gcc, make, nvcc and cuBLAS.  Without zlib there are no files, and no oracle.
+# A machine with a GPU: needs nothing more than gcc, make, nvcc and cuBLAS; without zlib, its CRC is ours.
 gpu-check:
 	$(MAKE) -j "$$(nproc)" CUDA=1 FLAVOUR=release OUT=build/gpu gpu-programs
 	tests/gpu-check build/gpu
-GPU_TESTS := $(patsubst tests/unit/%.c,%,$(filter-out $(if $(filter 0,$(ZLIB)),%_oracle.c),$(wildcard tests/unit/t_cuda_*.c)))
+GPU_TESTS := $(patsubst tests/unit/%.c,%,$(wildcard tests/unit/t_cuda_*.c))
 gpu-programs: $(GPU_TESTS:%=$(OUT)/gpu/%) $(OUT)/gpu/bench
 $(OUT)/gpu/t_cuda_%: $(OUT)/obj/tests/unit/t_cuda_%.o $(OUT)/libpsgraph.a
 	@mkdir -p $(@D)
-	$(CC) $(ALL_CFLAGS) $(LDFLAGS) $(NO_ZLIB) $^ $(LDLIBS) -o $@
+	$(CC) $(ALL_CFLAGS) $(LDFLAGS) $^ $(LDLIBS) -o $@
 GPU_BENCH := $(OUT)/obj/tests/cuda/bench.o $(OUT)/obj/tests/cuda/bench_operations.o
 $(OUT)/gpu/bench: $(GPU_BENCH) $(OUT)/libpsgraph.a
 	@mkdir -p $(@D)
-	$(CC) $(ALL_CFLAGS) $(LDFLAGS) $(NO_ZLIB) $^ $(LDLIBS) -o $@
+	$(CC) $(ALL_CFLAGS) $(LDFLAGS) $^ $(LDLIBS) -o $@
 .SECONDARY:
 -include $(shell find $(OUT)/obj -name '*.d' 2>/dev/null)
 

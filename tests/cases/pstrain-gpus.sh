@@ -24,11 +24,11 @@ psneigh -g g.psg -a -T 5 >n.psr
 head -n 6 pairs.tsv >few.tsv
 ranks=2 input=pairs.tsv
 cpu() {
-    pstrain -g g.psg -x x.psr -n n.psr -t --hidden 9 -d 6 --batch 64 --negatives 20 --epochs 2 -j 1 "$@" <$input
+    pstrain -g g.psg -x x.psr -n n.psr -t --hidden 9 -d 6 --batch 64 --negatives 20 --epochs 1 -j 1 "$@" <$input
 }
 gpus() { # -D cuda: each its own, joined by NCCL; -D cuda:0: through the host
-    timeout 120 mpirun --oversubscribe --bind-to none -n $ranks "$PS_TEST/emulated/pstrain" -D cuda -o two.psm -g g.psg -x x.psr -n n.psr -t \
-        --hidden 9 -d 6 --batch 64 --negatives 20 --epochs 2 -j 1 "$@" <$input
+    timeout 300 mpirun --oversubscribe --bind-to none -n $ranks "$PS_TEST/emulated/pstrain" -D cuda -o two.psm -g g.psg -x x.psr -n n.psr -t \
+        --hidden 9 -d 6 --batch 64 --negatives 20 --epochs 1 -j 1 "$@" <$input
 }
 gpus -v 2>err || {
     grep -q 'built without MPI' err && skip "built without MPI"
@@ -38,13 +38,14 @@ grep -q 'gradients are added up by NCCL' err || fail "not by NCCL: $(cat err)"
 
 while read -r ranks input options; do
     cpu $options --shares $ranks --log cpu.log >cpu.psm
-    gpus $options --log two.log
+    gpus $options --log two.log || fail "$options: status $?"
     awk -F '\t' 'NR == FNR { loss[FNR] = $3; gradient[FNR] = $6; next }
         FNR > 1 && !(($3 - loss[FNR]) ^ 2 <= (1e-4 * loss[FNR]) ^ 2 && ($6 - gradient[FNR]) ^ 2 <= (1e-3 * gradient[FNR]) ^ 2) {
             print "batch " FNR - 1 ": loss " $3 " and gradient " $6 ", on the CPU " loss[FNR] " and " gradient[FNR]; exit 1 }
         END { exit FNR < 4 }' cpu.log two.log || fail "$options: not the training of the CPU"
     cp two.psm first.psm
-    EMULATOR_SEED=2 gpus $options -D cuda:0 && cmp two.psm first.psm || fail "the host, or another order, gives other bytes: $options"
+    EMULATOR_SEED=2 gpus $options -D cuda:0 || fail "by the host: status $?"
+    cmp two.psm first.psm || fail "the host, or another order, gives other bytes: $options"
 done <<END
 2 pairs.tsv -y y.psr -p valid.tsv
 2 pairs.tsv --paper --hidden 9 -d 6 --batch 64 --negatives 20 --epochs 1 --hard 2 --band 2-20
