@@ -132,8 +132,9 @@ export PIDS=$PWD/pids OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1
 : >pids
 stop_all() {
     for pid in $(cat "$PIDS"); do
-        kill -9 -- "-$pid" 2>/dev/null || :
+        kill -s KILL -- "-$pid" 2>/dev/null || :
     done
+    : >"$PIDS"
     [ ! -s slow/pid ] || pkill -P "$(cat slow/pid)" sleep || :
 }
 trap stop_all EXIT
@@ -149,3 +150,9 @@ pstrain --shares 2 --batch 64 --rate-batch 1024 -g small.psg -x x.psr -n n.psr s
     fail "pscluster(7)'s example: another model"
 one_machine shared/m.psm
 same shared/z
+cluster=$(cat "$PIDS")
+stop_all
+sleep 1
+for pid in $cluster; do
+    ! pgrep -g "$pid" -f spark.deploy >left || fail "Spark's cluster is still there: $(cat left)"
+done
