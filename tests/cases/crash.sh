@@ -4,4 +4,4 @@ command -v python3 >/dev/null || {
     echo "tests/faults needs python3"
     exit 77
 }
-exec python3 "$PS_ROOT/tests/faults/crash.py" "$PS_BIN" --kills 20
+exec python3 "$PS_ROOT/tests/faults/crash.py" "$PS_BIN" --kills 2

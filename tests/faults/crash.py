@@ -3,8 +3,8 @@
 
 usage: crash.py BIN [--kills N]
 
-Under the output's name there must be what was there before, or the complete new file.  N kills in all (default 20), over the
-tools that write much.  A disk is a tmpfs where it can be mounted, else a limit on the size of files.  Standard library only.
+Under the output's name there must be what was there before, or the complete new file.  N kills (default 2) of each of JOBS, with
+the tools that write much.  A disk is a tmpfs where it can be mounted, else a limit on the size of files.  Standard library only.
 """
 import os
 import random
@@ -18,7 +18,7 @@ import time
 import faults
 from faults import make, read, write
 
-KILLS = int(sys.argv[3]) if sys.argv[2:3] == ["--kills"] else 20
+KILLS = int(sys.argv[3]) if sys.argv[2:3] == ["--kills"] else 2
 PEOPLE, BOARDS = 4000, 1500
 JOBS = {
     "graph": (["psgraph-build", "-t", "-i"], "edges.tsv"),
@@ -32,6 +32,8 @@ JOBS = {
     "hits": (["psknn", "-g", "g.psg", "-x", "x.psr", "-k", "50", "-a"], None),
     "index": (["psknn", "-x", "x.psr", "-B", "ivf"], None),
     "text": (["psview", "n.psr"], None),
+    "records": (["psview", "-t", "-K", "pairs", "-g", "g.psg"], "pairs.txt"),
+    "metrics": (["pseval", "-g", "g.psg", "-x", "x.psr", "-p", "pairs.psr"], None),
 }
 failures = []
 
@@ -174,21 +176,21 @@ def main():
     good = good_outputs()
     sweep()
     draw = random.Random(KILLS)
-    jobs = list(JOBS)
-    hit = sum(kill(jobs[i % len(jobs)], *good[jobs[i % len(jobs)]], draw) for i in range(KILLS))
+    hit = {job: sum(kill(job, *good[job], draw) for _ in range(KILLS)) for job in JOBS}
     mounted, refused, tried = mountable(), 0, 0
     for job in JOBS:
-        if job != "model":  # it writes checkpoints, too: inject.py has their faults
-            size = len(good[job][0])
-            steps = [size * k // 4 // 4096 * 4096 + 4096 for k in range(4 if KILLS > 20 else 2)]
+        size = len(good[job][0])
+        if job != "model" and size > 4096:  # the model writes checkpoints, too: inject.py has their faults
+            steps = [size * k // 4 // 4096 * 4096 + 4096 for k in range(4 if KILLS > 2 else 2)]
             refused += full_disk(job, good[job][0], steps, mounted)
             tried += len(steps)
     two_at_once(good)
     print("%d kills, %d of them in the midst; %d disks (%s), %d of them too small; 6 times two runs with one output" %
-          (KILLS, hit, tried, "tmpfs" if mounted else "limits on the size of files", refused))
+          (KILLS * len(JOBS), sum(hit.values()), tried, "tmpfs" if mounted else "limits on the size of files", refused))
+    print("in the midst: " + ", ".join("%s %d" % pair for pair in hit.items()))
     for failure in failures:
         print(failure)
-    if failures or hit < KILLS // 4 or refused < tried // 2:
+    if failures or sum(hit.values()) < KILLS * len(JOBS) // 4 or refused < tried // 2:
         sys.exit("not as it should be")
     for name in os.listdir("."):
         shutil.rmtree(name) if os.path.isdir(name) else os.unlink(name)
