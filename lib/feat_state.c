@@ -95,7 +95,9 @@ static int parse(ps_feat_state *s, const ps_blob *b, const char *path)
 {
     const uint8_t *p = b->data;
     uint32_t flags = ps_get32(p + 12), terms = ps_get32(p + 48), min = ps_get32(p + 40), max = ps_get32(p + 44);
-    size_t history = ps_get32(p + 52); /* 0 in version 2 */
+    const uint8_t place = 52; /* 0 in version 2 */
+    ps_str text;
+    size_t history;
     s->use_lsa = (flags & LSA) != 0;
     s->degree = (flags & DEGREE) != 0;
     s->board_terms = (flags & BOARD_TERMS) != 0;
@@ -107,14 +109,17 @@ static int parse(ps_feat_state *s, const ps_blob *b, const char *path)
     if (s->text > DIM_MAX || s->sketch > DIM_MAX || terms > PS_TERM_BUCKETS || max > PS_NGRAM_MAX || min > max ||
         (flags & ~(uint32_t)(LSA | DEGREE | BOARD_TERMS)))
         return ps_fail(PS_EDATA, "%s: its options cannot be", path);
+    int rc = ps_frame_texts(b, &frame, &place, 1, path, &text, &history);
+    if (rc < 0)
+        return rc;
     size_t numbers = s->use_lsa ? (size_t)terms * s->text : 0;
     if (b->size != HEAD + history + 8 * (size_t)terms + 4 * (numbers + s->sketch) + PS_FRAME_END)
         return ps_fail(PS_EDATA, "%s: %zu bytes, its header says otherwise", path, b->size);
-    s->history = strndup((const char *)p + HEAD, history);
+    s->history = strndup(text.s, text.len);
     if (!s->history)
         return ps_fail(PS_EMEM, "out of memory");
     p += HEAD + history;
-    int rc = read_terms(s, p, terms, path);
+    rc = read_terms(s, p, terms, path);
     p += 8 * (size_t)terms;
     if (rc == 0 && s->use_lsa) {
         s->lsa.k = s->text;

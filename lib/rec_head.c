@@ -100,9 +100,10 @@ int ps_head_lines(ps_head *head, ps_str lines)
     if (n)
         memcpy(all + old, lines.s, n);
     strcpy(all + old + n, n && lines.s[n - 1] != '\n' ? "\n" : "");
-    while (strlen(all) > room) {
-        char *next = strchr(all, '\n');
-        memmove(all, next + 1, strlen(next + 1) + 1);
+    const size_t len = strlen(all);
+    if (len > room) { /* whole lines, the last that there is room for */
+        const char *end = strchr(all + len - room - 1, '\n'), *from = end ? end + 1 : all + len;
+        memmove(all, from, (size_t)(all + len + 1 - from));
     }
     return 0;
 }

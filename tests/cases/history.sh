@@ -67,3 +67,12 @@ for file in s.psf:1 s.psf:9 c.psc:9 m.psm:9 ivf.psi:9 lsh.psi:1; do
     psview -c other 2>err && fail "version ${file#*:} of ${file%:*} is read"
     [ "$(wc -l <err)" = 1 ] && grep -q -e "version ${file#*:}" -e 'older form' err || fail "$file: $(cat err)"
 done
+
+# A history longer than any is refused.
+for file in s.psf c.psc m.psm; do
+    $reader lines $((1 << 24)) $file long
+    psview -c long || fail "16 MiB of history of $file are refused"
+    $reader lines $(((1 << 24) + 1)) $file long
+    psview -c long 2>err && fail "a history of more than 16 MiB of $file is read"
+    [ "$(cat err)" = 'psview: long: its texts are longer than the file' ] || fail "$file: $(cat err)"
+done

@@ -4,6 +4,7 @@
 usage: psfiles.py history FILE             their histories' lines, after a check of every CRC and length
        psfiles.py version N FILE OUT       the same file as format version N, for tests: below the one that brought the
                                            history without it
+       psfiles.py lines N FILE OUT         the same file, not an index, with a history of N empty lines, for tests
 
 Standard library only; status 1 and one line on standard error if something is not so.
 """
@@ -66,18 +67,22 @@ def history(data):
     return frame_history(data)
 
 
-def frame_as(data, version):
+def frame_with(data, version, history):
+    """As this version, with this history."""
     letter = data[3:4]
-    head, places, brought = FRAMES[letter]
+    head, places, _ = FRAMES[letter]
+    at, n = texts_of(data, head, places)[-1]
     data = bytearray(data[:-24])
+    data[at:at + n] = history
     struct.pack_into("<I", data, 8, version)
-    if version < brought:
-        at, n = texts_of(data + bytes(24), head, places)[-1]
-        del data[at:at + n]
-        struct.pack_into("<I", data, places[-1], 0)
+    struct.pack_into("<I", data, places[-1], len(history))
     struct.pack_into("<I", data, head - 4, zlib.crc32(data[:head - 4]))
     end = struct.pack("<8sQI", b"PS" + letter + b"END\r\n", len(data), zlib.crc32(data))
     return bytes(data) + end + struct.pack("<I", zlib.crc32(end))
+
+
+def frame_as(data, version):
+    return frame_with(data, version, b"" if version < FRAMES[data[3:4]][2] else history(data))
 
 
 def index_as(data, version):
@@ -97,10 +102,13 @@ def main(args):
     if args[0] == "history":
         sys.stdout.buffer.write(history(load(args[1])))
         return
-    version, data = int(args[1]), load(args[2])
+    n, data = int(args[1]), load(args[2])
     history(data)
     with open(args[3], "wb") as out:
-        out.write((index_as if data[3:4] == b"I" else frame_as)(data, version))
+        if args[0] == "lines":
+            out.write(frame_with(data, u32(data, 8), b"\n" * n))
+        else:
+            out.write((index_as if data[3:4] == b"I" else frame_as)(data, n))
 
 
 if __name__ == "__main__":

@@ -374,6 +374,24 @@ static void foreign_history(void)
     ps_head_free(&h);
 }
 
+/* A hostile one of nothing but ends of lines is cut at one go, not line by line. */
+static void many_lines(void)
+{
+    const size_t n = 16 << 20, room = PS_REC_HEAD_MAX - PS_REC_HEAD;
+    char *text = malloc(n);
+    ps_head h = ps_head_make(PS_IDS, 0);
+    memset(text, '\n', n);
+    CHECK_OK(ps_head_lines(&h, (ps_str){text, n}));
+    CHECK(strlen(h.history) == room);
+    CHECK_OK(ps_head_note(&h, "x"));
+    CHECK(strlen(h.history) == room && strcmp(h.history + room - 3, "\nx\n") == 0);
+    memset(text, 'y', room - 1);
+    CHECK_OK(ps_head_note(&h, "%.*s", (int)room - 1, text)); /* as long as there is room for: it alone stays */
+    CHECK(strlen(h.history) == room && h.history[0] == 'y');
+    free(text);
+    ps_head_free(&h);
+}
+
 int main(void)
 {
     names();
@@ -386,5 +404,6 @@ int main(void)
     kinds_and_graphs();
     long_history();
     foreign_history();
+    many_lines();
     CHECK_END();
 }
