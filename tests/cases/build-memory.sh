@@ -117,7 +117,7 @@ head -n 1000 edges.tsv | build -t -i --tmp no/such/folder >few.psg # needs none
 
 # ---- a full disk: a limit on the size of files (clang's counts would not fit) stands for it, and a small file system where we may mount one ----
 status=0
-(trap '' XFSZ; ulimit -f 6000; LLVM_PROFILE_FILE=/dev/null build -t -i -M 16M -o out.psg <edges.tsv 2>err) || status=$?
+(trap '' XFSZ; ulimit -f 6000; export LLVM_PROFILE_FILE=/dev/null; build -t -i -M 16M -o out.psg <edges.tsv 2>err) || status=$?
 [ $status -eq 1 ] || fail "a file too large: status $status"
 grep -q 'cannot write' err || fail "a file too large: $(cat err)"
 [ ! -e out.psg ] || fail "a file too large: an output is left"
