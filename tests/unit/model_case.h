@@ -58,10 +58,12 @@ static inline void *case_alloc(size_t n, size_t size)
 
 /* ---- inputs, through files as the programs read them ---- */
 
-static inline void case_write(const ps_head *head, const uint8_t *records, size_t n, char path[64])
+enum { CASE_PATH = 4096 }; /* bytes of a name with its folder */
+
+static inline void case_write(const ps_head *head, const uint8_t *records, size_t n, char path[CASE_PATH])
 {
     const char *folder = getenv("TMPDIR");
-    snprintf(path, 64, "%.40s/model-case-XXXXXX", folder ? folder : "/tmp");
+    snprintf(path, CASE_PATH, "%s/model-case-XXXXXX", folder ? folder : "/tmp");
     int fd = mkstemp(path);
     case_need(fd < 0 ? ps_fail(PS_ESYS, "%s", path) : 0, "temporary file");
     close(fd);
@@ -96,7 +98,7 @@ static inline void case_vectors(model_case *c)
         for (uint32_t j = 0; j < dx; j++)
             case_put_float(r + head.width + 4 * j, x->values[u * dx + j]);
     }
-    char path[64];
+    char path[CASE_PATH];
     case_write(&head, records, c->items, path);
     free(records);
     case_need(ps_vectors_open(&c->x, path, 0), "vectors");
@@ -119,7 +121,7 @@ static inline void case_neighbours(model_case *c)
             case_put_float(r + head.width, weights->values[u * T + t]);
         }
     }
-    char path[64];
+    char path[CASE_PATH];
     case_write(&head, records, c->items, path);
     free(records);
     case_need(ps_neighbours_open(&c->neighbours, path, 0, c->items), "neighbourhoods");

@@ -56,7 +56,7 @@ static void make_vectors(ps_vectors *x, uint32_t n, uint32_t turn)
         for (uint32_t j = 0; j < DX; j++)
             ps_putf32(records + i * head.size + 4 + 4 * j, feature(item, j));
     }
-    char path[64];
+    char path[CASE_PATH];
     case_write(&head, records, n, path);
     free(records);
     case_need(ps_vectors_open(x, path, 0), "vectors");
@@ -76,7 +76,7 @@ static void make_neighbours(ps_neighbours *near, uint32_t n)
             ps_putf32(p + 4, t < degree(i) ? (float)weight(i, t) : 0);
         }
     }
-    char path[64];
+    char path[CASE_PATH];
     case_write(&head, records, n, path);
     free(records);
     case_need(ps_neighbours_open(near, path, 0, 0), "neighbourhoods");
