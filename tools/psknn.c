@@ -1,14 +1,6 @@
 /* psknn - query items, sets or vectors in, their nearest neighbours out. */
-#include <stdlib.h>
-#include <string.h>
-
-#include "knn.h"
-#include "mem.h"
-#include "query.h"
-#include "recommend.h"
+#include "answer.h"
 #include "tool.h"
-
-enum { CODES_PAY = 12 }; /* queries from which on it pays to make codes of the candidates */
 
 typedef struct {
     ps_common common;
@@ -18,20 +10,13 @@ typedef struct {
     double recall, decay, mmr;
     /* what is opened */
     ps_graph g;
-    ps_knn knn, from; /* candidates; -Q: query vectors */
+    ps_knn knn; /* candidates */
     ps_index index;
     ps_groups groups;
-    ps_queries *in;
+    ps_asker asker;
     ps_pool *pool;
     ps_head head;
-    /* one batch */
-    ps_query_batch batch;
-    ps_asks asks;
-    uint64_t *id;
-    uint64_t *row; /* members of one query */
-    float *weight;
-    size_t row_cap, weight_cap;
-    uint64_t done, skipped, unknown;
+    uint64_t unknown; /* names of lists and groups */
 } options;
 
 enum { NO_BUILD, BUILD_IVF, BUILD_LSH };
@@ -103,45 +88,24 @@ static int open_candidates(options *o)
     return rc;
 }
 
-static int open_inputs(options *o)
+static int open_asker(options *o)
 {
-    const ps_graph *g = o->graph ? &o->g : NULL;
-    int rc = open_filters(o);
-    if (rc == 0)
-        rc = open_index(o);
-    if (rc == 0 && o->queries) {
-        rc = ps_knn_open(&o->from, o->queries, g, 0);
-        return rc < 0 ? rc : ps_knn_suits(&o->knn, &o->from);
-    }
-    if (rc < 0)
-        return rc;
-    const ps_query_options qo = {.graph = g,
-                                 .all = o->all,
-                                 .text = o->text,
-                                 .sets = o->sets,
-                                 .skip_unknown = o->skip_unknown,
-                                 .bad_line = o->soon ? ps_warn_skipped : NULL};
-    o->in = ps_queries_open(&qo);
-    if (!o->in)
-        return PS_EDATA;
-    const ps_head *h = ps_queries_head(o->in);
-    return h ? ps_head_match(h, "<stdin>", o->knn.head->graph) : 0;
+    const ps_asker_options how = {.vectors = o->queries,
+                                  .in = {.graph = o->graph ? &o->g : NULL,
+                                         .all = o->all,
+                                         .text = o->text,
+                                         .sets = o->sets,
+                                         .skip_unknown = o->skip_unknown,
+                                         .bad_line = o->soon ? ps_warn_skipped : NULL},
+                                  .how = {(size_t)o->recent, o->decay, o->merge}};
+    return ps_asker_open(&o->asker, &how, &o->knn);
 }
+
+/* ---- what is written ---- */
 
 static int make_head(options *o)
 {
-    o->head = ps_head_make(PS_HITS, (uint32_t)o->k);
-    o->head.qspace = o->in ? ps_queries_space(o->in) : o->from.head->qspace;
-    o->head.nspace = o->knn.head->qspace;
-    o->head.graph = o->graph ? o->g.fingerprint : o->knn.head->graph;
-    o->head.width = o->knn.head->width;
-    const ps_head *from = o->queries ? o->from.head : ps_queries_head(o->in);
-    if (from && from->width > o->head.width)
-        o->head.width = from->width;
-    int rc = ps_head_size(&o->head);
-    if (rc < 0)
-        return ps_usage_error("-k %lld: a record cannot hold that many hits", (long long)o->k);
-    rc = ps_head_inherit(&o->head, o->knn.head);
+    int rc = ps_answer_head(&o->head, &o->asker, (size_t)o->k);
     return rc < 0 ? rc
                   : ps_head_note(&o->head, "psknn %s k=%lld%s%s%s", PS_VERSION, (long long)o->k,
                                  o->boards ? " boards" : "", o->cosine ? " cosine" : "",
@@ -150,192 +114,40 @@ static int make_head(options *o)
                                                                  : " lsh");
 }
 
-/* A member without a vector: an error, or skipped with -u. */
-static int no_vector(options *o, uint64_t item)
-{
-    char buf[32];
-    ps_str name = ps_graph_name(&o->g, PS_ITEMS, item, buf);
-    if (o->skip_unknown) {
-        o->skipped++;
-        return 0;
-    }
-    if (!o->graph)
-        return ps_fail(PS_EMATCH, "%s: item %llu has no vector there (-u skips such queries)", o->knn.name,
-                       (unsigned long long)item);
-    return ps_fail(PS_EMATCH, "%s: item '%.*s' has no vector there (-u skips such queries)", o->knn.name, (int)name.len,
-                   name.s);
-}
-
-static int ask(options *o, uint64_t id, const ps_knn *from, size_t n, size_t skips, const uint64_t *skip)
-{
-    const ps_ask_options how = {(size_t)o->recent, o->decay, o->merge};
-    o->id[o->asks.n] = id;
-    return ps_asks_add(&o->asks, &how, &o->knn, from, n, o->row, o->weight, skips, skip);
-}
-
-static int add_row(options *o, size_t n, uint64_t row, float weight)
-{
-    if (ps_grow(&o->row, &o->row_cap, n + 1, sizeof *o->row) < 0 ||
-        ps_grow(&o->weight, &o->weight_cap, n + 1, sizeof *o->weight) < 0)
-        return PS_EMEM;
-    o->row[n] = row;
-    o->weight[n] = weight;
-    return 0;
-}
-
-/* Query i of the batch.  Single items without a vector are dropped; a set keeps its line even if it is left empty. */
-static int item_query(options *o, size_t i)
-{
-    const ps_query_batch *b = &o->batch;
-    const int set = ps_queries_space(o->in) == PS_PLAIN;
-    size_t n = 0;
-    int rc = 0;
-    for (size_t m = b->off[i]; m < b->off[i + 1] && rc == 0; m++) {
-        const uint64_t row = ps_knn_find(&o->knn, b->item[m]);
-        rc = row == PS_NONE ? no_vector(o, b->item[m]) : add_row(o, n, row, b->weight[m]);
-        n += row != PS_NONE;
-    }
-    if (rc < 0 || (!set && n == 0))
-        return rc;
-    return ask(o, b->id[i], &o->knn, n, n, o->row);
-}
-
-static int vector_query(options *o, uint64_t row)
-{
-    const uint64_t item = ps_knn_item(&o->from, row);
-    /* The same number is the same item only if both number items. */
-    const int items = o->from.head->qspace == PS_ITEMS && o->knn.head->qspace == PS_ITEMS;
-    const uint64_t self = items ? ps_knn_find(&o->knn, item) : PS_NONE;
-    int rc = add_row(o, 0, row, 1);
-    return rc < 0 ? rc : ask(o, item, &o->from, 1, self != PS_NONE, &self);
-}
-
-/* The next batch of up to `max` queries: 1, 0 at the end, negative on failure. */
-static int next_batch(options *o, size_t max)
-{
-    int rc = 0;
-    ps_asks_clear(&o->asks);
-    if (o->queries) {
-        for (; o->asks.n < max && o->done < o->from.n && rc == 0; o->done++)
-            rc = vector_query(o, o->done);
-        return rc < 0 ? rc : o->asks.n > 0;
-    }
-    long n = ps_queries_next(o->in, &o->batch, max);
-    for (long i = 0; i < n && rc == 0; i++)
-        rc = item_query(o, (size_t)i);
-    o->done += n > 0 ? (uint64_t)n : 0;
-    return n < 0 ? (int)n : rc < 0 ? rc : n > 0;
-}
-
-static int put_hits(const options *o, ps_writer *w, const ps_hit *hits, const size_t *found, uint8_t *record)
-{
-    const int width = o->head.width;
-    int rc = 0;
-    for (size_t i = 0; i < o->asks.n && rc == 0; i++, hits += o->k) {
-        uint8_t *p = record;
-        ps_put_num(p, width, o->id[i]);
-        p += width;
-        for (size_t j = 0; j < (size_t)o->k; j++, p += width + 4) {
-            ps_put_num(p, width, j < found[i] ? hits[j].item : PS_NONE);
-            ps_putf32(p + width, j < found[i] ? hits[j].score : 0);
-        }
-        rc = ps_writer_put(w, record, 1);
-    }
-    return rc;
-}
-
-static int find(options *o, ps_hit *hits, size_t *found)
+static int write_hits(options *o, ps_out *out)
 {
     const ps_find_options how = {o->index_path ? &o->index : NULL, (uint32_t)o->effort,
                                  o->groups_path ? &o->groups : NULL, (uint32_t)o->per_group, o->mmr};
-    int rc = o->done >= CODES_PAY && !o->index_path ? ps_knn_code(&o->knn, o->pool) : 0;
-    return rc < 0 ? rc : ps_find(&how, &o->knn, &o->asks, o->pool, (size_t)o->k, hits, found);
+    return ps_answer(&how, &o->knn, &o->asker, o->pool, o->soon, &o->head, out);
 }
 
-/* Queries at a time: with -l one; the members of a set may each make a search. */
-static size_t batch_size(const options *o)
-{
-    const size_t most = ps_knn_batch((size_t)o->k * (o->mmr < 1 || o->per_group > 0 ? 4 : 1));
-    return o->soon ? 1 : o->merge ? most / 16 : most;
-}
-
-/* `soon`: the output to flush after every answer; NULL: as it fills. */
-static int search_all(options *o, ps_writer *w, ps_out *soon)
-{
-    const size_t max = batch_size(o);
-    const uint64_t total = o->queries ? o->from.n : o->all ? o->g.items.nodes : 0;
-    ps_hit *hits = ps_alloc(max * (size_t)o->k, sizeof *hits);
-    size_t *found = ps_zalloc(max, sizeof *found);
-    uint8_t *record = ps_alloc(1, o->head.size);
-    o->id = ps_alloc(max, sizeof *o->id);
-    int rc = hits && found && record && o->id ? 0 : PS_EMEM;
-    if (rc == 0 && soon)
-        rc = ps_out_flush(soon);
-    while (rc == 0) {
-        rc = next_batch(o, max);
-        if (rc <= 0)
-            break;
-        rc = find(o, hits, found);
-        if (rc == 0)
-            rc = put_hits(o, w, hits, found, record);
-        if (rc == 0 && soon)
-            rc = ps_out_flush(soon);
-        ps_progress("queries", o->done, total);
-    }
-    ps_progress_end();
-    free(hits);
-    free(found);
-    free(record);
-    return rc;
-}
-
-static int write_hits(options *o)
-{
-    ps_out *out = ps_tool_output(&o->common, 0);
-    if (!out)
-        return PS_ESYS;
-    ps_writer *w = ps_writer_new(out, &o->head);
-    int rc = w ? search_all(o, w, o->soon ? out : NULL) : PS_ESYS;
-    if (rc < 0) {
-        ps_writer_abort(w);
-        ps_out_abort(out);
-        return rc;
-    }
-    rc = ps_writer_close(w);
-    if (rc == 0)
-        return ps_out_close(out);
-    ps_out_abort(out);
-    return rc;
-}
-
-static int write_index(options *o)
+static int write_index(options *o, ps_out *out)
 {
     const ps_index_options how = {.type = o->build == BUILD_IVF ? PS_INDEX_IVF : PS_INDEX_LSH,
                                   .seed = (uint64_t)o->common.seed,
                                   .update = o->update};
+    return ps_index_build(&o->knn, &how, o->pool, out);
+}
+
+static int write_output(options *o)
+{
     ps_out *out = ps_tool_output(&o->common, 0);
     if (!out)
         return PS_ESYS;
-    int rc = ps_index_build(&o->knn, &how, o->pool, out);
+    int rc = o->build ? write_index(o, out) : write_hits(o, out);
     if (rc == 0)
         return ps_out_close(out);
     ps_out_abort(out);
     return rc;
 }
 
-static int answer(options *o)
+static void tell_skipped(const options *o)
 {
-    int rc = open_inputs(o);
-    if (rc == 0)
-        rc = make_head(o);
-    if (rc == 0)
-        rc = write_hits(o);
-    const uint64_t unknown = o->unknown + (o->in ? ps_queries_skipped(o->in) : 0);
-    if (rc == 0 && unknown)
+    const uint64_t unknown = o->unknown + ps_asker_unknown(&o->asker);
+    if (unknown)
         ps_warn("%llu names skipped: the graph does not know them", (unsigned long long)unknown);
-    if (rc == 0 && o->skipped)
-        ps_warn("%llu items skipped: they have no vector", (unsigned long long)o->skipped);
-    return rc;
+    if (o->asker.skipped)
+        ps_warn("%llu items skipped: they have no vector", (unsigned long long)o->asker.skipped);
 }
 
 static int run(options *o)
@@ -345,21 +157,25 @@ static int run(options *o)
         rc = open_candidates(o);
     if (rc == 0 && !(o->pool = ps_pool_new((int)o->common.threads)))
         rc = PS_EMEM;
+    if (rc == 0 && !o->build)
+        rc = open_filters(o);
+    if (rc == 0 && !o->build)
+        rc = open_index(o);
+    if (rc == 0 && !o->build)
+        rc = open_asker(o);
+    if (rc == 0 && !o->build)
+        rc = make_head(o);
     if (rc == 0)
-        rc = o->build ? write_index(o) : answer(o);
+        rc = write_output(o);
+    if (rc == 0)
+        tell_skipped(o);
     ps_pool_free(o->pool);
-    ps_queries_close(o->in);
-    ps_query_batch_free(&o->batch);
-    ps_asks_free(&o->asks);
+    ps_asker_close(&o->asker);
     ps_groups_free(&o->groups);
     ps_index_close(&o->index);
-    ps_knn_close(&o->from);
     ps_knn_close(&o->knn);
     ps_head_free(&o->head);
     ps_graph_close(&o->g);
-    free(o->id);
-    free(o->row);
-    free(o->weight);
     return rc;
 }
 
