@@ -360,7 +360,8 @@ def misuse(job, submit):
     for extra in (["--nonsense"], ["-%"], ["-j", "0"], ["-j", "many"], ["-s", "-1"], ["-j"], ["-s", "1e99"]):
         submit(bare, arguments(job) + extra, "wrong usage", job[2], 2)
     if job[0] not in ("psview", "pseval"):  # they take files
-        submit(bare, arguments(job) + ["surplus"], "surplus operand", job[2], 2)
+        surplus = ["surplus", "operand"] if job[0] == "pstrain" else ["surplus"]  # it takes its pairs
+        submit(bare, arguments(job) + surplus, "surplus operand", job[2], 2)
 
 
 def bare(argv, what, stdin, status, stdout=subprocess.PIPE, names=()):
