@@ -21,8 +21,6 @@ struct ps_cuda_group {
     ncclComm_t comm;
     int rank, ranks;
     ps_cuda *c;
-    float *parts; /* what the other ranks have of this one's slice */
-    size_t parts_bytes;
 };
 
 #define FUNCTIONS(F) \
@@ -89,7 +87,7 @@ static int group_join(ps_device *dev, const ps_group_id *id, int rank, int ranks
     ncclUniqueId common;
     if (!g)
         return ps_fail(PS_EMEM, "out of memory");
-    *g = {NULL, rank, ranks, cuda_of(dev), NULL, 0};
+    *g = {NULL, rank, ranks, cuda_of(dev)};
     memcpy(&common, id, sizeof common);
     ncclResult_t status = nccl.CommInitRank(&g->comm, ranks, common, rank);
     if (status != ncclSuccess) {
@@ -114,7 +112,6 @@ void ps_cuda_group_leave(ps_cuda *c)
     if (!c->group)
         return;
     stop(c->group);
-    c->dev.ops->release(&c->dev, c->group->parts, c->group->parts_bytes);
     free(c->group);
     c->group = NULL;
 }
@@ -146,7 +143,8 @@ static __global__ void group_sum_kernel(int ranks, int rank, size_t slice, const
     own[i] = sum;
 }
 
-static void exchange(ps_cuda_group *g, size_t slice, float *x)
+/* parts: what the other ranks have of this one's slice */
+static void exchange(ps_cuda_group *g, size_t slice, const float *x, float *parts)
 {
     ps_device *dev = &g->c->dev;
     cudaStream_t queue = g->c->compute;
@@ -155,34 +153,26 @@ static void exchange(ps_cuda_group *g, size_t slice, float *x)
         if (r == g->rank)
             continue;
         note_nccl(dev, nccl.Send(x + r * slice, slice, ncclFloat, r, g->comm, queue));
-        note_nccl(dev, nccl.Recv(g->parts + r * slice, slice, ncclFloat, r, g->comm, queue));
+        note_nccl(dev, nccl.Recv(parts + r * slice, slice, ncclFloat, r, g->comm, queue));
     }
     note_nccl(dev, nccl.GroupEnd());
 }
 
 /* Each rank adds up a slice and gives it to all. */
-static void group_sum(ps_device *dev, size_t n, float *x)
+static int group_sum(ps_device *dev, size_t n, float *x, float *others)
 {
     ps_cuda_group *g = cuda_of(dev)->group;
-    size_t slice = ((n + g->ranks - 1) / g->ranks + 3) / 4 * 4, bytes = slice * g->ranks * sizeof *x;
-    if (dev->failed || !g->comm)
-        return;
-    if (bytes > g->parts_bytes) {
-        dev->ops->release(dev, g->parts, g->parts_bytes);
-        g->parts = (float *)dev->ops->alloc(dev, bytes);
-        g->parts_bytes = g->parts ? bytes : 0;
-    }
-    if (!g->parts) {
-        dev->failed = PS_EMEM;
-        snprintf(dev->why, sizeof dev->why, "%s", ps_errmsg());
-        return;
-    }
+    size_t slice = ((n + g->ranks - 1) / g->ranks + 3) / 4 * 4;
     float *own = x + g->rank * slice;
-    exchange(g, slice, x);
+    if (!g->comm)
+        return ps_fail(PS_EDATA, "%s: another rank has failed", dev->name);
+    if (!dev->failed)
+        exchange(g, slice, x, others);
     launch(dev, "group_sum", dim3(parts_of(slice, SUM_THREADS)), SUM_THREADS, group_sum_kernel, g->ranks, g->rank,
-           slice, g->parts, own);
+           slice, others, own);
     if (!dev->failed)
         note_nccl(dev, nccl.AllGather(own, x, slice, ncclFloat, g->comm, g->c->compute));
+    return dev->failed ? ps_fail(dev->failed, "%s: %s", dev->name, dev->why) : 0;
 }
 
 #else
@@ -197,8 +187,9 @@ static int group_join(ps_device *dev, const ps_group_id *, int, int)
     return group_open(dev, NULL);
 }
 
-static void group_sum(ps_device *, size_t, float *)
+static int group_sum(ps_device *dev, size_t, float *, float *)
 {
+    return group_open(dev, NULL);
 }
 
 void ps_cuda_group_leave(ps_cuda *)

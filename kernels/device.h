@@ -161,8 +161,9 @@ typedef struct {
     /* Joins, and waits until all ranks have. */
     int (*group_join)(ps_device *dev, const ps_group_id *id, int rank, int ranks);
     /* Every rank: x [n, room for PS_GROUP_ROOM(n, ranks)] = ((x of rank 0 + x of rank 1) + ... in this order, the same
-     * bytes everywhere.  `finish` does not wait for a rank that is gone, but fails. */
-    void (*group_sum)(ps_device *dev, size_t n, ps_real *x);
+     * bytes everywhere; others: as much room, is overwritten.  `finish` does not wait for a rank that is gone, but fails.
+     * Fails after the first failure that `finish` has not reported: then the other ranks wait for this one. */
+    int (*group_sum)(ps_device *dev, size_t n, ps_real *x, ps_real *others);
 } ps_device_ops;
 
 #define PS_GROUP_ROOM(n, ranks) ((n) + 4 * (size_t)(ranks))

@@ -26,6 +26,7 @@ struct ps_device_train {
     ps_device_slot slot[PS_SLOTS];
     uint64_t staged, launched; /* batches */
     ps_device_room param, grad, m, v;
+    ps_device_room others; /* for the sum over a group: made where all ranks still hear of it if it cannot be */
     ps_device_room q, p, n, sn, sp, sh, down, pair_loss, dq, dp, dn, sum_n, sum_p, dz, dbeta; /* of the loss */
     ps_device_room z, beta;    /* of a batch in shares: all of it */
     ps_device_room sums, part; /* double: loss and squares of the gradient; on the way to them */
@@ -44,6 +45,8 @@ static int make(ps_device_train *t, const ps_model *model, ps_products products)
     int rc = ps_device_room_for(dev, &t->param, model->size, sizeof(ps_real));
     if (rc == 0)
         rc = ps_device_room_for(dev, &t->grad, PS_GROUP_ROOM(model->dense, dev->ranks), sizeof(ps_real));
+    if (rc == 0 && dev->ranks)
+        rc = ps_device_room_for(dev, &t->others, PS_GROUP_ROOM(model->dense, dev->ranks), sizeof(ps_real));
     if (rc == 0)
         rc = ps_device_room_for(dev, &t->m, model->dense, sizeof(ps_real));
     if (rc == 0 && t->optimizer == PS_ADAM)
@@ -84,7 +87,8 @@ void ps_device_train_free(ps_device_train *t)
         return;
     ps_device_room *const all[] = {&t->param, &t->grad, &t->m,     &t->v,         &t->q,    &t->p,  &t->n,   &t->sn,
                                    &t->sp,    &t->sh,   &t->down,  &t->pair_loss, &t->dq,   &t->dp, &t->dn,  &t->sum_n,
-                                   &t->sum_p, &t->dz,   &t->dbeta, &t->sums,      &t->part, &t->z,  &t->beta};
+                                   &t->sum_p, &t->dz,   &t->dbeta, &t->sums,      &t->part, &t->z,  &t->beta,
+                                   &t->others};
     ps_device_net_free(&t->net);
     for (int i = 0; i < PS_SLOTS; i++)
         ps_device_slot_free(&t->slot[i]);
@@ -362,11 +366,11 @@ int ps_device_train_backward(ps_device_train *t, ps_real *dz, const ps_real *dbe
     return rc < 0 ? rc : dev->ops->finish(dev);
 }
 
-void ps_device_train_sum(ps_device_train *t, int any)
+int ps_device_train_sum(ps_device_train *t, int any)
 {
     if (!any)
         t->dev->ops->zero(t->dev, t->grad.p, t->layout->dense * sizeof(ps_real));
-    t->dev->ops->group_sum(t->dev, t->layout->dense, t->grad.p);
+    return t->dev->ops->group_sum(t->dev, t->layout->dense, t->grad.p, t->others.p);
 }
 
 int ps_device_train_step(ps_device_train *t, const ps_real *grad, const ps_real *dz, double rate, double token_rate,

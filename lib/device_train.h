@@ -53,8 +53,9 @@ PS_MUST_USE int ps_device_train_loss(ps_device_train *t, const ps_real *z, const
 /* The share's gradient (dense parameters), after its forward pass; dz, on entry of the share, becomes that by y.  grad
  * NULL: it stays on the device, for */
 PS_MUST_USE int ps_device_train_backward(ps_device_train *t, ps_real *dz, const ps_real *dbeta, ps_real *grad);
-/* The sum of it over the ranks of the device's group, queued.  ALL; any 0: this rank's share was of nothing. */
-void ps_device_train_sum(ps_device_train *t, int any);
+/* The sum of it over the ranks of the device's group, queued.  ALL; any 0: this rank's share was of nothing.  After a
+ * failure the other ranks wait for this one: ps_comm_lost. */
+PS_MUST_USE int ps_device_train_sum(ps_device_train *t, int any);
 /* The step by the sum of all gradients (NULL: that of the device), and by dz of the whole batch for token embeddings.
  */
 PS_MUST_USE int ps_device_train_step(ps_device_train *t, const ps_real *grad, const ps_real *dz, double rate,

@@ -163,7 +163,7 @@ int ps_shares_backward(ps_shares *s, const ps_real *param, const ps_batch *batch
     for (uint32_t i = 0; i < s->own && rc == 0; i++)
         rc = backward_own(s, param, batch, dz, dbeta, i);
     if (rc == 0 && s->work.sum)
-        s->work.sum(s->work.ctx, batch->share_at[s->cut.end] > batch->share_at[s->cut.first]);
+        rc = s->work.sum(s->work.ctx, batch->share_at[s->cut.end] > batch->share_at[s->cut.first]);
     else if (rc == 0)
         rc = ps_comm_sum_end(s->sum);
     if (rc < 0) {

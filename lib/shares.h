@@ -22,7 +22,7 @@ typedef struct {
     void *ctx; /* NULL: ps_parts */
     int (*forward)(void *ctx, ps_real *z, ps_real *beta);
     int (*backward)(void *ctx, ps_real *dz, const ps_real *dbeta, ps_real *grad);
-    void (*sum)(void *ctx, int any); /* NULL: gradients are added up here */
+    int (*sum)(void *ctx, int any);   /* NULL: gradients are added up here */
 } ps_share_work;
 
 typedef struct {

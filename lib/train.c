@@ -141,9 +141,12 @@ static int consume_share(work *w, const ps_batch *batch, ps_step *s)
         rc = diverged(s, "loss", s->loss);
     if (rc == 0)
         rc = ps_shares_backward(&w->shares, NULL, batch, w->dz, w->dbeta, w->grad);
-    if (rc == 0)
-        rc = ps_device_train_step(w->device, w->shares.work.sum ? NULL : w->grad, w->dz, s->rate,
-                                  ps_rate(r->schedule, r->token_rate, w->at.step, w->warmup, w->steps), &result);
+    if (rc < 0)
+        return rc;
+    rc = ps_device_train_step(w->device, w->shares.work.sum ? NULL : w->grad, w->dz, s->rate,
+                              ps_rate(r->schedule, r->token_rate, w->at.step, w->warmup, w->steps), &result);
+    if (rc < 0 && w->shares.work.sum)
+        ps_comm_lost(w->t->comm); /* the others wait on their devices for what this one has of the sum */
     s->gradient = result.gradient;
     return rc == 0 && !isfinite(s->gradient) ? diverged(s, "gradient's norm", s->gradient) : rc;
 }
@@ -158,9 +161,9 @@ static int back_share(void *ctx, ps_real *dz, const ps_real *dbeta, ps_real *gra
     return ps_device_train_backward(ctx, dz, dbeta, grad);
 }
 
-static void sum_shares(void *ctx, int any)
+static int sum_shares(void *ctx, int any)
 {
-    ps_device_train_sum(ctx, any);
+    return ps_device_train_sum(ctx, any);
 }
 
 /* Takes the parameters and moments back from the device. */

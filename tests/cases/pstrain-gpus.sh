@@ -67,6 +67,21 @@ export EMULATOR_FAULT=lost-rank
 refused 'NCCL: remote process exited or there was a network error'
 unset EMULATOR_FAULT
 
+# The second rank's device fails: the first does not wait for it.  one_fails TEXT VARIABLE=VALUE ARGUMENT...
+one_fails() {
+    text=$1 setting=$2
+    shift 2
+    set -- "$PS_TEST/emulated/pstrain" -D cuda -o two.psm -g g.psg -x x.psr -n n.psr -t --epochs 1 -j 1 "$@"
+    status=0
+    timeout 60 mpirun --oversubscribe --bind-to none -n 1 "$@" : -n 1 env "$setting" "$@" <pairs.tsv 2>err || status=$?
+    [ $status != 0 ] && [ $status != 124 ] && [ ! -e two.psm ] && grep -q "^pstrain: .*$text" err ||
+        fail "$setting: status $status: $(cat err)"
+}
+for bytes in 34000000 36000000 38000000; do
+    one_fails 'too little memory' EMULATOR_MEMORY=$bytes --hidden 200 -d 100 --batch 32
+done
+one_fails 'NCCL: remote process exited' EMULATOR_FAULT=lost-rank --hidden 9 -d 6
+
 # A rank that is killed ends the other, which waits for it on its GPU.
 gpus -c c --every 0 --epochs 1000 >out 2>err &
 job=$!

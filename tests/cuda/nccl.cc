@@ -184,10 +184,10 @@ ncclResult_t ncclRecv(void *to, size_t count, ncclDataType_t, int from, ncclComm
 ncclResult_t ncclAllGather(const void *from, void *to, size_t count, ncclDataType_t type, ncclComm_t comm,
                            cudaStream_t stream)
 {
-    ncclResult_t rc = ncclGroupStart();
     float *own = (float *)to + comm->rank * count;
     if (from != own)
         return ncclInvalidArgument; /* nobody here gathers elsewhere */
+    ncclResult_t rc = ncclGroupStart();
     for (int r = 0; r < comm->ranks && rc == ncclSuccess; r++)
         if (r != comm->rank && (rc = ncclSend(from, count, type, r, comm, stream)) == ncclSuccess)
             rc = ncclRecv((float *)to + r * count, count, type, r, comm, stream);
