@@ -64,6 +64,9 @@ endif
 ifndef CUDA
 CUDA := $(if $(NVCC),$(shell d=$$(mktemp -d) && printf '\043include <cublas_v2.h>\n__global__ void k(void){}\nint main(){k<<<1,1>>>();return CUBLAS_VER_MAJOR==0;}\n' >$$d/probe.cu && $(NVCC) $$d/probe.cu -o $$d/probe >/dev/null 2>&1 && echo 1 || echo 0; rm -rf $$d),0)
 endif
+ifeq ($(CUDA)$(NVCC),1)
+$(error CUDA=1 needs nvcc: put it on the PATH or give NVCC=/usr/local/cuda/bin/nvcc)
+endif
 # NCCL adds up the gradients of several GPUs; without it MPI does, by the host.  Opened when it is needed, not linked.
 ifndef NCCL
 NCCL := $(if $(filter 1,$(CUDA)),$(shell d=$$(mktemp -d) && printf '\043include <nccl.h>\n\043if NCCL_VERSION_CODE < 2700\n\043error\n\043endif\n' >$$d/probe.cu && $(NVCC) $(NCCL_HOME:%=-I%/include) -E $$d/probe.cu -o /dev/null >/dev/null 2>&1 && echo 1 || echo 0; rm -rf $$d),0)
@@ -104,6 +107,18 @@ ifeq ($(FLAVOUR),release)
 export CUDA NCCL
 endif
 
+# ---- what CUDA needs ----
+# The runtime is linked into the tools, the driver and cuBLAS are opened when a device is.
+CUDA_ARCHS ?= 80 90
+NVCC_FLAGS ?= -O3 --threads 0
+CUDA_TARGETS = $(foreach a,$(CUDA_ARCHS),-gencode arch=compute_$(a),code=sm_$(a)) \
+	-gencode arch=compute_$(lastword $(CUDA_ARCHS)),code=compute_$(lastword $(CUDA_ARCHS))
+ifeq ($(CUDA),1)
+CUDA_LIBRARIES := $(shell p=$$(readlink -f "$(NVCC)"); d=$${p%/bin/*}; for l in "$$d/lib64" "$$d/targets/x86_64-linux/lib" "$$d/lib"; do [ -e "$$l/libcudart_static.a" ] && echo "$$l" && break; done)
+LIBS += $(or $(CUDA_LIBRARIES:%=%/libcudart_static.a),-lcudart_static) -lrt
+endif
+NCCL_FLAGS = $(if $(filter 1,$(NCCL)),-DPS_NCCL -DPS_NCCL_LIBRARIES='"$(or $(NCCL_HOME:%=%/lib),$(CUDA_LIBRARIES))"' $(NCCL_HOME:%=-I%/include))
+
 # ---- what is built ----
 TOOLS := $(patsubst tools/%.c,%,$(wildcard tools/*.c))
 BINS := $(TOOLS:%=$(OUT)/bin/%)
@@ -134,7 +149,7 @@ $(OUT)/obj/kernels/%_vnni.o: ISA := $(KERNEL) -mavx512f -mavx512vnni -ffp-contra
 # What the objects were compiled with: they are made again when a probe finds something else, or a setting changes.
 FLAGS_FILE := $(OUT)/flags
 ifeq ($(filter $(no_probes),$(MAKECMDGOALS)),)
-flags_now = $(CC) $(ALL_CFLAGS) $(LDFLAGS) $(LDLIBS) CUDA=$(CUDA) NCCL=$(NCCL)
+flags_now = $(CC) $(ALL_CFLAGS) $(LDFLAGS) $(LDLIBS) CUDA=$(CUDA) NCCL=$(NCCL) $(if $(filter 1,$(CUDA)),$(NVCC) $(NVCC_FLAGS) $(CUDA_TARGETS) $(NCCL_FLAGS))
 ifneq ($(strip $(file <$(FLAGS_FILE))),$(strip $(flags_now)))
 $(shell mkdir -p $(OUT))
 $(file >$(FLAGS_FILE),$(flags_now))
@@ -161,18 +176,8 @@ $(OUT)/fuzz/%: $(OUT)/obj/tests/fuzz/%.o $(OUT)/libpsgraph.a
 	$(CC) $(ALL_CFLAGS) -fsanitize=fuzzer $(LDFLAGS) $< $(OUT)/libpsgraph.a $(LDLIBS) -o $@
 
 # ---- CUDA ----
-# The runtime is linked into the tools, the driver and cuBLAS are opened when a device is.
-CUDA_ARCHS ?= 80 90
-NVCC_FLAGS ?= -O3 --threads 0
-CUDA_TARGETS = $(foreach a,$(CUDA_ARCHS),-gencode arch=compute_$(a),code=sm_$(a)) \
-	-gencode arch=compute_$(lastword $(CUDA_ARCHS)),code=compute_$(lastword $(CUDA_ARCHS))
-ifeq ($(CUDA),1)
-CUDA_LIBRARIES := $(shell p=$$(readlink -f "$(NVCC)"); d=$${p%/bin/*}; for l in "$$d/lib64" "$$d/targets/x86_64-linux/lib" "$$d/lib"; do [ -e "$$l/libcudart_static.a" ] && echo "$$l" && break; done)
-LIBS += $(or $(CUDA_LIBRARIES:%=%/libcudart_static.a),-lcudart_static) -lrt
-endif
-NCCL_FLAGS = $(if $(filter 1,$(NCCL)),-DPS_NCCL -DPS_NCCL_LIBRARIES='"$(or $(NCCL_HOME:%=%/lib),$(CUDA_LIBRARIES))"' $(NCCL_HOME:%=-I%/include))
 # What ptxas says of each kernel stays beside the object: make cuda-report.
-$(OUT)/obj/%.cu.o: %.cu kernels/dev_cuda.cuh kernels/device.h kernels/gemm.h kernels/vec.h kernels/real.h lib/par.h lib/err.h
+$(OUT)/obj/%.cu.o: %.cu kernels/dev_cuda.cuh kernels/device.h kernels/gemm.h kernels/vec.h kernels/real.h lib/par.h lib/err.h Makefile $(FLAGS_FILE)
 	@mkdir -p $(@D)
 	@echo $(NVCC) -c $< -o $@
 	@$(NVCC) -std=c++17 $(NVCC_FLAGS) $(CUDA_TARGETS) -Xptxas -v -Xcompiler -Wall,-Wextra,-fno-exceptions,-fno-rtti,-fno-threadsafe-statics \
