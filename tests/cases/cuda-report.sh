@@ -16,6 +16,12 @@ if "$PS_ROOT/scripts/cuda-report" spill.ptxas >out; then
 fi
 grep -q '^sm_90 *32 *64 *12  kernel$' out || fail "not what ptxas said: $(cat out)"
 
+# So is a report that knows no kernel in what ptxas said.
+printf 'ptxas: another version, other words\n' >unknown.ptxas
+if "$PS_ROOT/scripts/cuda-report" unknown.ptxas >out; then
+    fail "no kernel passes: $(cat out)"
+fi
+
 set -- "$objects"/dev_*.cu.ptxas
 [ -e "$1" ] || {
     echo "the kernels were not compiled: no nvcc, or CUDA=0"

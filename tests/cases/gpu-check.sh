@@ -17,7 +17,8 @@ mkdir -p out/gpu tools
 for test in products queues; do ln -s "$PS_TEST/t_cuda_$test" out/gpu; done
 ln -s "$PS_TEST/emulated/bench" out/gpu
 printf '#!/bin/sh\nexit ${KERNELS-0}\n' >out/gpu/t_cuda_kernels # the test itself takes long, and is one by itself
-printf '#!/bin/sh\nshift 4\nprintf "%%s\\n" "$*" >>sanitized\nexit "${SANITIZER-0}"\n' >tools/compute-sanitizer
+export SANITIZED="$PWD/sanitized"
+printf '#!/bin/sh\nprintf "%%s\\n" "$*" >>"$SANITIZED"\nexit "${SANITIZER-0}"\n' >tools/compute-sanitizer
 printf '#!/bin/sh\necho "A GPU, 1.2.3, 80000 MiB"\n' >tools/nvidia-smi
 printf '#!/bin/sh\nshift\nexec "$@"\n' >tools/timeout # its limits are a GPU's
 printf '#!/bin/sh\nexit 77\n' >python
@@ -35,6 +36,11 @@ gpu_check
 [ $status = 0 ] || fail "status $status: $(cat said)"
 has 'A GPU' 'planted' 'nearest to its bound' 'emulated on the CPU' '^copy ' '^pool_max_back ' '^loss_rows ' '^token_step ' \
     '^products of bf16: ' '^training: 16 pairs' '^tf32 ' 'skipped' 'gpu-check: all passed'
+for tool in memcheck racecheck synccheck; do
+    echo "--tool $tool --error-exitcode 1 $PWD/out/gpu/t_cuda_kernels short"
+done >wanted
+echo "--tool memcheck --error-exitcode 1 $PWD/out/gpu/t_cuda_loss" >>wanted
+cmp wanted "$SANITIZED" || fail "compute-sanitizer is to look at other runs"
 ! grep -q -e '\<nan\>' -e '\<inf\>' -e FAIL said || fail "$(cat said)"
 
 # One that fails, one that does not end, a machine without a GPU.
