@@ -8,7 +8,7 @@
 typedef struct {
     const sizes *s;
     size_t n;
-    float *a, *b, *c, *row, *part;
+    float *a, *b, *c, *v, *row, *part; /* v: mean squares, not negative */
     uint32_t *off, *index, *near, *slot, *line, *use, *arg;
     double *sums;
     ps_device_loss loss;
@@ -68,7 +68,7 @@ static void run_adam(const arrays *x)
 {
     size_t n = x->s->rows * x->n / 4;
     const ps_segments one = {.n = 1, .end = {n}, .keep = {1}};
-    dev->ops->adam(dev, &one, x->a, x->a + n, x->b, x->b + n, 1e-9f, 1);
+    dev->ops->adam(dev, &one, x->a, x->a + n, x->b, x->v, 1e-9f, 1);
 }
 
 static void run_squares(const arrays *x)
@@ -205,6 +205,7 @@ void operations(const sizes *s)
                       .a = random_reals(all),
                       .b = random_reals(all),
                       .c = random_reals(all),
+                      .v = room(all / 4 * sizeof(float)),
                       .row = random_reals(s->rows > n ? s->rows : n),
                       .part = room((ps_device_parts(s->rows) + s->rows) * n * 4),
                       .off = words(few + 1, s->T, 0),
@@ -245,6 +246,7 @@ void operations(const sizes *s)
                 {"to_bf16", run_to_bf16, 6 * element, 0},
                 {"from_bf16", run_from_bf16, 6 * element, 0}};
     double copy_rate = 0;
+    dev->ops->zero(dev, x.v, all / 4 * sizeof *x.v);
     printf("%-24s %9s %9s %9s %9s   %zu rows of %zu, T %u\n", "operation", "ms", "GB/s", "of copy", "GFLOP/s", s->rows,
            n, s->T);
     for (size_t i = 0; i < sizeof each / sizeof *each; i++) {
