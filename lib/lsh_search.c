@@ -6,7 +6,8 @@
  * threshold.  From there on lists are left unread: rows that can still reach it get their sum from their signatures.
  * When no sum at all can reach it, the other windows are left unread.
  * At the second level the best rows of the first are scored by all bits of their signatures, each weighted by the
- * query's distance from its hyperplane; the best of these are scored exactly. */
+ * query's distance from its hyperplane; the best of these are scored exactly.  A query that would get fewer hits than
+ * it wants, since few rows have its tokens, takes all rows to the second level. */
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -342,8 +343,34 @@ static void pick(const job *w, scratch *s, const float *product, size_t keep)
     keep_rows(s, 0, last, keep - nearer);
 }
 
+/* Exact scores of the `nearest` that are the least apart. */
+static ps_topk rank(const job *w, scratch *s, size_t query, const float *product, size_t nearest)
+{
+    ps_topk best = {w->hits + query * w->k, w->k, 0};
+    pick(w, s, product, nearest);
+    knn_rerank(w->knn, w->q, query, s->n, s->row, &best);
+    return best;
+}
+
+/* All rows that may be found, for a query whose tokens too few rows have. */
+static int take_all(const job *w, scratch *s)
+{
+    if (ps_grow(&s->row, &s->row_cap, w->x->n, sizeof *s->row) < 0 ||
+        ps_grow(&s->score, &s->score_cap, w->x->n, sizeof *s->score) < 0)
+        return PS_EMEM;
+    s->n = 0;
+    for (uint64_t row = 0; row < w->x->n; row++)
+        if (!w->knn->denied || !w->knn->denied[row])
+            s->row[s->n++] = (uint32_t)row;
+    return 0;
+}
+
 static int search(const job *w, scratch *s, size_t query, const float *product, double length)
 {
+    if (w->q->members[query] == 0) {
+        w->found[query] = 0;
+        return 0;
+    }
     const size_t skips = w->q->skip_off[query + 1] - w->q->skip_off[query];
     const uint64_t asked = (uint64_t)w->effort * w->k + 32 + skips;
     const size_t keep = asked < w->x->n ? (size_t)asked : w->x->n, tokens = make_tokens(w, s, product, length);
@@ -352,11 +379,16 @@ static int search(const job *w, scratch *s, size_t query, const float *product, 
         s->weight[s->chosen[i].band][s->chosen[i].value] = 0;
     if (rc < 0)
         return rc;
-    pick(w, s, product, w->k + w->effort * w->k / 3 + 16 + skips);
-    ps_topk best = {w->hits + query * w->k, w->k, 0};
-    knn_rerank(w->knn, w->q, query, s->n, s->row, &best);
+    const size_t taken = s->n, nearest = w->k + w->effort * w->k / 3 + 16 + skips;
+    ps_topk best = rank(w, s, query, product, nearest);
+    if (best.n < w->k && taken < w->x->n - w->knn->n_denied) {
+        rc = take_all(w, s);
+        if (rc < 0)
+            return rc;
+        best = rank(w, s, query, product, nearest);
+    }
     ps_topk_sort(&best);
-    w->found[query] = w->q->members[query] > 0 ? best.n : 0;
+    w->found[query] = best.n;
     return 0;
 }
 

@@ -47,8 +47,11 @@ psknn -x bias.psr --index b.psi --effort 100000 -k 10 <ids.psr >h.psr
 recall exact.psr h.psr 10 0.9999 || fail "all cells"
 check ids few.psr 0 7 9 2999
 psknn -x bias.psr -k 4000 <few.psr >exact.psr
-psknn -x bias.psr --index b.psi --effort 1 -k 4000 <few.psr >h.psr
-recall exact.psr h.psr 3000 1 || fail "k above n"
+psknn -B lsh -x bias.psr -o l.psi
+for f in b l; do
+    psknn -x bias.psr --index $f.psi --effort 1 -k 4000 <few.psr >h.psr
+    recall exact.psr h.psr 3000 1 || fail "$f.psi: k above n"
+done
 
 # An update: rows gone, rows new, rows changed; nothing is trained anew.
 python3 - "$PS_ROOT/tests" <<'END'
@@ -93,7 +96,6 @@ refused "other vectors" psknn -B ivf --update old.psi -x plain.psr
 refused "not a psgraph index" psknn -x bias.psr --index bias.psr
 check sparse s.psr plain.psr
 refused "sparse" psknn -B ivf -x s.psr
-psknn -B lsh -x bias.psr -o l.psi
 for f in b l; do
     size=$(wc -c <$f.psi)
     for n in 0 8 63 64 500 $((size / 2)) $((size - 1)); do

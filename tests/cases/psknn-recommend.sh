@@ -45,6 +45,17 @@ psknn -g g.psg -x $x -t -k 20 --deny third <one >text.psr
 check ids one.psr 3
 psknn -g g.psg -x $x -k 20 --deny third.psr <one.psr | cmp - text.psr || fail "--deny of ids records"
 
+# By an index that looks at few: no fewer hits than exactly, whatever is denied; all that are allowed, if they are few.
+seq 0 40 199 | sed 's/^/n/' >five
+for type in ivf lsh; do
+    psknn -B $type -x $x -o $type.psi
+    for allow in third five; do
+        psknn -g g.psg -x $x -t --sets -k 80 --allow $allow <sets | psview >exact
+        psknn -g g.psg -x $x -t --sets -k 80 --allow $allow --index $type.psi --effort 1 <sets | psview >found
+        cmp exact found || fail "$type: not all of $allow"
+    done
+done
+
 # A co-process: each answer is there before the next question is asked.
 mkfifo ask tell
 psknn -g g.psg -x $x -t -l -k 5 <ask >tell &

@@ -41,6 +41,38 @@ static void make_values(const ps_index *x)
         }
 }
 
+/* Has each row one posting in each band, that of its value? */
+static void check_postings(const ps_index *x)
+{
+    for (uint32_t b = 0; b < LSH_BANDS; b++) {
+        size_t right = 0;
+        for (uint32_t v = 0; v < LSH_VALUES; v++)
+            for (size_t window = 0; window < x->windows; window++) {
+                const token t = {(uint8_t)b, 0, (uint16_t)v};
+                const uint32_t *off = list_of(x, window, &t);
+                for (uint32_t at = off[0]; at < off[1]; at++)
+                    right += values[window * LSH_WINDOW + x->posting[at]][b] == v;
+            }
+        CHECK(right == N); /* no row is twice in a list: ps_index_open has seen to that */
+    }
+}
+
+/* Of a query that asks for all tokens: is each band's own value among them, with more weight than its flips? */
+static void check_bands(const scratch *s, size_t tokens, const float *product)
+{
+    for (uint32_t b = 0; b < LSH_BANDS; b++) {
+        unsigned own = 0, of_own = 0, most = 0;
+        for (uint32_t j = 0; j < LSH_BITS; j++)
+            own |= (unsigned)(product[lsh_bit(b, j)] > 0) << j;
+        for (size_t t = 0; t < tokens; t++)
+            if (s->chosen[t].band == b) {
+                most = s->chosen[t].weight > most ? s->chosen[t].weight : most;
+                of_own = s->chosen[t].value == own ? s->chosen[t].weight : of_own;
+            }
+        CHECK(of_own > 0 && of_own == most);
+    }
+}
+
 static unsigned *plain_sums(const scratch *s, size_t tokens)
 {
     unsigned *sum = calloc(N, sizeof *sum);
@@ -91,6 +123,8 @@ static void check_query(job *w, scratch *s, size_t query, size_t tokens, size_t 
     ps_dots()(1, PS_BITS, D + 1, vector, D + 1, x->planes, D + 1, product, PS_BITS);
     const size_t have = make_tokens(w, s, product, length);
     CHECK(have <= tokens);
+    if (tokens == TOKENS_MAX)
+        check_bands(s, have, product);
     unsigned *sum = plain_sums(s, have);
     for (uint32_t i = 0; i < N; i++) {
         score[i] = (int)sum[i];
@@ -139,6 +173,7 @@ int main(void)
     job w = {.x = &x, .knn = &knn, .q = &q, .k = 10, .bits = ps_bits()};
     make_odds(w.same, w.other);
     make_values(&x);
+    check_postings(&x);
     static const size_t tokens[] = {1, 12, 60, 400, TOKENS_MAX}, keep[] = {1, 100, 3000};
     for (size_t i = 0; i < QUERIES_N; i++) {
         CHECK_OK(ps_knn_begin(&q, &knn));
