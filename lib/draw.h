@@ -19,8 +19,8 @@ typedef struct {
     double *extra;      /* sum of (1 + n_c)^popularity - 1 up to this one */
 } ps_draw;
 
-/* All positives are in the catalogue of `items`.  Takes 8 bytes a pair meanwhile, or 8 for each number up to the
- * largest of a positive, whichever is less. */
+/* All positives are in the catalogue of `items`.  Takes 28 bytes a different positive, and meanwhile 8 for
+ * each number up to the largest of a positive, or 4 a pair if there are fewer pairs than that. */
 PS_MUST_USE int ps_draw_make(ps_draw *d, uint64_t items, const ps_pairs *pairs, double popularity);
 void ps_draw_free(ps_draw *d);
 

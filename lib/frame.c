@@ -92,6 +92,8 @@ static int check_head(const ps_blob *b, const ps_frame *f, const char *name)
     if (ps_get32(p + f->head - 4) != ps_crc32(0, p, f->head - 4))
         return ps_fail(PS_EDATA, "%s: the header is damaged (its CRC does not match)", name);
     const uint32_t version = ps_get32(p + 8);
+    if (version != f->version && f->oldest == f->version)
+        return ps_fail(PS_EKIND, "%s: %s of format version %u, this program reads %u", name, f->what, version, f->version);
     if (version < f->oldest || version > f->version)
         return ps_fail(PS_EKIND, "%s: %s of format version %u, this program reads %u to %u", name, f->what, version,
                        f->oldest, f->version);

@@ -11,9 +11,6 @@
 /* Bytes of a batch with features; tests set another. */
 enum { COMPLETE = 128 << 20 };
 
-/* Pairs of a list of 64 MiB.  Longer ones would be most of what training takes beside mapped files. */
-enum { LISTED = 1 << 24 };
-
 /* What a stream of random numbers is for. */
 enum { FOR_ORDER = 0x4f52, FOR_NEGATIVES = 0x4e45, FOR_HARD = 0x4841, FOR_WALKS = 0x5741, FOR_DROPOUT = 0x444f };
 
@@ -26,7 +23,7 @@ int ps_producer_init(ps_producer *p, const ps_sources *from, const ps_graph *g, 
                      const ps_recipe *recipe, ps_pool *pool)
 {
     *p = (ps_producer){
-        .from = *from, .pairs = pairs, .recipe = recipe, .listed = LISTED, .cut = {1, 0, 1}, .most = COMPLETE};
+        .from = *from, .pairs = pairs, .recipe = recipe, .listed = PS_ORDER_LISTED, .cut = {1, 0, 1}, .most = COMPLETE};
     if (pairs->n == 0)
         return ps_fail(PS_EDATA, "no training pairs");
     int rc = ps_draw_make(&p->draw, from->x->n, pairs, recipe->popularity);

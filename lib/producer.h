@@ -10,6 +10,10 @@
 #include "minibatch.h"
 #include "recipe.h"
 
+/* The most pairs whose order is a list, then of 64 MiB.  A longer one would be most of what training takes beside mapped
+ * files: the order of more pairs is a permutation by a key, which takes no memory. */
+enum { PS_ORDER_LISTED = 1 << 24 };
+
 /* How a batch is cut into shares (shares.h): how many, and which of them are made here, first .. end - 1. */
 typedef struct {
     uint32_t count, first, end;
@@ -37,7 +41,7 @@ typedef struct {
     const ps_recipe *recipe;
     ps_draw draw;      /* of random negatives, out of the rows of from.x */
     ps_hard hard;      /* empty unless the recipe has hard negatives */
-    uint64_t listed;   /* the most pairs whose order is a list: 2^24; of more it is a permutation without memory */
+    uint64_t listed;   /* PS_ORDER_LISTED; tests set another */
     ps_cut cut;        /* 1, 0, 1 after ps_producer_init: whole */
     size_t most;       /* bytes of a batch with its features; of a larger one they are gathered part by part (parts.h) */
 } ps_producer;

@@ -8,6 +8,7 @@
 
 #include "mem.h"
 #include "neigh_walk.h"
+#include "producer.h"
 #include "tool.h"
 #include "walk_block.h"
 
@@ -143,9 +144,10 @@ static void describe_walks(char *buf, size_t size, const ps_train_inputs *in, co
 char *ps_train_history(const ps_train_inputs *in, const ps_train_paths *from, const ps_recipe *r)
 {
     char walks[80], *text;
-    const char *x = in->x.head.history, *n = from->neighbours ? in->neighbours.head.history : "";
+    const char *x = in->x.head.history, *y = from->texts ? in->texts.head.history : "",
+               *n = from->neighbours ? in->neighbours.head.history : "";
     describe_walks(walks, sizeof walks, in, from);
-    if (asprintf(&text, "%s%spstrain %s seed=%" PRIu64 " graph=%016" PRIx64 " pairs=%zu%s\n", x ? x : "", n ? n : "", PS_VERSION,
+    if (asprintf(&text, "%s%s%spstrain %s seed=%" PRIu64 " graph=%016" PRIx64 " pairs=%zu%s\n", x ? x : "", y ? y : "", n ? n : "", PS_VERSION,
                  r->seed, in->graph.fingerprint, in->pairs.n, walks) >= 0)
         return text;
     (void)ps_fail(PS_EMEM, "out of memory");
@@ -177,16 +179,18 @@ char *ps_train_run(const ps_train_inputs *in, const ps_train_paths *from, const 
 {
     char walks[80], *recipe = ps_recipe_text(r), *text = NULL;
     const ps_shape *s = &r->shape;
+    /* Once they were listed, too: a checkpoint from then is of another order. */
+    const char *order = in->pairs.n > PS_ORDER_LISTED ? "order=keyed\n" : "";
     describe_walks(walks, sizeof walks, in, from);
     if (!recipe)
         return NULL;
     if (asprintf(&text,
                  "model=%u layers, hidden %u, dim %u, %s pooling, bypass %d, bias %d, normalize %d, tau %.9g\n%s"
                  "graph=%016" PRIx64 "\nvectors=%" PRIu64 " x %u, sum %08x\nneighbourhoods=%s, sum %08x\n"
-                 "texts=%" PRIu64 " entries, sum %08x\npairs=%zu, sum %08x\nvalidation=%zu, sum %08x\n",
+                 "texts=%" PRIu64 " entries, sum %08x\npairs=%zu, sum %08x\n%svalidation=%zu, sum %08x\n",
                  s->layers, s->m, s->d, ps_pooling_name(s->pooling), s->bypass, s->bias, s->normalize, s->tau, recipe,
                  in->graph.fingerprint, in->x.n, in->x.d, sum_table(&in->x.table), in->walks ? walks + 1 : "read",
-                 sum_table(&in->neighbours.table), entries_of(&in->texts), sum_texts(&in->texts), in->pairs.n, sum_pairs(&in->pairs), in->valid.n,
+                 sum_table(&in->neighbours.table), entries_of(&in->texts), sum_texts(&in->texts), in->pairs.n, sum_pairs(&in->pairs), order, in->valid.n,
                  sum_pairs(&in->valid)) < 0) {
         (void)ps_fail(PS_EMEM, "out of memory");
         text = NULL;

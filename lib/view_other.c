@@ -106,6 +106,7 @@ static int describe_features(const char *path, ps_fields *f)
     word(f, "kind", "state of psfeat");
     ps_field_u64(f, "text", s.text);
     word(f, "lsa", s.use_lsa ? "yes" : "no");
+    word(f, "board terms", s.board_terms ? "yes" : "no");
     ps_field_u64(f, "sketch", s.sketch);
     word(f, "degree", s.degree ? "yes" : "no");
     ps_field_u64(f, "shortest n-gram", (uint64_t)s.terms.ngram_min);

@@ -212,8 +212,9 @@ static int note(const options *o, const sources *s, ps_head *h)
                  o->normalise ? " normalised" : "");
     if (o->scale != 1)
         snprintf(scale, sizeof scale, " scale=%.9g", o->scale);
-    if (s->graph)
-        snprintf(structure, sizeof structure, " sketch=%u degree=%d", k->sketch, k->degree);
+    if (s->graph) /* names: the signs follow from the names of boards; once they did from their numbers */
+        snprintf(structure, sizeof structure, " sketch=%u%s degree=%d", k->sketch,
+                 k->sketch && s->graph->board_names.n ? " by=names" : "", k->degree);
     return ps_head_note(h, "psfeat %s text=%u%s%s%s%s%s%s seed=%llu%s", PS_VERSION, o->text ? k->text : 0,
                         k->use_lsa ? " lsa" : "", k->board_terms ? " boards" : "", ngrams, joined, scale, structure,
                         (unsigned long long)k->seed, s->loaded ? " loaded" : "");
@@ -381,16 +382,20 @@ static int settle_state(options *o, sources *s)
     if (!o->load) {
         *k = (ps_feat_state){.seed = (uint64_t)o->common.seed,
                              .terms = o->terms,
-                             .text = o->text ? (uint32_t)o->dim : 0,
+                             .text = o->text && !o->sparse ? (uint32_t)o->dim : 0,
                              .board_terms = o->board_terms,
                              .use_lsa = o->lsa && !o->sparse,
                              .sketch = s->graph && !o->sparse ? (uint32_t)o->sketch : 0,
-                             .degree = s->graph && !o->no_degree};
+                             .degree = s->graph && !o->sparse && !o->no_degree};
         return 0;
     }
     int rc = ps_feat_state_read(k, o->load);
     s->loaded = 1;
-    if (rc == 0 && (((k->sketch || k->degree) && !o->sparse) || k->board_terms) && !s->graph)
+    if (rc == 0 && !o->sparse && k->idf.texts && !k->text)
+        rc = ps_fail(PS_EMATCH, "%s: saved with --sparse: it has the weights of terms alone, for --sparse", o->load);
+    if (rc == 0 && k->board_terms && !s->graph)
+        rc = ps_usage_error("%s was saved with --board-terms: it needs -g GRAPH", o->load);
+    if (rc == 0 && (k->sketch || k->degree) && !o->sparse && !s->graph)
         rc = ps_usage_error("%s was saved with structure: it needs -g GRAPH", o->load);
     if (rc == 0 && k->text && !o->text)
         rc = ps_usage_error("%s was saved with texts: it needs -t", o->load);

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "bf16.h"
 #include "device_group.h"
@@ -34,6 +35,11 @@ typedef struct {
     ps_train_log log;
 } watcher;
 
+static int is_stdin(const char *path)
+{
+    return path && strcmp(path, "-") == 0;
+}
+
 /* What the options say together. */
 static int settle(options *o)
 {
@@ -49,6 +55,9 @@ static int settle(options *o)
         return ps_usage_error("surplus operand '%s'", o->surplus);
     if (!o->from.graph || !o->from.vectors)
         return ps_usage_error("-g GRAPH and -x VECTORS are needed");
+    if (!o->from.pairs + is_stdin(o->from.graph) + is_stdin(o->from.vectors) + is_stdin(o->from.texts) +
+            is_stdin(o->from.neighbours) + is_stdin(o->from.valid) + is_stdin(o->resume) > 1)
+        return ps_usage_error("standard input can be read only once: pairs without a file are there, and so is a FILE named -");
     if (ps_columns_asked(&o->from.columns) && !o->from.text)
         return ps_usage_error("-F, -H and --columns are about text: they need -t");
     if (ps_columns_check(&o->from.columns) < 0)
@@ -221,8 +230,12 @@ static int open_device(const options *o, ps_device **device)
     return ps_device_named(strcmp(o->device, "cuda") == 0 ? own : o->device, device);
 }
 
+/* A checkpoint takes the place of the one before; of a pipe, opening would wait for a reader. */
 static int can_be_written(const char *path)
 {
+    struct stat st;
+    if (stat(path, &st) == 0 && !S_ISREG(st.st_mode))
+        return ps_fail(PS_EDATA, "%s: not a regular file: no checkpoint can take its place", path);
     ps_out *out = ps_out_open(path, 0);
     ps_out_abort(out);
     return out ? 0 : PS_ESYS;
@@ -356,7 +369,7 @@ int main(int argc, char **argv)
     };
     const ps_tool tool = {"pstrain", "Trains a PinSage model on pairs.", "[PAIRS]", ps_gemm_backend};
     int first = ps_tool_parse(&tool, rows, &o.common, argc, argv);
-    o.from.pairs = first < argc ? argv[first] : NULL;
+    o.from.pairs = first < argc && !is_stdin(argv[first]) ? argv[first] : NULL;
     o.surplus = first + 1 < argc ? argv[first + 1] : NULL;
     int rc = train(&o), status = ps_comm_speaks(o.comm) ? ps_tool_finish(rc) : rc == PS_EUSAGE ? 2 : 1;
     ps_comm_end(o.comm, rc);

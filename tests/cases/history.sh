@@ -22,7 +22,7 @@ psfeat -g g.psg -t --load s.psf --save again.psf <items.tsv >loaded.psr
 psfeat -g g.psg -t -d 3 --sketch 2 -s 2 <items.tsv >other.psr
 printf 'a\tb\nb\tc\n' | pstrain -q -t -g g.psg -x x.psr --layers 0 --epochs 3 --hidden 2 -d 2 --batch 1 --negatives 2 -c c.psc --every 0 -o m.psm
 v=$(psview -V | sed -n '1s/.* //p')
-features="psfeat $v text=3 sketch=2 degree=1 seed=1"
+features="psfeat $v text=3 sketch=2 by=names degree=1 seed=1"
 trained="pstrain $v seed=1 graph=$(psview -H g.psg | sed -n 's/^fingerprint	//p') pairs=2"
 has s.psf "$(lines g.psg)" "$features"
 has again.psf "$(lines g.psg)" "$features" "$features loaded"
@@ -38,6 +38,23 @@ for type in ivf lsh; do
     psknn -x other.psr -B $type --update $type.psi -o new.psi
     has new.psi "$(printf %s "$features" | sed 's/seed=1/seed=2/')" "psknn $v index=$type seed=5 $was"
 done
+
+# Tokens have come from somewhere, too: the model and the checkpoint tell.
+psfeat -g g.psg -t --sparse --board-terms --save y.psf <items.tsv >y.psr
+printf 'a\tb\nb\tc\n' | pstrain -q -t -g g.psg -x x.psr -y y.psr --layers 0 --epochs 1 --hidden 2 -d 2 --batch 1 --negatives 2 -c yc.psc --every 0 -o ym.psm
+sparse="psfeat $v tf-idf boards"
+has ym.psm "$features" "$sparse" "$trained"
+has yc.psc "$features" "$sparse" "$trained"
+# Whether boards are terms, of a state; the sketch of boards without names follows from numbers.
+for of in s.psf:no y.psf:yes; do
+    file=${of%:*} is=${of#*:}
+    psview -H $file | grep -qx "board terms	$is" || fail "board terms of $file: $(psview -H $file)"
+    psview -H --json $file | grep -q "\"board.terms\": *\"$is\"" || fail "board terms of $file as JSON: $(psview -H --json $file)"
+    [ "$($reader boards $file)" = $is ] || fail "board terms of $file by the reader"
+done
+printf '0\t0\n1\t0\n1\t1\n' | psview -t -K edges | psgraph-build >numbers.psg
+psfeat -g numbers.psg -d 0 --sketch 2 >numbers.psr
+lines numbers.psr | grep -q ' sketch=2 degree=1 ' || fail "no names, and yet: $(lines numbers.psr)"
 
 # A byte of the history changed is damage.
 for file in s.psf c.psc ivf.psi; do
@@ -60,11 +77,17 @@ psfeat -g g.psg -t --load old <items.tsv | psview - >shown
 psview loaded.psr | diff - shown || fail "an older state gives other features"
 older c.psc 1
 older ivf.psi 2
+# What was trained before there were histories: --update tells of the vectors that the old index was trained on.
+psknn -x other.psr -B ivf --update old -o new.psi
+has new.psi "$(printf %s "$features" | sed 's/seed=1/seed=2/')" "psknn $v index=ivf seed=5 trained=$(psview -H ivf.psi | sed -n 's/^vectors	//p')"
 printf 'a\nb\n' | psknn -g g.psg -x x.psr --index old -t -k 2 | psview - >shown
 printf 'a\nb\n' | psknn -g g.psg -x x.psr --index ivf.psi -t -k 2 | psview - | diff - shown || fail "an older index finds other hits"
 for file in s.psf:1 s.psf:9 c.psc:9 m.psm:9 ivf.psi:9 lsh.psi:1; do
     $reader version "${file#*:}" "${file%:*}" other
     psview -c other 2>err && fail "version ${file#*:} of ${file%:*} is read"
+    case $file in
+    m.psm:*) grep -q 'version 9, this program reads 1$' err || fail "$file: $(cat err)" ;;
+    esac
     [ "$(wc -l <err)" = 1 ] && grep -q -e "version ${file#*:}" -e 'older form' err || fail "$file: $(cat err)"
 done
 

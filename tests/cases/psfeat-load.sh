@@ -70,7 +70,7 @@ psfeat -g all.psg -t --sparse --load y.psf <all.tsv | psview -g all.psg - |
     awk -F '\t' -v OFS='\t' 'FILENAME == ARGV[1] {number[$1] = n++; next} $1 in number {$1 = number[$1]; print}' new.tsv - |
     sort -n -k 1,1 -s >whole-y.txt
 sort -n -k 1,1 -s new-y.txt | cmp - whole-y.txt || fail "terms of new items weigh otherwise in the whole graph"
-refuse 2 'needs -g' psfeat -t --sparse --load y.psf -o out <new.tsv
+refuse 2 'with --board-terms: it needs -g' psfeat -t --sparse --load y.psf -o out <new.tsv
 
 # The same edges in another order: old and new items have the same features, which a model can read.
 tac old-edges.tsv | psgraph-build -t -I old.tsv >turned.psg
@@ -90,6 +90,8 @@ psfeat -g old.psg -t -u --load f.psf --boards odd.tsv <new.tsv 2>err | psview -c
 grep -q '1 boards skipped' err || fail "skipped boards are not counted: $(cat err)"
 sed 1d new-boards.tsv >odd.tsv
 refuse 1 'texts of' psfeat -g old.psg -t --load f.psf --boards odd.tsv -o out <new.tsv
+refuse 1 'y.psf: saved with --sparse' psfeat -g old.psg -t --load y.psf -o out <old.tsv
+refuse 1 'y.psf: saved with --sparse' psfeat -g old.psg --load y.psf -o out
 refuse 2 beside psfeat -g old.psg -t -d 64 --load f.psf -o out <new.tsv
 refuse 2 boards psfeat -g old.psg -t --boards odd.tsv -o out <new.tsv
 refuse 2 'needs -g' psfeat -t --load f.psf -o out <new.tsv

@@ -81,6 +81,9 @@ expect 1 '' start --hidden 65 --resume c
 head -n 20 once.tsv >pairs.tsv
 expect 1 '' start --resume c
 grep -q "pairs=" err || fail "other pairs: $(cat err)"
+for i in 1 2 3 4 5 6 7 8; do cat once.tsv; done | awk '{ print $0 "\t" (NR == 5 ? 2 : 1) }' >pairs.tsv
+expect 1 '' start --resume c
+grep -q "pairs=" err || fail "other weights: $(cat err)"
 for i in 1 2 3 4 5 6 7 8; do cat once.tsv; done >pairs.tsv
 size=$(wc -c <c)
 head -c $((size - 1)) c >d
@@ -109,6 +112,11 @@ for j in 1 2; do
     cmp full/c c || fail "a full disk while checkpointing spoilt the last checkpoint"
     [ "$(ls -A full)" = c ] || fail "a full disk while checkpointing left $(ls -A full)"
 done
+# Of a pipe that nobody reads nothing would ever be known.
+mkfifo pipe
+status=0
+(exec timeout 60 pstrain -g g.psg -x x.psr -t --layers 0 --epochs 1 -c pipe <once.tsv >o.psm 2>err) || status=$?
+[ $status = 1 ] && [ ! -s o.psm ] && grep -qx 'pstrain: pipe: not a regular file: .*' err || fail "a pipe as checkpoint: status $status: $(cat err)"
 expect 1 '' start --log closed/no/log
 expect 1 '' start --log /dev/full
 cp once.tsv x.log

@@ -2,6 +2,7 @@
 """Reads models and checkpoints (psmodel(5)), psfeat's states (psfeat(5)) and indexes (psindex(5)) by their man pages alone.
 
 usage: psfiles.py history FILE             their histories' lines, after a check of every CRC and length
+       psfiles.py boards FILE              whether boards are terms of a state: yes or no
        psfiles.py version N FILE OUT       the same file as format version N, for tests: below the one that brought the
                                            history without it
        psfiles.py lines N FILE OUT         the same file, not an index, with a history of N empty lines, for tests
@@ -101,6 +102,12 @@ def index_as(data, version):
 def main(args):
     if args[0] == "history":
         sys.stdout.buffer.write(history(load(args[1])))
+        return
+    if args[0] == "boards":
+        data = load(args[1])
+        history(data)
+        need(data[3:4] == b"F", "not a state")
+        print("yes" if u32(data, 12) & 4 else "no")
         return
     n, data = int(args[1]), load(args[2])
     history(data)
