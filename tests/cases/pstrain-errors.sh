@@ -17,6 +17,9 @@ start() { # PAIRS OPTIONS...
     shift
     pstrain -g g.psg -t --hidden 24 -d 16 --batch 16 --negatives 20 "$@" <"$pairs"
 }
+# Two readers of standard input
+expect 2 'standard input can be read only once' pstrain -g g.psg -x - -
+expect 2 'standard input can be read only once' pstrain -g g.psg -x -
 # Features: of another graph, without an item that is needed, of an item that the graph has not
 expect 1 'foreign.psr: .*node numbers are those of graph' start pairs.tsv -x foreign.psr -n n.psr
 items=$(wc -l <items.tsv)
