@@ -95,6 +95,10 @@ for n in 1 2 3; do
 done
 records <selves.psr | cmp - plain.psm || fail "mapped as standard input"
 records selves.psr | cmp - plain.psm || fail "mapped by its name"
+records - <selves.psr | cmp - plain.psm || fail "'-' is not standard input"
+rm -f out.psm
+ranks 2 pstrain -g g.psg -x x.psr -n n.psr --hidden 64 -d 32 --shares 4 --epochs 2 -o out.psm - <selves.psr 2>err || fail "2 ranks, '-': $(cat err)"
+cmp out.psm plain.psm || fail "2 ranks: '-' is not standard input"
 gzip -k selves.psr
 records selves.psr.gz | cmp - plain.psm || fail "compressed"
 
@@ -140,6 +144,10 @@ END
 chmod +x swapped
 refuse ranks 2 ./swapped -g g.psg -x x.psr -n n.psr -o out.psm
 grep -q '^pstrain: rank 1: sorted.psr: not the pairs of rank 0' err || fail "other pairs: $(cat err)"
+awk '{ print $0 "\t" (NR == 5 ? 2 : 1) }' p.tsv | psview -t -g g.psg -K pairs >weighted.psr
+sed -i 's/sorted.psr/weighted.psr/' swapped
+refuse ranks 2 ./swapped -g g.psg -x x.psr -n n.psr -o out.psm
+grep -q '^pstrain: rank 1: weighted.psr: not the pairs of rank 0' err || fail "other weights: $(cat err)"
 head -c 1000 p.psr >short.psr
 refuse ranks 2 pstrain -g g.psg -x x.psr -n n.psr -o out.psm short.psr
 # Rank 1 alone cannot go on: it has few vectors
