@@ -66,6 +66,7 @@ static int read_texts(options *o, sources *s)
     s->n = s->graph ? s->n : texts.rows;
     uint32_t *term = k->board_terms && rc == 0 ? ps_board_terms(s->graph) : NULL;
     if (k->board_terms && rc == 0) {
+        /* Board terms need -g, given or saved.  NOLINTNEXTLINE(clang-analyzer-core.NullDereference) */
         texts.off = o->boards ? s->lists.off : s->graph->items.off;
         texts.board = o->boards ? s->lists.board : s->graph->items.adj;
         texts.term = term;
