@@ -54,7 +54,8 @@ case " \$* " in
 *' --gather '*) moments='$PWD/reduce1 $PWD/reduce2' ;;
 esac
 for moment in \${moments-}; do
-    mkdir "\$moment" 2>/dev/null && echo \$\$ >"\$moment/pid" && sleep 600
+    # Whose executor is killed ends with its sleep, and takes no other moment.
+    mkdir "\$moment" 2>/dev/null && { echo \$\$ >"\$moment/pid"; sleep 600; exit 1; }
 done
 exec '$PS_BIN/psembed' "\$@"
 END
