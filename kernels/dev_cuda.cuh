@@ -62,6 +62,9 @@ typedef struct {
 /* Takes bf16 copies of them in their place, which last until the next call.  PS_EMEM: noted. */
 int ps_cuda_round_factors(ps_device *dev, size_t a_rows, size_t a_cols, size_t b_rows, size_t b_cols,
                           ps_cuda_factors *f);
+/* out [m x n] = A B + beta out by cuBLAS, of factors that are as its numbers want them. */
+void ps_cuda_product(ps_device *dev, ps_trans ta, ps_trans tb, const ps_cuda_factors *f, float beta, float *out,
+                     size_t ldc);
 /* Each fills in its part of the table. */
 void ps_cuda_add_rows(ps_device_ops *ops);
 void ps_cuda_add_pool(ps_device_ops *ops);

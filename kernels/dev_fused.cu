@@ -140,12 +140,17 @@ static void gemm_bias_relu(ps_device *dev, size_t m, size_t n, size_t k, const f
                            const float *bias, float *out)
 {
     ps_cuda_factors f = {m, n, k, a, k, b, ldb, CUDA_R_32F};
-    bool fuse = dev->products != PS_PRODUCTS_F32 && m > 0 && n > 0 && k > 0 && !dev->failed;
-    if (fuse && dev->products == PS_PRODUCTS_BF16)
-        fuse = ps_cuda_round_factors(dev, m, k, n, k, &f) == 0;
+    bool some = m > 0 && n > 0 && k > 0 && !dev->failed;
+    /* The heuristic is told of the alignment of all but the bias, which epilogues read 16 bytes at a time. */
+    bool fuse = some && dev->products != PS_PRODUCTS_F32 && (uintptr_t)bias % 16 == 0;
+    if (some && dev->products == PS_PRODUCTS_BF16 && ps_cuda_round_factors(dev, m, k, n, k, &f) < 0)
+        return;
     if (fuse && multiply(dev, &f, bias, out))
         return;
-    dev->ops->gemm(dev, PS_N, PS_T, m, n, k, a, k, b, ldb, 0, out, n);
+    if (some)
+        ps_cuda_product(dev, PS_N, PS_T, &f, 0, out, n);
+    else
+        dev->ops->gemm(dev, PS_N, PS_T, m, n, k, a, k, b, ldb, 0, out, n);
     dev->ops->bias_relu(dev, m, n, out, bias);
 }
 

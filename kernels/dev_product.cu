@@ -150,12 +150,22 @@ int ps_cuda_round_factors(ps_device *dev, size_t a_rows, size_t a_cols, size_t b
 }
 
 /* Row by row is column by column of the transpose: C^T = op(B)^T op(A)^T. */
+void ps_cuda_product(ps_device *dev, ps_trans ta, ps_trans tb, const ps_cuda_factors *f, float beta, float *out,
+                     size_t ldc)
+{
+    const float one = 1;
+    cublasComputeType_t compute = dev->products == PS_PRODUCTS_TF32 ? CUBLAS_COMPUTE_32F_FAST_TF32 : CUBLAS_COMPUTE_32F;
+    note_blas(dev,
+              multiply(cuda_of(dev)->blas, tb == PS_T ? CUBLAS_OP_T : CUBLAS_OP_N,
+                       ta == PS_T ? CUBLAS_OP_T : CUBLAS_OP_N, (int)f->n, (int)f->m, (int)f->k, &one, f->b, f->type,
+                       (int)f->ldb, f->a, f->type, (int)f->lda, &beta, out, CUDA_R_32F, (int)ldc, compute,
+                       CUBLAS_GEMM_DEFAULT));
+}
+
 static void gemm(ps_device *dev, ps_trans ta, ps_trans tb, size_t m, size_t n, size_t k, const float *a, size_t lda,
                  const float *b, size_t ldb, float beta, float *out, size_t ldc)
 {
-    const float one = 1;
     ps_cuda_factors f = {m, n, k, a, lda, b, ldb, CUDA_R_32F};
-    cublasComputeType_t compute = dev->products == PS_PRODUCTS_TF32 ? CUBLAS_COMPUTE_32F_FAST_TF32 : CUBLAS_COMPUTE_32F;
     if (m == 0 || n == 0 || dev->failed)
         return;
     if (k == 0) { /* an empty sum */
@@ -166,10 +176,7 @@ static void gemm(ps_device *dev, ps_trans ta, ps_trans tb, size_t m, size_t n, s
     if (dev->products == PS_PRODUCTS_BF16 && ps_cuda_round_factors(dev, ta == PS_T ? k : m, ta == PS_T ? m : k,
                                                                    tb == PS_T ? n : k, tb == PS_T ? k : n, &f) < 0)
         return;
-    note_blas(dev,
-              multiply(cuda_of(dev)->blas, tb == PS_T ? CUBLAS_OP_T : CUBLAS_OP_N,
-                       ta == PS_T ? CUBLAS_OP_T : CUBLAS_OP_N, (int)n, (int)m, (int)k, &one, f.b, f.type, (int)f.ldb,
-                       f.a, f.type, (int)f.lda, &beta, out, CUDA_R_32F, (int)ldc, compute, CUBLAS_GEMM_DEFAULT));
+    ps_cuda_product(dev, ta, tb, &f, beta, out, ldc);
 }
 
 void ps_cuda_add_product(ps_device_ops *ops)
