@@ -51,7 +51,7 @@ says "x.psr: its node numbers are those of graph $(print g.psg), the other input
 # A checkpoint that cannot be is known before the training, and one that is there stays what it is.
 mkdir folder
 cp p.tsv in
-says 'folder: cannot create: Is a directory' "pstrain -t -g g.psg -x x.psr -n n.psr -c folder -o none.psm"
+says 'folder: not a regular file: no checkpoint can take its place' "pstrain -t -g g.psg -x x.psr -n n.psr -c folder -o none.psm"
 [ ! -e none.psm ] || fail "a model, though its checkpoint could not be"
 cp c.psc was.psc
 cp g.psg in
