@@ -1,18 +1,12 @@
 #!/bin/sh
 # tests/gpu-check with CUDA on the CPU (tests/cuda) and small sizes: every part of it runs, and a failure is one.
 set -eu
-[ -x "$PS_TEST/emulated/bench" ] || {
-    echo "CUDA on the CPU needs g++, and none of the flavours double and tsan"
-    exit 77
-}
+. "$PS_ROOT/tests/fixture.sh"
+. "$PS_ROOT/tests/need-emulated"
 case ${PS_FLAVOUR-release} in
 release | plain) ;;
 *) echo "the tests that it runs have their own cases" && exit 77 ;;
 esac
-fail() {
-    echo "$*" >&2
-    exit 1
-}
 mkdir -p out/gpu tools
 for test in products queues; do ln -s "$PS_TEST/t_cuda_$test" out/gpu; done
 ln -s "$PS_TEST/emulated/bench" out/gpu

@@ -1,16 +1,6 @@
 # psfeat --save and --load: the same features again, those of new items, and what is refused.
 set -eu
 . "$PS_ROOT/tests/fixture.sh"
-PATH=$PS_BIN:$PATH
-fail() { echo "FAILED: $*"; exit 1; }
-refuse() { # status 'part of the message' command...
-    want=$1 part=$2
-    shift 2
-    status=0
-    "$@" >out 2>err || status=$?
-    [ $status = "$want" ] && [ ! -s out ] && [ "$(wc -l <err)" = 1 ] && grep -q -e "$part" err ||
-        fail "$*: status $status, not $want with '$part': $(cat err)"
-}
 small_debian
 psgraph-build -t -I items.tsv <edges.tsv >g.psg
 
@@ -70,7 +60,7 @@ psfeat -g all.psg -t --sparse --load y.psf <all.tsv | psview -g all.psg - |
     awk -F '\t' -v OFS='\t' 'FILENAME == ARGV[1] {number[$1] = n++; next} $1 in number {$1 = number[$1]; print}' new.tsv - |
     sort -n -k 1,1 -s >whole-y.txt
 sort -n -k 1,1 -s new-y.txt | cmp - whole-y.txt || fail "terms of new items weigh otherwise in the whole graph"
-refuse 2 'with --board-terms: it needs -g' psfeat -t --sparse --load y.psf -o out <new.tsv
+expect 2 'with --board-terms: it needs -g' psfeat -t --sparse --load y.psf -o out <new.tsv
 
 # The same edges in another order: old and new items have the same features, which a model can read.
 tac old-edges.tsv | psgraph-build -t -I old.tsv >turned.psg
@@ -85,23 +75,23 @@ paste new.txt turned.txt | cat both.txt - | awk -F '\t' '
 
 # Unknown boards, lines that do not match, files that are damaged, options that contradict
 (sed 1d new-boards.tsv && echo 'no such board') >odd.tsv
-refuse 1 'no board' psfeat -g old.psg -t --load f.psf --boards odd.tsv -o out <new.tsv
+expect 1 'no board' psfeat -g old.psg -t --load f.psf --boards odd.tsv -o out <new.tsv
 psfeat -g old.psg -t -u --load f.psf --boards odd.tsv <new.tsv 2>err | psview -c - || fail "-u does not skip a board"
 grep -q '1 boards skipped' err || fail "skipped boards are not counted: $(cat err)"
 sed 1d new-boards.tsv >odd.tsv
-refuse 1 'texts of' psfeat -g old.psg -t --load f.psf --boards odd.tsv -o out <new.tsv
-refuse 1 'y.psf: saved with --sparse' psfeat -g old.psg -t --load y.psf -o out <old.tsv
-refuse 1 'y.psf: saved with --sparse' psfeat -g old.psg --load y.psf -o out
-refuse 2 beside psfeat -g old.psg -t -d 64 --load f.psf -o out <new.tsv
-refuse 2 boards psfeat -g old.psg -t --boards odd.tsv -o out <new.tsv
-refuse 2 'needs -g' psfeat -t --load f.psf -o out <new.tsv
+expect 1 'texts of' psfeat -g old.psg -t --load f.psf --boards odd.tsv -o out <new.tsv
+expect 1 'y.psf: saved with --sparse' psfeat -g old.psg -t --load y.psf -o out <old.tsv
+expect 1 'y.psf: saved with --sparse' psfeat -g old.psg --load y.psf -o out
+expect 2 beside psfeat -g old.psg -t -d 64 --load f.psf -o out <new.tsv
+expect 2 boards psfeat -g old.psg -t --boards odd.tsv -o out <new.tsv
+expect 2 'needs -g' psfeat -t --load f.psf -o out <new.tsv
 size=$(wc -c <f.psf)
 for cut in 3 40 70 $((size / 2)) $((size - 1)); do
     head -c "$cut" f.psf >cut.psf
-    refuse 1 truncated psfeat -g old.psg -t --load cut.psf -o out <old.tsv
+    expect 1 truncated psfeat -g old.psg -t --load cut.psf -o out <old.tsv
 done
 cp f.psf bad.psf
 printf '\377' | dd of=bad.psf bs=1 seek=$((size / 3)) conv=notrunc 2>/dev/null
-refuse 1 'CRC' psfeat -g old.psg -t --load bad.psf -o out <old.tsv
-refuse 1 'not what' psfeat -g old.psg -t --load x.psr -o out <old.tsv
-[ ! -w /dev/full ] || refuse 1 full psfeat -g old.psg -t -d 8 --save /dev/full -o kept.psr <old.tsv || true
+expect 1 'CRC' psfeat -g old.psg -t --load bad.psf -o out <old.tsv
+expect 1 'not what' psfeat -g old.psg -t --load x.psr -o out <old.tsv
+[ ! -w /dev/full ] || expect 1 full psfeat -g old.psg -t -d 8 --save /dev/full -o kept.psr <old.tsv || true

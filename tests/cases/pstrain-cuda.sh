@@ -3,15 +3,7 @@
 # threads and streams run; checkpoints between devices; what it says when there is no device or too little memory.
 set -eu
 . "$PS_ROOT/tests/fixture.sh"
-[ -x "$PS_TEST/emulated/pstrain" ] || {
-    echo "CUDA on the CPU needs g++, and none of the flavours double and tsan"
-    exit 77
-}
-PATH=$PS_BIN:$PATH
-fail() {
-    echo "$*" >&2
-    exit 1
-}
+. "$PS_ROOT/tests/need-emulated"
 small_debian '^python3-[a-m]'
 psgraph-build -t -I items.tsv <edges.tsv >g.psg
 psfeat -g g.psg -t -d 12 --sketch 4 <items.tsv >x.psr

@@ -3,20 +3,10 @@
 # going on with another number of ranks.
 set -eu
 . "$PS_ROOT/tests/fixture.sh"
-PATH=$PS_BIN:$PATH
-fail() {
-    echo "$*" >&2
-    exit 1
-}
 case $PS_FLAVOUR in
 tsan | plain) echo "built without MPI, or not to be run under mpirun: flavour $PS_FLAVOUR" && exit 77 ;;
 esac
-if ! command -v mpirun >/dev/null || ! mpirun --version 2>/dev/null | grep -q 'Open MPI'; then
-    echo "mpirun of OpenMPI is not there (Debian: openmpi-bin)"
-    exit 77
-fi
-# What OpenMPI itself leaves allocated is not ours; as root it wants to be asked twice.
-export OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1 ASAN_OPTIONS="${ASAN_OPTIONS-}:detect_leaks=0"
+. "$PS_ROOT/tests/need-mpi"
 ranks() {
     n=$1
     shift
