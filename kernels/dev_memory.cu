@@ -29,8 +29,7 @@ static void *alloc(ps_device *dev, size_t bytes)
     if (rc == cudaErrorMemoryAllocation && cudaMemGetInfo(&left, &all) == cudaSuccess)
         ps_fail(PS_EMEM,
                 "%s: too little memory: %.1f MiB are needed beside the %.1f MiB in use, %.1f of %.1f MiB are free; a "
-                "smaller "
-                "batch, fewer neighbours or a narrower model need less",
+                "smaller batch (psembed: -M), fewer neighbours or a narrower model need less",
                 dev->name, (double)bytes / MIB, (double)dev->used / MIB, (double)left / MIB, (double)all / MIB);
     else
         ps_fail(PS_EDATA, "%s: memory: %s", dev->name, cudaGetErrorString(rc));
@@ -241,6 +240,7 @@ extern "C" ps_device *ps_device_cuda(int n)
     cudaError_t rc = make_queues(c, n);
     if (rc == cudaSuccess)
         rc = cudaGetDeviceProperties(&about, n);
+    c->dev.memory = rc == cudaSuccess ? about.totalGlobalMem : 0;
     if (rc == cudaSuccess)
         snprintf(c->dev.name, sizeof c->dev.name, "cuda:%d (%.70s)", n, about.name);
     else

@@ -7,8 +7,8 @@
 #include "embed_parts.h"
 #include "mem.h"
 
-enum { BLOCK = 16384, GATHER_ROWS = 256 };    /* results; rows of a task */
-static const size_t MOST = (size_t)512 << 20; /* bytes of a block's features */
+enum { BLOCK = 16384, GATHER_ROWS = 256 };  /* results; rows of a task */
+static const size_t MOST = (size_t)4 << 30; /* bytes of a block's features, which the host has three times */
 
 struct ps_on_device {
     ps_device *dev;
@@ -100,10 +100,17 @@ static int list_tokens(ps_embedder *m, size_t n)
     return ps_token_lists_make(&d->mb.tokens, &m->e.model->vocabulary, texts, m->shape.token_scale, d->items, n);
 }
 
-static size_t most_items(const ps_embedder *m)
+/* Is there room for a block of so many items?  On the device: features in both slots and rounded for a product; of each
+ * layer p, and for what is above it pooled neighbours, h and what a product makes of them.  Half of it is for that: the
+ * model is there too, and what is free may change, but blocks, and with them the last digits, must not. */
+static int fits(const ps_embedder *m, const size_t *level)
 {
-    size_t most = m->e.memory && m->e.memory / 4 < MOST ? (size_t)m->e.memory / 4 : MOST;
-    return most / (m->shape.dx * sizeof(ps_real));
+    const ps_on_device *d = m->on_device;
+    size_t features = level[0] * m->shape.dx * sizeof(ps_real), layers = 0;
+    for (uint32_t k = 0; k < m->shape.layers; k++)
+        layers += (level[k] + 4 * level[k + 1]) * m->shape.m * sizeof(ps_real);
+    return features <= MOST && (!m->e.memory || features <= m->e.memory / 4) &&
+           (!d->dev->memory || 3 * features + layers <= d->dev->memory / 2);
 }
 
 /* The sets of the next block: as many of the rows as take no more features than there is room for, but one at least. */
@@ -118,7 +125,7 @@ static int find(ps_embedder *m, const uint32_t *rows, size_t first, size_t all, 
         int rc = ps_need_found(m, rows ? rows + first : d->all, *n, level);
         if (rc < 0)
             return rc;
-        if (level[0] <= most_items(m) || d->block == 1)
+        if (fits(m, level) || d->block == 1)
             break;
     }
     for (uint32_t k = 0; k <= m->shape.layers; k++)

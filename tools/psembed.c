@@ -68,13 +68,14 @@ static int write_embeddings(const options *o, ps_embed_sources *s, ps_device *de
     const ps_embed_form form = {(ps_elem)(o->elem + 1), o->bf16, o->skip_missing};
     ps_embed_out to = {.held = {.fd = -1}};
     ps_embed_answer a = {.to = &to, .x = &s->x};
+    /* Blocks of a device follow from what it has and what is asked for, not from what happens to be free. */
     const ps_embedding e = {.model = &s->model,
                             .x = &s->x,
                             .texts = s->model.shape.tokens ? &s->texts : NULL,
                             .neighbours = o->files.neighbours ? &s->n : NULL,
                             .skip_missing = o->skip_missing,
                             .bf16 = o->bf16,
-                            .memory = s->spill.memory,
+                            .memory = device && !o->memory ? 0 : s->spill.memory,
                             .dir = s->spill.dir,
                             .device = device,
                             .pool = pool,

@@ -3,15 +3,7 @@
 # and the same bytes each time.
 set -eu
 . "$PS_ROOT/tests/fixture.sh"
-[ -x "$PS_TEST/emulated/psembed" ] || {
-    echo "CUDA on the CPU needs g++, and none of the flavours double and tsan"
-    exit 77
-}
-PATH=$PS_BIN:$PATH
-fail() {
-    echo "$*" >&2
-    exit 1
-}
+. "$PS_ROOT/tests/need-emulated"
 cuda() {
     "$PS_TEST/emulated/psembed" -D cuda "$@"
 }
@@ -51,6 +43,12 @@ cut -f 2 edges.tsv | sed -n '1p;5p;9p' >boards.tsv
 psview x.psr | awk -F '\t' -v OFS='\t' 'NR == 5 {$3 += .25} NR == 9 {next} {print}' | psview -t -K vectors --first items >x3.psr
 psview n.psr | awk -F '\t' '!($1 == 20 && $2 != "") {print} $1 == 20 && !done++ {print "20\t21\t1"}' | psview -t -K neighbours -d 5 >n3.psr
 
+# Features so wide that -M, or the memory of the device, makes several blocks of the items
+psfeat -g g.psg -t -d 12000 --sketch 4 <items.tsv >wide.psr
+pstrain -g g.psg -x wide.psr -n n.psr -t --layers 2 --hidden 9 -d 6 --batch 64 --negatives 20 --epochs 1 <pairs.tsv >m.psm
+same "blocks by -M" wide.psr -n n.psr -M 4M
+EMULATOR_MEMORY=55000000 same "blocks by the device's memory" wide.psr -n n.psr
+
 while read -r shape; do
     pstrain -g g.psg -x x.psr -n n.psr -t $shape --hidden 9 -d 6 --batch 64 --negatives 20 --epochs 1 <pairs.tsv >m.psm
     y='' new_y='' old_y=''
@@ -86,7 +84,6 @@ done <<END
 --layers 0 --pooling mean
 --layers 2 --pooling mean --no-normalize -y y.psr
 END
-
 
 # refused TEXT STATUS INPUT ARGUMENT...: with one line
 refused() {

@@ -93,6 +93,7 @@ typedef struct emulated_stream *cudaStream_t;
 typedef struct emulated_event *cudaEvent_t;
 struct cudaDeviceProp {
     char name[256];
+    size_t totalGlobalMem;
 };
 struct cudaLaunchConfig_t {
     dim3 gridDim, blockDim;

@@ -619,6 +619,7 @@ cudaError_t cudaSetDevice(int n)
 cudaError_t cudaGetDeviceProperties(cudaDeviceProp *about, int n)
 {
     snprintf(about->name, sizeof about->name, "emulated on the CPU");
+    about->totalGlobalMem = device_memory();
     return cudaSetDevice(n);
 }
 
