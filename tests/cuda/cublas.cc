@@ -1,5 +1,7 @@
 /* cublas.cc - cuBLAS and cublasLt on the CPU, by the project's own products. */
 #include <algorithm>
+#include <cstdio>
+#include <cstdlib>
 #include <vector>
 
 #include <cublasLt.h>
@@ -75,6 +77,7 @@ cublasStatus_t cublasGemmEx(cublasHandle_t handle, cublasOperation_t ta, cublasO
 /* ---- cublasLt: A^T B of columns, a bias for each row, ReLU ---- */
 
 struct emulated_lt_how {
+    cublasComputeType_t compute;
     cublasOperation_t ta;
     cublasLtEpilogue_t epilogue;
     const float *bias;
@@ -102,9 +105,9 @@ cublasStatus_t cublasLtDestroy(cublasLtHandle_t handle)
     return CUBLAS_STATUS_SUCCESS;
 }
 
-cublasStatus_t cublasLtMatmulDescCreate(cublasLtMatmulDesc_t *how, cublasComputeType_t, cudaDataType)
+cublasStatus_t cublasLtMatmulDescCreate(cublasLtMatmulDesc_t *how, cublasComputeType_t compute, cudaDataType)
 {
-    *how = new emulated_lt_how{CUBLAS_OP_N, CUBLASLT_EPILOGUE_DEFAULT, NULL};
+    *how = new emulated_lt_how{compute, CUBLAS_OP_N, CUBLASLT_EPILOGUE_DEFAULT, NULL};
     return CUBLAS_STATUS_SUCCESS;
 }
 
@@ -163,7 +166,8 @@ cublasStatus_t cublasLtMatmulPreferenceDestroy(cublasLtMatmulPreference_t wish)
     return CUBLAS_STATUS_SUCCESS;
 }
 
-/* As cublasLt does, there is none for odd shapes: columns of less than 16 bytes' alignment. */
+/* As cublasLt does, there is none for odd shapes, columns of less than 16 bytes' alignment, and none of TF32 for
+ * factors of bf16. TF32 without its compute type would be float: right, and slow; so that is not found either. */
 cublasStatus_t cublasLtMatmulAlgoGetHeuristic(cublasLtHandle_t, cublasLtMatmulDesc_t how, cublasLtMatrixLayout_t a,
                                               cublasLtMatrixLayout_t b, cublasLtMatrixLayout_t,
                                               cublasLtMatrixLayout_t out, cublasLtMatmulPreference_t wish, int,
@@ -174,6 +178,7 @@ cublasStatus_t cublasLtMatmulAlgoGetHeuristic(cublasLtHandle_t, cublasLtMatmulDe
     uint64_t element = a->type == CUDA_R_32F ? 4 : 2;
     for (uint32_t bytes : wish->alignment)
         fits = fits && bytes >= 16;
+    fits = fits && (how->compute == CUBLAS_COMPUTE_32F_FAST_TF32) == (a->type == CUDA_R_32F);
     *found = fits && a->ld * element % 16 == 0 && b->ld * element % 16 == 0 && out->ld % 4 == 0;
     best->state = CUBLAS_STATUS_SUCCESS;
     return *found ? CUBLAS_STATUS_SUCCESS : CUBLAS_STATUS_NOT_SUPPORTED;
@@ -187,6 +192,10 @@ cublasStatus_t cublasLtMatmul(cublasLtHandle_t, cublasLtMatmulDesc_t how, const 
 {
     emulated_lt_layout al = *a_layout, bl = *b_layout, ol = *out_layout;
     const float *bias = how->bias;
+    if ((uintptr_t)bias % 16) { /* on a GPU a fault, behind which nothing runs */
+        fprintf(stderr, "cublasLtMatmul: misaligned bias\n");
+        abort();
+    }
     if (!emulated_is_device(workspace, bytes) || !emulated_is_device(bias, ol.rows * sizeof *bias) ||
         !emulated_is_device(out, ((ol.cols - 1) * ol.ld + ol.rows) * sizeof *bias))
         return CUBLAS_STATUS_INVALID_VALUE;
