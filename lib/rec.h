@@ -73,6 +73,10 @@ PS_MUST_USE int ps_head_note(ps_head *head, const char *fmt, ...) PS_PRINTF(2, 3
 
 /* Appends lines of another history in the same way. */
 PS_MUST_USE int ps_head_lines(ps_head *head, ps_str lines);
+/* Is what the head's records are made of other than what made the history?  The last of its own lines that `program`
+ * wrote, which is returned (inside head->history, up to its end of line) if the history has lines of that program, but
+ * not that one.  Versions do not count, nor does a last word "loaded".  NULL: nothing tells of a difference. */
+const char *ps_head_differs(const ps_head *head, const char *history, const char *program);
 /* head->history = a copy of from->history. */
 PS_MUST_USE int ps_head_inherit(ps_head *head, const ps_head *from);
 void ps_head_free(ps_head *head);

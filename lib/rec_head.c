@@ -13,8 +13,8 @@
 static const uint8_t head_magic[8] = {0x89, 'P', 'S', 'R', '\r', '\n', 0x1a, '\n'};
 static const uint8_t end_magic[8] = {'P', 'S', 'R', 'E', 'N', 'D', '\r', '\n'};
 
-static const char *const kind_names[PS_KIND_END] = {
-    NULL, "edges", "ids", "walks", "visits", "neighbours", "pairs", "vectors", "sparse", "hits"};
+static const char *const kind_names[PS_KIND_END] = {NULL,         "edges", "ids",     "walks",  "visits",
+                                                    "neighbours", "pairs", "vectors", "sparse", "hits"};
 static const char *const elem_names[PS_ELEM_END] = {"none", "f32", "f16", "bf16", "i8"};
 static const char *const space_names[PS_SPACE_END] = {"plain", "items", "boards"};
 
@@ -120,6 +120,44 @@ int ps_head_note(ps_head *head, const char *fmt, ...)
     int rc = ps_head_lines(head, (ps_str){line, (size_t)n});
     free(line);
     return rc;
+}
+
+/* What a line "PROGRAM VERSION WORDS" says in WORDS; a length of 0 and NULL if it is another program's. */
+static ps_str said_by(const char *line, const char *program)
+{
+    static const char loaded[] = " loaded";
+    const size_t tail = sizeof loaded - 1, name = strlen(program);
+    size_t n = strcspn(line, "\n");
+    if (n <= name || strncmp(line, program, name) != 0 || line[name] != ' ')
+        return (ps_str){NULL, 0};
+    if (n > tail && strncmp(line + n - tail, loaded, tail) == 0)
+        n -= tail;
+    size_t from = name + 1 + strcspn(line + name + 1, " \n");
+    return (ps_str){line + from, from < n ? n - from : 0};
+}
+
+static const char *next_line(const char *line)
+{
+    line += strcspn(line, "\n");
+    return *line ? line + 1 : line;
+}
+
+const char *ps_head_differs(const ps_head *head, const char *history, const char *program)
+{
+    const char *last = NULL;
+    int any = 0;
+    for (const char *line = head->history ? head->history : ""; *line; line = next_line(line))
+        last = said_by(line, program).s ? line : last;
+    if (!last)
+        return NULL;
+    const ps_str own = said_by(last, program);
+    for (const char *line = history; *line; line = next_line(line)) {
+        const ps_str other = said_by(line, program);
+        if (other.s && other.len == own.len && memcmp(other.s, own.s, own.len) == 0)
+            return NULL;
+        any |= other.s != NULL;
+    }
+    return any ? last : NULL;
 }
 
 int ps_head_inherit(ps_head *head, const ps_head *from)
@@ -245,8 +283,7 @@ void ps_end_encode(uint8_t *p, uint64_t count, uint32_t crc)
 
 int ps_end_decode(const uint8_t *p, uint64_t *count, uint32_t *crc, const char *name, uint64_t offset)
 {
-    if (ps_get64(p) != UINT64_MAX || memcmp(p + 8, end_magic, 8) != 0 ||
-        ps_get32(p + 28) != (uint32_t)crc32(0, p, 28))
+    if (ps_get64(p) != UINT64_MAX || memcmp(p + 8, end_magic, 8) != 0 || ps_get32(p + 28) != (uint32_t)crc32(0, p, 28))
         return bad(name, offset, PS_EDATA, "neither a record nor a whole end mark: the data is damaged");
     *count = ps_get64(p + 16);
     *crc = ps_get32(p + 24);

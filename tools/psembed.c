@@ -139,6 +139,27 @@ static uint64_t memory(const options *o)
     return o->memory ? (uint64_t)o->memory : ps_free_memory();
 }
 
+/* A model is of no use to features of another kind, which may have as many dimensions. */
+static void warn_of_others(const ps_model *model, const ps_head *head, const char *path)
+{
+    const char *line = ps_head_differs(head, model->history, "psfeat");
+    if (line)
+        ps_warn("%s was made by '%.*s', and nothing that the model was trained with was", path ? path : "<stdin>",
+                (int)strcspn(line, "\n"), line);
+}
+
+static void warn_of_inputs(const ps_embed_sources *s, const ps_embed_files *f)
+{
+    if (!s->vectors || f->vectors)
+        warn_of_others(&s->model, &s->x.head, f->vectors);
+    if (s->vectors)
+        warn_of_others(&s->model, ps_reader_head(s->vectors), NULL);
+    if (f->texts)
+        warn_of_others(&s->model, &s->texts.head, f->texts);
+    if (f->fresh_texts)
+        warn_of_others(&s->model, &s->fresh_texts.head, f->fresh_texts);
+}
+
 static int embed(options *o)
 {
     ps_embed_files *f = &o->files;
@@ -157,6 +178,8 @@ static int embed(options *o)
     ps_pool *pool = rc == 0 ? ps_pool_new((int)o->common.threads) : NULL;
     if (rc == 0 && s.model.shape.layers && !f->neighbours && !s.vectors)
         ps_warn("no neighbourhoods (-n): every item is embedded from its features alone");
+    if (rc == 0)
+        warn_of_inputs(&s, f);
     ps_out *out = pool ? ps_tool_output(&o->common, 0) : NULL;
     if (rc == 0)
         rc = out ? write_embeddings(o, &s, device, pool, out) : PS_ESYS;

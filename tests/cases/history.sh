@@ -45,6 +45,14 @@ printf 'a\tb\nb\tc\n' | pstrain -q -t -g g.psg -x x.psr -y y.psr --layers 0 --ep
 sparse="psfeat $v tf-idf boards"
 has ym.psm "$features" "$sparse" "$trained"
 has yc.psc "$features" "$sparse" "$trained"
+# Features and texts of another kind, with as many dimensions, do not go unseen.
+psfeat -g g.psg -t --sparse <items.tsv >words.psr
+psembed -m ym.psm -y y.psr <x.psr 2>err >/dev/null && [ ! -s err ] || fail "the same inputs: $(cat err)"
+psembed -m ym.psm -y y.psr <loaded.psr 2>err >/dev/null && [ ! -s err ] || fail "features by a state: $(cat err)"
+psembed -m ym.psm -y words.psr <x.psr 2>err >/dev/null
+grep -qx "psembed: words.psr was made by 'psfeat $v tf-idf', and nothing .*" err || fail "words without boards: $(cat err)"
+psembed -m ym.psm -y y.psr <other.psr 2>err >/dev/null
+grep -q "<stdin> was made by 'psfeat $v text=3 .* seed=2'" err || fail "features of another seed: $(cat err)"
 # Whether boards are terms, of a state; the sketch of boards without names follows from numbers.
 for of in s.psf:no y.psf:yes; do
     file=${of%:*} is=${of#*:}

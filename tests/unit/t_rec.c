@@ -356,6 +356,21 @@ static void long_history(void)
     ps_head_free(&h);
 }
 
+/* What was made otherwise than what a model knows. */
+static void other_makers(void)
+{
+    ps_head h = ps_head_make(PS_IDS, 0);
+    CHECK(!ps_head_differs(&h, "psfeat 1 a\n", "psfeat")); /* nothing is known of it */
+    CHECK_OK(ps_head_lines(&h, (ps_str){"psfeat 1 a\npsfeat 2 b c loaded\npsview 1 d\n", 42}));
+    CHECK(!ps_head_differs(&h, "psfeat 9 b c\n", "psfeat"));
+    CHECK(!ps_head_differs(&h, "psfeat 1 a\npsfeat 9 b c loaded\n", "psfeat"));
+    CHECK(!ps_head_differs(&h, "psneigh 1 b\npsfeatures 1 b\n", "psfeat"));
+    const char *line = ps_head_differs(&h, "psfeat 1 a\npsfeat 1 b\n", "psfeat");
+    CHECK(line && strncmp(line, "psfeat 2 b c loaded\n", 20) == 0);
+    CHECK(ps_head_differs(&h, "psfeat", "psfeat") == NULL && ps_head_differs(&h, "", "psfeat") == NULL);
+    ps_head_free(&h);
+}
+
 /* Another file's history, of which nobody knows what it holds: a line without an end, a NUL. */
 static void foreign_history(void)
 {
@@ -404,6 +419,7 @@ int main(void)
     kinds_and_graphs();
     long_history();
     foreign_history();
+    other_makers();
     many_lines();
     CHECK_END();
 }
