@@ -145,12 +145,17 @@ static const char *next_line(const char *line)
 const char *ps_head_differs(const ps_head *head, const char *history, const char *program)
 {
     const char *last = NULL;
+    ps_str own = {NULL, 0};
     int any = 0;
-    for (const char *line = head->history ? head->history : ""; *line; line = next_line(line))
-        last = said_by(line, program).s ? line : last;
-    if (!last)
+    for (const char *line = head->history ? head->history : ""; *line; line = next_line(line)) {
+        const ps_str said = said_by(line, program);
+        if (said.s) {
+            last = line;
+            own = said;
+        }
+    }
+    if (!own.s)
         return NULL;
-    const ps_str own = said_by(last, program);
     for (const char *line = history; *line; line = next_line(line)) {
         const ps_str other = said_by(line, program);
         if (other.s && other.len == own.len && memcmp(other.s, own.s, own.len) == 0)
