@@ -1,9 +1,10 @@
-/* knn_speed - queries a second of exact search and of both indexes, one thread, and what they find.
+/* knn_speed - queries a second of exact search and of both indexes, and what they find.
  *
- *   knn_speed VECTORS QUERIES [exact|ivf|lsh ...]
+ *   knn_speed VECTORS QUERIES [threads=T] [hits=K] [exact|ivf|lsh ...]
  *
- * The 100 best of each query; r10 and r100: the share of the true 10 and 100 best that are among them.  Rates are the
- * best of three runs; for an index, at the smallest effort that reaches a share. */
+ * The K = 100 best of each query; r10 and r100: the share of the true 10 and 100 best that are among them.  Rates are
+ * the best of three runs; for an index, at the smallest effort that reaches a share.  Indexes are built and searched by
+ * T threads, 1 by default. */
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -14,7 +15,7 @@
 #include "index.h"
 #include "mem.h"
 
-enum { K = 100, RUNS = 3, SINGLE = 50 };
+enum { RUNS = 3, SINGLE = 50 };
 
 static double now(void)
 {
@@ -34,6 +35,8 @@ static void must(int rc)
 typedef struct {
     ps_knn knn, from;
     ps_knn_queries q;
+    ps_pool *pool;
+    size_t k;
     ps_hit *hits, *best;
     size_t *found, *best_n;
 } bench;
@@ -54,8 +57,8 @@ static double run(bench *b, const ps_index *x, uint32_t effort)
     double least = INFINITY;
     for (int r = 0; r < RUNS; r++) {
         const double begin = now();
-        must(x ? ps_index_search(x, &b->knn, &b->q, NULL, effort, K, b->hits, b->found)
-               : ps_knn_search(&b->knn, &b->q, NULL, K, b->hits, b->found));
+        must(x ? ps_index_search(x, &b->knn, &b->q, b->pool, effort, b->k, b->hits, b->found)
+               : ps_knn_search(&b->knn, &b->q, b->pool, b->k, b->hits, b->found));
         least = fmin(least, now() - begin);
     }
     return least;
@@ -67,7 +70,7 @@ static double share(const bench *b, size_t depth)
     for (size_t i = 0; i < b->from.n; i++)
         for (size_t j = 0; j < depth && j < b->best_n[i]; j++, all++)
             for (size_t h = 0; h < b->found[i]; h++)
-                have += b->hits[i * K + h].item == b->best[i * K + j].item;
+                have += b->hits[i * b->k + h].item == b->best[i * b->k + j].item;
     return (double)have / (double)all;
 }
 
@@ -104,7 +107,7 @@ static void single(bench *b, const char *what, double bytes, double memory)
         for (size_t i = 0; i < SINGLE; i++) {
             ask(b, i, i + 1);
             const double begin = now();
-            must(ps_knn_search(&b->knn, &b->q, NULL, K, b->hits, b->found));
+            must(ps_knn_search(&b->knn, &b->q, b->pool, b->k, b->hits, b->found));
             seconds += now() - begin;
         }
         least = fmin(least, seconds);
@@ -123,7 +126,7 @@ static void exact(bench *b)
     printf("psgraph exact, floats: %.0f queries/s, %.1f GFLOP/s\n", rate, rate * n * b->knn.d * 2 / 1e9);
     single(b, "floats in the mapped file", (double)bytes, reading(ps_vectors_row(&b->knn.dense, 0), bytes - 8));
     const double begin = now();
-    must(ps_knn_code(&b->knn, NULL));
+    must(ps_knn_code(&b->knn, b->pool));
     const double coding = now() - begin, coded = queries / run(b, NULL, 0);
     printf("psgraph exact, codes: %.0f queries/s, %.2f times floats; coding takes %.2f s\n", coded, coded / rate,
            coding);
@@ -136,18 +139,18 @@ static void measure_efforts(bench *b, const ps_index *x, const char *name)
 {
     static const double goal[] = {0.9, 0.95, 0.99};
     enum { GOALS = sizeof goal / sizeof *goal };
-    size_t next[2] = {0, 0};
+    size_t next[2] = {0, b->k < 100 ? GOALS : 0};
     for (size_t e = 0; e < PS_INDEX_EFFORTS && (next[0] < GOALS || next[1] < GOALS); e++) {
         if (e > 0 && x->effort[e] == x->effort[e - 1])
             break;
-        must(ps_index_search(x, &b->knn, &b->q, NULL, x->effort[e], K, b->hits, b->found));
-        const double is[2] = {share(b, 10), share(b, 100)};
+        must(ps_index_search(x, &b->knn, &b->q, b->pool, x->effort[e], b->k, b->hits, b->found));
+        const double is[2] = {share(b, 10), share(b, b->k)};
         double rate = 0;
         for (int deep = 0; deep < 2; deep++)
             for (; next[deep] < GOALS && is[deep] >= goal[next[deep]]; next[deep]++) {
                 rate = rate > 0 ? rate : (double)b->from.n / run(b, x, x->effort[e]);
-                printf("psgraph %s, r%d of %.2f: %.0f queries/s (effort %u: r10 %.4f, r100 %.4f)\n", name,
-                       deep ? 100 : 10, goal[next[deep]], rate, x->effort[e], is[0], is[1]);
+                printf("psgraph %s, r%d of %.2f: %.0f queries/s (effort %u: r10 %.4f, r%zu %.4f)\n", name,
+                       deep ? 100 : 10, goal[next[deep]], rate, x->effort[e], is[0], b->k, is[1]);
             }
     }
     for (int deep = 0; deep < 2; deep++)
@@ -163,7 +166,7 @@ static void indexed(bench *b, ps_index_type type, const char *name)
     const ps_index_options o = {.type = type, .seed = 1};
     ps_out *out = ps_out_open(path, 0);
     const double begin = now();
-    must(out ? ps_index_build(&b->knn, &o, NULL, out) : PS_ESYS);
+    must(out ? ps_index_build(&b->knn, &o, b->pool, out) : PS_ESYS);
     const double built = now() - begin;
     must(ps_out_close(out));
     ps_index x;
@@ -177,26 +180,33 @@ static void indexed(bench *b, ps_index_type type, const char *name)
 
 int main(int argc, char **argv)
 {
-    bench b = {0};
+    bench b = {.k = 100};
     if (argc < 3) {
-        fprintf(stderr, "usage: knn_speed VECTORS QUERIES [exact|ivf|lsh ...]\n");
+        fprintf(stderr, "usage: knn_speed VECTORS QUERIES [threads=T] [hits=K] [exact|ivf|lsh ...]\n");
         return 2;
     }
+    int threads = 1;
+    for (int i = 3; i < argc; i++) {
+        threads = strncmp(argv[i], "threads=", 8) == 0 ? atoi(argv[i] + 8) : threads;
+        b.k = strncmp(argv[i], "hits=", 5) == 0 ? (size_t)atoi(argv[i] + 5) : b.k;
+    }
+    b.pool = threads > 1 ? ps_pool_new(threads) : NULL;
     must(ps_knn_open(&b.knn, argv[1], NULL, 0));
     must(ps_knn_open(&b.from, argv[2], NULL, 0));
     must(ps_knn_suits(&b.knn, &b.from));
-    b.hits = ps_alloc(b.from.n * K, sizeof *b.hits);
-    b.best = ps_alloc(b.from.n * K, sizeof *b.best);
+    b.hits = ps_alloc(b.from.n * b.k, sizeof *b.hits);
+    b.best = ps_alloc(b.from.n * b.k, sizeof *b.best);
     b.found = ps_zalloc(b.from.n, sizeof *b.found);
     b.best_n = ps_zalloc(b.from.n, sizeof *b.best_n);
     ask(&b, 0, b.from.n);
     for (int i = 3; i < argc; i++)
         if (strcmp(argv[i], "exact") == 0)
             exact(&b);
-    must(ps_knn_code(&b.knn, NULL));
-    must(ps_knn_search(&b.knn, &b.q, NULL, K, b.best, b.best_n));
+    must(ps_knn_code(&b.knn, b.pool));
+    must(ps_knn_search(&b.knn, &b.q, b.pool, b.k, b.best, b.best_n));
     for (int i = 3; i < argc; i++)
-        if (strcmp(argv[i], "exact") != 0)
+        if (strcmp(argv[i], "ivf") == 0 || strcmp(argv[i], "lsh") == 0)
             indexed(&b, strcmp(argv[i], "lsh") == 0 ? PS_INDEX_LSH : PS_INDEX_IVF, argv[i]);
+    ps_pool_free(b.pool);
     return 0;
 }
