@@ -244,6 +244,7 @@ $(OUT)/test/shim.so: tests/faults/shim.c Makefile
 # Every call of the system made to fail, one at a time, under every tool's small jobs: minutes; then a hundred kills.
 faults: all $(OUT)/test/shim.so
 	d=$$(mktemp -d) && cd $$d && python3 $(CURDIR)/tests/faults/inject.py $(abspath $(OUT))/bin $(abspath $(OUT))/test/shim.so $(FAULT_ARGS) && \
+		python3 $(CURDIR)/tests/faults/scripts.py $(abspath $(OUT))/bin $(abspath $(OUT))/test/shim.so && \
 		python3 $(CURDIR)/tests/faults/crash.py $(abspath $(OUT))/bin --kills 100 && \
 		python3 $(CURDIR)/tests/faults/lies.py $(abspath $(OUT))/bin && rm -r $$d
 # The tools that answer line by line, under a million good and bad lines.

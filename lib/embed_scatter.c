@@ -64,7 +64,8 @@ static int empty(scatter *s, int more)
     }
     free(order);
     s->n = 0;
-    memset(s->slot, 0, s->slots * sizeof *s->slot);
+    if (more) /* of a small job, what was never touched takes no memory */
+        memset(s->slot, 0, s->slots * sizeof *s->slot);
     return rc;
 }
 

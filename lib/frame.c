@@ -83,7 +83,7 @@ static int check_head(const ps_blob *b, const ps_frame *f, const char *name)
         return ps_fail(PS_EDATA, "%s: truncated: it ends inside the first 8 bytes of %s", name, f->what);
     if (!ps_frame_is(f, p, b->size)) {
         const ps_file_type type = ps_file_type_of(p, b->size);
-        return type == PS_FILE_OTHER || p[3] == f->letter
+        return type == PS_FILE_OTHER || p[3] == (uint8_t)f->letter
                    ? ps_fail(PS_EKIND, "%s: not %s", name, f->what)
                    : ps_fail(PS_EKIND, "%s: this is %s, not %s", name, ps_file_type_name(type), f->what);
     }

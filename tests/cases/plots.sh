@@ -85,3 +85,22 @@ if "$python" -c 'import sklearn.manifold' 2>/dev/null; then
 else
     refused 1 'needs scikit-learn' tsne two.psr g.psg
 fi
+
+# A picture comes complete or not at all, also through a name that somebody else has taken.
+echo old >victim
+ln -s victim curve.svg.part
+ln -s victim taken.svg
+plot -o curve.svg curve recall r.json && plot -o taken.svg curve recall r.json && plot -o near.dot near g.psg n3 6
+[ "$(cat victim)" = old ] && is_svg taken.svg && [ ! -L taken.svg ] || fail "a link was followed"
+for kind in "curve recall r.json" "near g.psg n3 6"; do
+    status=0
+    # shellcheck disable=SC2086
+    plot $kind >/dev/full 2>err || status=$?
+    [ $status = 1 ] && [ "$(cat err)" = 'psplot: <stdout>: No space left on device' ] || fail "a full disk: status $status: $(cat err)"
+done
+if mount -t tmpfs -o size=4k none "$(mkdir -p small && echo small)" 2>/dev/null; then
+    echo old >small/a.svg
+    refused 1 'psplot: small/a.svg: No space left' -o small/a.svg curve recall r.json
+    [ "$(cat small/a.svg)" = old ] && [ "$(ls -A small)" = a.svg ] || fail "a small disk: $(ls -A small)"
+    umount small
+fi

@@ -30,7 +30,14 @@ JOBS = [
     ("psgraph-build", ["-t", "-j", "2", "-M", "16M", "--tmp", "."], "edges.tsv.gz"),
     ("psgraph-build", ["-t", "-j", "1", "-g", "g.psg"], "edges.tsv"),
     ("psgraph-build", ["-j", "1", "--order", "community", "--max-board", "3"], "edges.psr"),
+    ("psgraph-build", ["-t", "-j", "1", "-F", ",", "-H", "--columns", "board,item"], "edges.csv"),
+    ("psgraph-build", ["--mtx", "-j", "1", "-z"], "edges.mtx"),
+    ("psgraph-build", ["-g", "g.psg", "-x", "x.psr", "--drop-diverse", "0.2", "--keep-power", "0.9", "-j", "2"], "edges.psr"),
     ("psfeat", ["-g", "g.psg", "-t", "-d", "4", "--sketch", "4", "--save", "+state", "-z"], "items.tsv"),
+    ("psfeat", ["-g", "g.psg", "-t", "-d", "4", "--lsa", "--board-terms", "--save", "+state", "-j", "2"], "items.tsv"),
+    ("psfeat", ["--load", "terms", "--boards", "boards.txt", "-t", "-g", "g.psg"], "new.tsv"),
+    ("psfeat", ["-g", "g.psg", "-t", "--sparse", "--board-terms", "--ngrams", "3-4"], "items.tsv"),
+    ("psfeat", ["-g", "g.psg", "-d", "0", "--sketch", "4", "--npy", "f.npz"], None),
     ("psfeat", ["-g", "g.psg", "-t", "-d", "4", "--lsa", "-j", "2"], "items.tsv"),
     ("psfeat", ["--load", "state", "--boards", "boards.txt", "-t", "-g", "g.psg"], "new.tsv"),
     ("psfeat", ["-g", "g.psg", "--npy", "f.npy", "-I", "names.txt", "-x", "x.psr", "-E", "f16"], None),
@@ -38,7 +45,11 @@ JOBS = [
     ("pswalk", ["-g", "g.psg", "-w", "20", "-j", "2", "-a"], None),
     ("pswalk", ["-g", "g.psg", "-w", "20", "-j", "1", "-t", "-k", "3"], "names.txt"),
     ("pswalk", ["-g", "g.psg", "-j", "1", "-t", "--paths", "4", "--bias-items", "bias.txt"], "names.txt"),
+    ("pswalk", ["-g", "g.psg", "-w", "20", "-j", "1", "-a", "--negatives", "2", "--low", "1", "--high", "5", "-p", "pairs.psr"], None),
+    ("pswalk", ["-g", "g.psg", "-w", "20", "-j", "2", "--sets", "-k", "3"], "pairs.psr"),
     ("psneigh", ["-T", "3", "-j", "1"], "visits.psr.gz"),
+    ("psneigh", ["-g", "g.psg", "-a", "-T", "3", "-j", "1", "--push", "1e-3"], None),
+    ("psneigh", ["-g", "g.psg", "-j", "1", "-t", "-l", "--exact", "50"] + W, "names.txt"),
     ("psneigh", ["-g", "g.psg", "-j", "2", "-a"] + W, None),
     ("psneigh", ["-g", "g.psg", "-j", "1", "--boards", "-t"] + W, "boards.txt"),
     ("pstrain", ["-g", "g.psg", "-x", "x.psr", "-n", "n.psr", "-p", "valid.psr", "-c", "+check", "--every", "0", "--log",
@@ -48,19 +59,37 @@ JOBS = [
     ("psembed", ["-m", "m.psm", "-n", "n.psr", "-j", "2"], "x.psr"),
     ("psembed", ["-m", "m.psm", "-n", "n.psr", "-x", "x.psr", "-M", "1M", "--tmp", ".", "-a", "-j", "1"], None),
     ("psembed", ["-m", "m.psm", "-n", "n.psr", "-x", "x.psr", "-g", "g.psg", "-l", "-t", "-j", "1"], "names.txt"),
+    ("psembed", ["-m", "m.psm", "-x", "x.psr", "-g", "g.psg", "-t", "--boards", "boards.txt", "-w", "20", "-T", "3", "-j", "1"], "new.psr"),
+    ("psembed", ["-m", "m.psm", "-x", "x.psr", "-n", "n.psr", "--new", "n.psr", "-j", "2"], "x.psr"),
+    ("psembed", ["-m", "m.psm", "-n", "n.psr", "--update", "z.psr", "--old-x", "x2.psr", "--old-n", "n.psr", "-j", "1"], "x.psr"),
+    ("psembed", ["-m", "m.psm", "--invert"], "n.psr"),
+    ("psembed", ["-m", "m.psm", "--project", "1", "-j", "1"], "x.psr"),
+    ("psembed", ["-m", "m.psm", "--scatter", "inverted.psr", "-j", "1"], "projected.psr"),
+    ("psembed", ["-m", "m.psm", "--gather", "1", "-x", "x.psr", "-j", "1"], "sums.psr"),
     ("psknn", ["-g", "g.psg", "-x", "z.psr", "-k", "3", "-j", "2", "-a"], None),
     ("psknn", ["-g", "g.psg", "-x", "z.psr", "-k", "3", "-j", "1", "-t", "-l"], "names.txt"),
     ("psknn", ["-x", "z.psr", "-B", "ivf", "-j", "1"], None),
     ("psknn", ["-x", "z.psr", "-B", "lsh", "-j", "2"], None),
+    ("psknn", ["-x", "z2.psr", "-B", "ivf", "--update", "i.psi", "-j", "1"], None),
+    ("psknn", ["-x", "z2.psr", "-B", "lsh", "--update", "l.psi", "-j", "2"], None),
     ("psknn", ["-g", "g.psg", "-x", "z.psr", "--index", "i.psi", "-k", "3", "-j", "1", "-a"], None),
+    ("psknn", ["-g", "g.psg", "-x", "z.psr", "--index", "l.psi", "-k", "3", "-j", "1", "-t", "-l"], "names.txt"),
+    ("psknn", ["-g", "g.psg", "--boards", "-k", "3", "-j", "1", "-a", "--mmr", ".5"], None),
     ("psknn", ["-g", "g.psg", "-x", "z.psr", "--sets", "-t", "-k", "3", "--groups", "groups.txt", "--per-group", "1", "-j", "1",
                "--deny", "deny.txt"], "sets.txt"),
     ("pseval", ["-g", "g.psg", "-p", "valid.psr", "-j", "1"], "hits.psr"),
     ("pseval", ["-g", "g.psg", "-p", "valid.psr", "-x", "z.psr", "-J", "-j", "2", "--against", "x.psr"], None),
+    ("pseval", ["-g", "g.psg", "-p", "valid.psr", "-j", "2", "--bootstrap", "20", "--breakdown", "--distribution", "50", "-J", "hits.psr",
+                "z.psr", "x.psr"], None),
+    ("pseval", ["-g", "g.psg", "-t", "-p", "pairs.tsv", "--boards", "-j", "1"], None),
     ("psview", ["-g", "g.psg"], "hits.psr"),
     ("psview", ["--npy"], "x.psr"),
-    ("psview", ["-c", "-g", "g.psg", "n.psr", "m.psm", "g.psg"], None),
+    ("psview", ["-g", "g.psg", "--npz"], "x.psr"),
+    ("psview", ["-g", "g.psg", "--word2vec", "-j", "1"], "x.psr"),
+    ("psview", ["--edges", "g.psg"], None),
+    ("psview", ["-c", "-g", "g.psg", "n.psr", "m.psm", "g.psg", "i.psi", "l.psi", "state", "check"], None),
     ("psview", ["-J", "m.psm"], None),
+    ("psview", ["-H", "i.psi", "terms", "check"], None),
     ("psview", ["-t", "-K", "hits", "-d", "3", "-g", "g.psg"], "hits.txt"),
     ("psview", ["--sort", "-M", "1M", "--tmp", "."], "many.psr"),
 ]
@@ -83,9 +112,20 @@ def job_inputs():
     write("bias.txt", b"i1\t2\ni2\t0.5\n")
     make("head -n 2 names.txt > deny.txt")
     make("for i in $(seq 4000); do cat visits.psr; done > some.psr; for i in $(seq 10); do cat some.psr; done > many.psr")
+    write("edges.csv", b"item,board\n" + b"".join(b'"i%d","b ""%d"""\n' % (i, i % 5) for i in range(n)))
+    write("edges.mtx", b"%%%%MatrixMarket matrix coordinate integer general\n%d 6 %d\n" % (n, 2 * n) +
+          b"".join(b"%d %d %d\n" % (i + 1, (i * j) % 6 + 1, j) for i in range(n) for j in (1, 2)))
     make("gzip -k edges.tsv visits.psr")
+    make("psview -g g.psg --npz x.psr > f.npz")
     make("psfeat -g g.psg -t -d 4 --sketch 4 --save state < items.tsv > /dev/null")
-    make("psknn -x z.psr -B ivf > i.psi")
+    make("psfeat -g g.psg -t -d 4 --lsa --board-terms --save terms < items.tsv > /dev/null")
+    for name, bias in ("x", ""), ("z", "--bias"):  # the same with another first element in some
+        make("psview -g g.psg %s.psr | awk -F '\\t' -v OFS='\\t' 'NR > 9 {$2 = .3} 1' | psview -t -K vectors %s -g g.psg > %s2.psr" %
+             (name, bias, name))
+    make("psknn -x z.psr -B ivf > i.psi; psknn -x z.psr -B lsh > l.psi")
+    make("psview --take 2 x.psr --raw > new.psr")
+    make("psembed -m m.psm --invert < n.psr | psview --raw -S > inverted.psr; psembed -m m.psm --project 1 < x.psr > projected.psr")
+    make("psembed -m m.psm --scatter inverted.psr < projected.psr | psview --raw -S > sums.psr")
     make("pstrain -g g.psg -x x.psr -n n.psr -p valid.psr -c check --every 0 %s < pairs.psr > /dev/null" % " ".join(TRAIN))
 
 
@@ -203,10 +243,10 @@ def inject(job, good, kind, how, n):
             failures.append("%s < %s: %s %s at call %d: %s\n    %s" % (shown(job), job[2], kind, how, n, wrong, said[:1500]))
 
 
-def planned(counts):
+def planned(counts, most=ALL_CALLS):
     for kind, count in counts.items():
         for how in WAYS.get(kind, ["fail"]):
-            step = max(1, count // ALL_CALLS)
+            step = max(1, count // most)
             for n in range(1, count + 1, step):
                 yield kind, how, n
 

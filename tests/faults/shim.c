@@ -6,6 +6,7 @@
  *     short   half of what was asked for is transferred
  *     eintr   interrupted before anything was done
  *     kill    SIGKILL just before the call
+ * PS_FAULT_IN=PROGRAM   nowhere but there: a script runs several
  * PS_FAULT_MARK=FILE    is made when a call was made to fail
  * PS_FAULT_COUNT=FILE   "KIND count" lines at the end
  *
@@ -135,6 +136,9 @@ static int (*real_main)(int, char **, char **);
 
 static int counted_main(int argc, char **argv, char **env)
 {
+    const char *only = getenv("PS_FAULT_IN");
+    if (only && strcmp(only, program_invocation_short_name) != 0)
+        return real_main(argc, argv, env);
     parse(getenv("PS_FAULT"));
     mark_path = getenv("PS_FAULT_MARK");
     count_path = getenv("PS_FAULT_COUNT");
