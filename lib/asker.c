@@ -29,7 +29,8 @@ static int open_queries(ps_asker *a)
 int ps_asker_open(ps_asker *a, const ps_asker_options *o, const ps_knn *knn)
 {
     *a = (ps_asker){.o = *o, .knn = knn};
-    return o->vectors ? open_vectors(a) : open_queries(a);
+    int rc = o->vectors ? open_vectors(a) : open_queries(a);
+    return rc < 0 || !o->seen ? rc : ps_seen_read(&a->seen, o->seen, o->in.graph, knn);
 }
 
 void ps_asker_close(ps_asker *a)
@@ -38,6 +39,7 @@ void ps_asker_close(ps_asker *a)
     ps_knn_close(&a->from);
     ps_query_batch_free(&a->batch);
     ps_asks_free(&a->asks);
+    ps_seen_free(&a->seen);
     free(a->id);
     free(a->row);
     free(a->weight);
@@ -65,14 +67,6 @@ static int no_vector(ps_asker *a, uint64_t item)
                    (int)name.len, name.s);
 }
 
-static int ask(ps_asker *a, uint64_t id, const ps_knn *from, size_t n, size_t skips, const uint64_t *skip)
-{
-    if (ps_grow(&a->id, &a->id_cap, a->asks.n + 1, sizeof *a->id) < 0)
-        return PS_EMEM;
-    a->id[a->asks.n] = id;
-    return ps_asks_add(&a->asks, &a->o.how, a->knn, from, n, a->row, a->weight, skips, skip);
-}
-
 static int add_row(ps_asker *a, size_t n, uint64_t row, float weight)
 {
     if (ps_grow(&a->row, &a->row_cap, n + 1, sizeof *a->row) < 0 ||
@@ -83,20 +77,41 @@ static int add_row(ps_asker *a, size_t n, uint64_t row, float weight)
     return 0;
 }
 
-/* Query i of the batch that was read. */
+/* A query of the first n rows.  Those from `left_out` to `end`, and what it has seen besides, are not to be found. */
+static int ask(ps_asker *a, uint64_t id, const ps_knn *from, size_t n, size_t left_out, size_t end)
+{
+    const uint64_t *seen;
+    const size_t more = ps_seen_of(&a->seen, id, &seen);
+    int rc = 0;
+    for (size_t i = 0; i < more && rc == 0; i++)
+        rc = add_row(a, end++, seen[i], 0);
+    if (rc < 0 || ps_grow(&a->id, &a->id_cap, a->asks.n + 1, sizeof *a->id) < 0)
+        return PS_EMEM;
+    a->id[a->asks.n] = id;
+    return ps_asks_add(&a->asks, &a->o.how, a->knn, from, n, a->row, a->weight, end - left_out, a->row + left_out);
+}
+
+/* Query i of the batch that was read: the members first, then what is but seen. */
 static int item_query(ps_asker *a, size_t i)
 {
     const ps_query_batch *b = &a->batch;
-    size_t n = 0;
+    size_t n = 0, seen = 0;
     int rc = 0;
     for (size_t m = b->off[i]; m < b->off[i + 1] && rc == 0; m++) {
-        const uint64_t row = ps_knn_find(a->knn, b->item[m]);
-        rc = row == PS_NONE ? no_vector(a, b->item[m]) : add_row(a, n, row, b->weight[m]);
-        n += row != PS_NONE;
+        const uint64_t row = b->weight[m] > 0 ? ps_knn_find(a->knn, b->item[m]) : PS_NONE;
+        if (row != PS_NONE)
+            rc = add_row(a, n++, row, b->weight[m]);
+        else if (b->weight[m] > 0)
+            rc = no_vector(a, b->item[m]);
+    }
+    for (size_t m = b->off[i]; m < b->off[i + 1] && rc == 0; m++) {
+        const uint64_t row = b->weight[m] > 0 ? PS_NONE : ps_knn_find(a->knn, b->item[m]);
+        if (row != PS_NONE)
+            rc = add_row(a, n + seen++, row, 0);
     }
     if (rc < 0 || (a->space != PS_PLAIN && n == 0))
         return rc;
-    return ask(a, b->id[i], a->knn, n, n, a->row);
+    return ask(a, b->id[i], a->knn, n, 0, n + seen);
 }
 
 static int vector_query(ps_asker *a, uint64_t row)
@@ -106,7 +121,9 @@ static int vector_query(ps_asker *a, uint64_t row)
     const int items = a->space == PS_ITEMS && a->knn->head->qspace == PS_ITEMS;
     const uint64_t self = items ? ps_knn_find(a->knn, item) : PS_NONE;
     int rc = add_row(a, 0, row, 1);
-    return rc < 0 ? rc : ask(a, item, &a->from, 1, self != PS_NONE, &self);
+    if (rc == 0 && self != PS_NONE)
+        rc = add_row(a, 1, self, 0);
+    return rc < 0 ? rc : ask(a, item, &a->from, 1, 1, self != PS_NONE ? 2 : 1);
 }
 
 int ps_asker_next(ps_asker *a, size_t max)

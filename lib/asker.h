@@ -5,20 +5,23 @@
 
 #include "query.h"
 #include "recommend.h"
+#include "seen.h"
 
 typedef struct {
     const char *vectors; /* the queries are the vectors of this file, "-" standard input; NULL: `in` tells */
     ps_query_options in;
     ps_ask_options how;
+    const char *seen; /* pairs: a query's number, an item that it is not to find; NULL: none */
 } ps_asker_options;
 
 /* Not to be copied: it points into itself. */
 typedef struct {
     ps_asker_options o;
-    const ps_knn *knn;   /* what is searched */
-    ps_knn from;         /* query vectors */
-    ps_queries *in;      /* NULL with them */
-    ps_space space;      /* what the queries' numbers are of: PS_PLAIN for sets */
+    const ps_knn *knn; /* what is searched */
+    ps_knn from;       /* query vectors */
+    ps_queries *in;    /* NULL with them */
+    ps_space space;    /* what the queries' numbers are of: PS_PLAIN for sets */
+    ps_seen seen;
     const ps_head *head; /* of the query stream; NULL for text and all items */
     uint64_t total;      /* queries; 0: that is not known */
     /* so far */
@@ -37,9 +40,9 @@ typedef struct {
  * knn, must stay.  ps_asker_close is due after a failure, too. */
 PS_MUST_USE int ps_asker_open(ps_asker *a, const ps_asker_options *o, const ps_knn *knn);
 
-/* The next up to `max` queries as a->asks and a->id: 1, 0 at the end, negative on failure.  A query's own item and the
- * members of a set are left out of what it finds.  Single items without a vector are dropped (skip_unknown, else
- * PS_EMATCH); a set keeps its number even if it is left empty. */
+/* The next up to `max` queries as a->asks and a->id: 1, 0 at the end, negative on failure.  A query's own item, the
+ * members of a set and what it has seen are left out of what it finds.  Single items without a vector are dropped
+ * (skip_unknown, else PS_EMATCH); a set keeps its number even if it is left empty. */
 PS_MUST_USE int ps_asker_next(ps_asker *a, size_t max);
 void ps_asker_close(ps_asker *a);
 

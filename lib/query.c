@@ -157,21 +157,27 @@ static int text_line(ps_queries *q, ps_query_batch *b, ps_str line)
     ps_str name;
     const int several = q->o.sets || q->o.boards;
     int rc = several ? begin(b, q->next++) : 0;
-    int first = 1;
-    while (rc == 0 && ps_text_field(&line, &name)) {
-        if (!several && !first)
+    int first = 1, seen = 0, begun = several;
+    for (; rc == 0 && ps_text_field(&line, &name); first = 0) {
+        if (name.len == 0 && line.s && q->o.seen && !seen && (several || !first)) {
+            seen = 1;
+            if (line.len == 0)
+                break;
+            continue;
+        }
+        if (!several && !first && !seen)
             return ps_text_fail(&q->text, "several names on a line (--sets takes each line as one query)");
         if (name.len == 0)
             return ps_text_fail(&q->text, "an empty name");
-        first = 0;
-        uint64_t u = ps_graph_find(q->o.graph, q->o.boards ? PS_BOARDS : PS_ITEMS, name);
+        const uint64_t u = ps_graph_find(q->o.graph, q->o.boards ? PS_BOARDS : PS_ITEMS, name);
         if (u == PS_NONE)
             rc = unknown(q, name);
-        else {
-            rc = several ? 0 : begin(b, u);
-            if (rc == 0)
-                rc = append(b, u, 1);
+        else if (!several && !seen) {
+            rc = begin(b, u);
+            begun = 1;
         }
+        if (rc == 0 && u != PS_NONE && begun)
+            rc = append(b, u, seen ? 0 : 1);
     }
     return rc;
 }

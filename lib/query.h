@@ -7,6 +7,9 @@
  *   pairs records  consecutive records with one query number: the set of their positives, weighted
  *   text, boards   names of boards, tab separated: a new item that is on these; numbered by its line, from 0
  *   edges records  with boards: consecutive records with one item number: that item's boards, weighted
+ *
+ * Where `seen` is asked for, a text line may go on after an empty field with names of items that the query knows
+ * already but does not ask with: they have the weight 0.
  */
 #ifndef PS_QUERY_H
 #define PS_QUERY_H
@@ -19,17 +22,18 @@ typedef struct {
     int text;
     int sets;         /* text lines are sets */
     int skip_unknown; /* skip (text: unknown names; a set left empty is an empty set) and count */
+    int seen;         /* text lines may have such items */
     int boards;       /* queries are new items; `item` of a batch holds their boards */
     const char *path; /* a file; NULL: standard input */
-    /* With skip_unknown, NULL or what is told of each bad line as it comes: an unknown name, or a line that makes no sense,
-     * which is then no failure but skipped and counted, too (a set: an empty one). */
+    /* With skip_unknown, NULL or what is told of each bad line as it comes: an unknown name, or a line that makes no
+     * sense, which is then no failure but skipped and counted, too (a set: an empty one). */
     void (*bad_line)(const char *message);
 } ps_query_options;
 
 typedef struct ps_queries ps_queries;
 
 /* Queries 0..n-1 of a batch: query i has number id[i] and the items item[off[i]] .. item[off[i+1] - 1]
- * with their weights (1 unless given). */
+ * with their weights (1 unless given, 0 of those that are but seen). */
 typedef struct {
     size_t n;
     uint64_t *id;

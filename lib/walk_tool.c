@@ -132,8 +132,13 @@ static int read_known(material *m, ps_walk_job *job, const ps_walk_input *in, co
 
 static int answer(const ps_walk_job *job, const ps_walk_input *in, ps_graph *g, const ps_common *common)
 {
-    const ps_query_options o = {g, in->all, in->text, in->sets, in->skip_unknown, in->boards, NULL,
-                                in->soon ? ps_warn_skipped : NULL};
+    const ps_query_options o = {.graph = g,
+                                .all = in->all,
+                                .text = in->text,
+                                .sets = in->sets,
+                                .skip_unknown = in->skip_unknown,
+                                .boards = in->boards,
+                                .bad_line = in->soon ? ps_warn_skipped : NULL};
     ps_queries *q = ps_queries_open(&o);
     int rc = q ? check_queries(job, in, q) : PS_EDATA;
     if (rc == 0)

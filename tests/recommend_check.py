@@ -3,13 +3,15 @@ manual page.
 
   recommend_check.py recall EXACT FOUND K FLOOR     the share of EXACT's first K that FOUND has among its first K
   recommend_check.py sets HITS VECTORS K SETS [recent=N] [decay=F] [merge] [mmr=L] [allow=FILE] [deny=FILE]
-                          [groups=FILE] [only=GROUP] [per-group=N]
-                                                    hits of the sets (lines of names nNUMBER) against all scores
+                          [groups=FILE] [only=GROUP] [per-group=N] [seen=PAIRS]
+                                                    hits of the sets (lines of names nNUMBER, after an empty field
+                                                    what they have seen) against all scores
 """
 import math
 import sys
+from collections import defaultdict
 
-from knn_check import hit_lists, vectors
+from knn_check import hit_lists, read, vectors
 
 
 def recall(exact, found, k, floor):
@@ -106,10 +108,16 @@ def sets(path, vector_path, k, set_path, *options):
     has_bias = len(next(iter(plain.values()))) < len(next(iter(table.values())))
     bias = lambda i: table[i][-1] if has_bias else 0
     got, k = hit_lists(path), int(k)
-    lines = [[number(n) for n in line.rstrip("\n").split("\t")] for line in open(set_path)]
+    lines, seen = [], defaultdict(set)
+    for query, line in enumerate(open(set_path)):
+        asked, _, known = line.rstrip("\n").partition("\t\t")
+        lines.append([number(n) for n in asked.split("\t") if n])
+        seen[query].update(number(n) for n in known.split("\t") if n)
+    for query, item, _ in read(o["seen"])[2] if "seen" in o else []:
+        seen[query].add(item)
     assert sorted(got) == list(range(len(lines))), "queries"
     for query, members in enumerate(lines):
-        kept, group = candidates(table, members, o)
+        kept, group = candidates(table, seen[query].union(members), o)
         value = scores(score, plain, bias, members, kept, o, max(k, 100))
         ranked = sorted(value, key=lambda i: (-value[i], i))
         want = choose(ranked, value, plain, group, k, o)

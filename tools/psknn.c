@@ -4,7 +4,7 @@
 
 typedef struct {
     ps_common common;
-    const char *graph, *vectors, *queries, *index_path, *update, *allow, *deny, *groups_path, *only;
+    const char *graph, *vectors, *queries, *index_path, *update, *seen, *allow, *deny, *groups_path, *only;
     int build, boards, all, text, sets, skip_unknown, cosine, soon, merge;
     int64_t k, effort, recent, per_group;
     double recall, decay, mmr;
@@ -95,9 +95,11 @@ static int open_asker(options *o)
                                          .all = o->all,
                                          .text = o->text,
                                          .sets = o->sets,
+                                         .seen = 1,
                                          .skip_unknown = o->skip_unknown,
                                          .bad_line = o->soon ? ps_warn_skipped : NULL},
-                                  .how = {(size_t)o->recent, o->decay, o->merge}};
+                                  .how = {(size_t)o->recent, o->decay, o->merge},
+                                  .seen = o->seen};
     return ps_asker_open(&o->asker, &how, &o->knn);
 }
 
@@ -207,6 +209,7 @@ int main(int argc, char **argv)
         {0, "recent", "N", PS_OPT_INT, &o.recent, 0, 1e9, "of sets: only the last N members ask; 0: all", NULL},
         {0, "decay", "F", PS_OPT_REAL, &o.decay, 1e-6, 1, "of sets: weight of a member against the next one", NULL},
         {0, "merge", NULL, PS_OPT_FLAG, &o.merge, 0, 0, "of sets: merge the members' hits, not the members", NULL},
+        {0, "seen", "FILE", PS_OPT_STR, &o.seen, 0, 0, "pairs: a query's number, an item that it does not find", NULL},
         {0, "allow", "FILE", PS_OPT_STR, &o.allow, 0, 0, "only these items are found", NULL},
         {0, "deny", "FILE", PS_OPT_STR, &o.deny, 0, 0, "these items are not found", NULL},
         {0, "groups", "FILE", PS_OPT_STR, &o.groups_path, 0, 0, "groups of items: lines of item TAB group", NULL},

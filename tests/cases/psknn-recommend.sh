@@ -7,9 +7,10 @@ sets() { python3 "$PS_ROOT/tests/recommend_check.py" sets "$@"; }
 
 awk 'BEGIN { for (i = 0; i < 200; i++) { print "n" i > "items"; print "n" i "\tb" i % 7 } }' >edges.tsv
 psgraph-build -t -I items <edges.tsv >g.psg
-printf 'n3\nn1\tn2\tn9\nn7\tn11\tn19\tn23\tn4\nn100\tn101\tn102\tn103\tn104\tn105\n' >sets
+printf 'n3\nn1\tn2\tn9\nn8\tn4\t\tn9\tn100\tn4\nn2\t\t\nn7\tn11\tn19\tn23\tn4\nn100\tn101\tn102\tn103\tn104\tn105\n' >sets
 awk 'BEGIN { for (i = 0; i < 200; i += 3) print "n" i }' >third
 awk 'BEGIN { for (i = 0; i < 190; i++) print "n" i "\tg" i % 11 }' >groups
+check pairs seen.psr 2 17 1 0 19 1 0 3 1 2 11 1 2 17 1 0 4 1 2 3 1 6 1 1
 for how in free bias; do
     x=x-$how.psr
     check vectors $x 200 12 4 $how
@@ -35,7 +36,28 @@ for how in free bias; do
 --groups groups --per-group 2 --allow third:groups=groups per-group=2 allow=third
 --mmr 0.5:mmr=0.5
 --mmr 0.7 --groups groups --per-group 3 --merge:mmr=0.7 groups=groups per-group=3 merge
+--seen seen.psr:seen=seen.psr
+--seen seen.psr --merge --allow third:seen=seen.psr merge allow=third
 END
+done
+
+# What each query has seen: for items and vectors, exactly and by either index, as for sets; a query without any.
+check ids some.psr 0 2 3 2
+psknn -g g.psg -x $x -k 199 <some.psr | psview >all
+psview seen.psr | cut -f 1,2 >seen
+awk -F '\t' 'NR == FNR { seen[$1, $2] = 1; next } !(($1, $2) in seen)' seen all >left
+[ "$(wc -l <left)" -eq $((4 * 199 - 9)) ] || fail "what is left: $(wc -l <left)"
+psknn -g g.psg -x $x -k 199 --seen seen.psr <some.psr | psview | cmp - left || fail "--seen with ids"
+psview --raw --take 4 $x >q.psr
+psknn -g g.psg -x $x -Q q.psr -k 199 --seen seen.psr | psview | grep -v '^1	' | sort -u >got
+sort -u left | cmp - got || fail "--seen with -Q"
+printf 'n0\t\tn5\tn9\nn2\n' | psknn -g g.psg -x $x -t -k 199 | psview | cut -f 1,2 >got
+awk -F '\t' '!($1 == 0 && ($2 == 5 || $2 == 9)) && $1 != 3 { print $1 "\t" $2 }' all | awk '!had[$0]++' >want
+cmp got want || fail "what an item has seen, on its line"
+for type in ivf lsh; do
+    psknn -B $type -x $x -o $type.psi
+    psknn -g g.psg -x $x -k 199 --seen seen.psr --index $type.psi --effort 100000 <some.psr | psview | cmp - left ||
+        fail "$type: what has been seen"
 done
 
 # Of a list as ids records: the same.

@@ -153,6 +153,32 @@ static void from_sets(void)
     expect(&o, "0: 1:0*1, "); /* a set left empty keeps its number */
 }
 
+/* What a query knows already, after an empty field. */
+static void seen(void)
+{
+    ps_query_options o = {.graph = &graph, .text = 1, .sets = 1, .seen = 1};
+    stdin_text("a\tb\t\tc\td\ne\t\t\n\ta\nc\n");
+    expect(&o, "0:0*1,1*1,2*0,3*0, 1:4*1, 2:0*0, 3:2*1, ");
+    const char *const bad[] = {"a\t\tb\t\tc\n", "a\t\n", "\n", "a\t\t\tb\n"};
+    for (int i = 0; i < 4; i++) {
+        stdin_text(bad[i]);
+        refuse(&o, "an empty name");
+    }
+    stdin_text("a\t\tzz\n");
+    refuse(&o, "no item 'zz'");
+    o.sets = 0;
+    stdin_text("a\t\tb\te\nb\n");
+    expect(&o, "0:0*1,1*0,4*0, 1:1*1, ");
+    stdin_text("\tb\n");
+    refuse(&o, "an empty name");
+    o.skip_unknown = 1;
+    stdin_text("b\nzz\t\te\n"); /* what a query that is skipped has seen is not another's */
+    expect(&o, "1:1*1, ");
+    o = (ps_query_options){.graph = &graph, .text = 1, .sets = 1};
+    stdin_text("a\t\tb\n");
+    refuse(&o, "an empty name");
+}
+
 static void from_records(void)
 {
     const row rows[] = {{2, 0, 1}, {2, 4, 0.5f}, {7, 1, 1}, {2, 3, 2}}, far[] = {{1, 0, 1}, {5, 5, 1}};
@@ -207,6 +233,7 @@ int main(void)
     make_graph();
     from_text();
     from_sets();
+    seen();
     from_records();
     bad_records();
     all_items();
