@@ -7,7 +7,7 @@ awk 'BEGIN { srand(3); for (i = 0; i < 300; i++) { print "n" i > "items"; print 
 psgraph-build -t -I items <edges.tsv >g.psg
 psview -t -K vectors text >z.psr
 psknn -B ivf -x z.psr -o z.psi
-sed -n '/^socat/,/^\.Ed/p' "$PS_ROOT/man/psknn.1" | sed '/^\.Ed/d; s/\\e$/\\/; s|/run/psknn|./here|' >service.sh
+sed -n '/^socat -/,/^\.Ed/p' "$PS_ROOT/man/psknn.1" | sed '/^\.Ed/d; s/\\e$/\\/; s|/run/psknn|./here|' >service.sh
 grep -q psknn service.sh || fail "the manual page has no such example"
 command=$(sed -n "s/.*EXEC:'\(.*\)'.*/\1/p" service.sh)
 grep -q "^\.Ql StandardInput=socket" "$PS_ROOT/man/psknn.1" || fail "the manual page does not tell of systemd"
@@ -26,10 +26,11 @@ talk() { # what is on standard input, through a new connection
 
 # Several connections, one after the other and at once; one that is given up; one that waits for each answer.
 converse() { # WHAT
-    for i in $(seq 200); do
+    for i in $(seq 400); do
         [ -S here ] && break
         sleep 0.05
     done
+    [ -S here ] || fail "$1: no socket: $(cat err)"
     talk <one | cmp - one.psr || fail "$1: an answer"
     mkfifo ask
     talk <ask >slow &
