@@ -69,7 +69,7 @@ $(error CUDA=1 needs nvcc: put it on the PATH or give NVCC=/usr/local/cuda/bin/n
 endif
 # NCCL adds up the gradients of several GPUs; without it MPI does, by the host.  Opened when it is needed, not linked.
 ifndef NCCL
-NCCL := $(if $(filter 1,$(CUDA)),$(shell d=$$(mktemp -d) && printf '\043include <nccl.h>\n\043if NCCL_VERSION_CODE < 2700\n\043error\n\043endif\n' >$$d/probe.cu && $(NVCC) $(NCCL_HOME:%=-I%/include) -E $$d/probe.cu -o /dev/null >/dev/null 2>&1 && echo 1 || echo 0; rm -rf $$d),0)
+NCCL := $(if $(filter 1,$(CUDA)),$(shell d=$$(mktemp -d) && printf '\043include <nccl.h>\n\043if NCCL_VERSION_CODE < 21400\n\043error\n\043endif\n' >$$d/probe.cu && $(NVCC) $(NCCL_HOME:%=-I%/include) -E $$d/probe.cu -o /dev/null >/dev/null 2>&1 && echo 1 || echo 0; rm -rf $$d),0)
 endif
 # The tests run the device's code on the CPU (tests/cuda), if there is a C++ compiler and they are not of double or of threads.
 CXX := $(if $(filter default,$(origin CXX)),g++,$(CXX))

@@ -22,7 +22,7 @@ extern "C" {
 /* dev: first, so that a ps_device is one of these. */
 typedef struct {
     ps_device dev;
-    cudaStream_t compute, copy;
+    cudaStream_t compute, copy, sums;
     cudaEvent_t uploaded[PS_SLOTS], consumed[PS_SLOTS];
     cublasHandle_t blas;
     cublasLtHandle_t fused;
@@ -76,7 +76,7 @@ void ps_cuda_add_fused(ps_device_ops *ops);
 
 /* Waits for a queue, but not for ranks that are gone. */
 void ps_cuda_wait(ps_cuda *c, cudaStream_t queue);
-void ps_cuda_group_leave(ps_cuda *c);
+void ps_cuda_group_leave(ps_device *dev);
 
 enum { WARP = 32, THREADS_MAX = 256, PS_CUDA_WORKSPACE = 32 << 20 };
 
@@ -96,17 +96,25 @@ static inline void *ps_cuda_library(const char *name, const char *folder)
     return lib;
 }
 
-/* Queues kernel(args...) with the operations. */
+/* Queues kernel(args...). */
 template <class... P, class... A>
-static void launch(ps_device *dev, const char *what, dim3 blocks, unsigned threads, void (*kernel)(P...), A... args)
+static void launch_on(cudaStream_t queue, ps_device *dev, const char *what, dim3 blocks, unsigned threads,
+                      void (*kernel)(P...), A... args)
 {
     if (blocks.x == 0 || blocks.y == 0)
         return;
     cudaLaunchConfig_t config = {};
     config.gridDim = blocks;
     config.blockDim = dim3(threads);
-    config.stream = cuda_of(dev)->compute;
+    config.stream = queue;
     ps_cuda_note(dev, what, cudaLaunchKernelEx(&config, kernel, static_cast<P>(args)...));
+}
+
+/* With the operations. */
+template <class... P, class... A>
+static void launch(ps_device *dev, const char *what, dim3 blocks, unsigned threads, void (*kernel)(P...), A... args)
+{
+    launch_on(cuda_of(dev)->compute, dev, what, blocks, threads, kernel, args...);
 }
 
 /* Enough warps for n elements, V a thread, up to `most` threads. */

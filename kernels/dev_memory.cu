@@ -110,8 +110,9 @@ static void copy_within(ps_device *dev, void *to, const void *from, size_t bytes
 
 static int finish(ps_device *dev)
 {
-    ps_cuda_wait(cuda_of(dev), cuda_of(dev)->copy);
-    ps_cuda_wait(cuda_of(dev), cuda_of(dev)->compute);
+    ps_cuda *c = cuda_of(dev);
+    for (cudaStream_t queue : {c->copy, c->sums, c->compute})
+        ps_cuda_wait(c, queue);
     int rc = dev->failed;
     dev->failed = 0;
     return rc < 0 ? ps_fail(rc, "%s: %s", dev->name, dev->why) : 0;
@@ -141,7 +142,7 @@ static int get(ps_device *dev, void *to, const void *from, size_t bytes)
 static void close_device(ps_device *dev)
 {
     ps_cuda *c = cuda_of(dev);
-    ps_cuda_group_leave(c);
+    ps_cuda_group_leave(dev);
     ps_cuda_blas_close(c);
     for (int s = 0; s < PS_SLOTS; s++) {
         if (c->uploaded[s])
@@ -149,10 +150,9 @@ static void close_device(ps_device *dev)
         if (c->consumed[s])
             (void)cudaEventDestroy(c->consumed[s]);
     }
-    if (c->compute)
-        (void)cudaStreamDestroy(c->compute);
-    if (c->copy)
-        (void)cudaStreamDestroy(c->copy);
+    for (cudaStream_t queue : {c->compute, c->copy, c->sums})
+        if (queue)
+            (void)cudaStreamDestroy(queue);
     free(c);
 }
 
@@ -213,10 +213,9 @@ static int check_driver(int n)
 static cudaError_t make_queues(ps_cuda *c, int n)
 {
     cudaError_t rc = cudaSetDevice(n);
-    if (rc == cudaSuccess)
-        rc = cudaStreamCreateWithFlags(&c->compute, cudaStreamNonBlocking);
-    if (rc == cudaSuccess)
-        rc = cudaStreamCreateWithFlags(&c->copy, cudaStreamNonBlocking);
+    for (cudaStream_t *queue : {&c->compute, &c->copy, &c->sums})
+        if (rc == cudaSuccess)
+            rc = cudaStreamCreateWithFlags(queue, cudaStreamNonBlocking);
     for (int s = 0; s < PS_SLOTS; s++) {
         if (rc == cudaSuccess)
             rc = cudaEventCreateWithFlags(&c->uploaded[s], cudaEventDisableTiming);

@@ -158,15 +158,25 @@ typedef struct {
     /* ---- several devices, a rank each (dev_group); NULL where there is no such thing ---- */
     /* Can this device be in a group?  PS_EDATA, saying why not.  id (NULL: not asked for): a new group's. */
     int (*group_open)(ps_device *dev, ps_group_id *id);
-    /* Joins, and waits until all ranks have. */
+    /* Begins to join it; group_joined: 1 until all ranks have, then 0, and dev->ranks is set.  After a failure of
+     * either group_leave, and the device is by itself, as before. */
     int (*group_join)(ps_device *dev, const ps_group_id *id, int rank, int ranks);
-    /* Every rank: x [n, room for PS_GROUP_ROOM(n, ranks)] = ((x of rank 0 + x of rank 1) + ... in this order, the same
-     * bytes everywhere; others: as much room, is overwritten.  `finish` does not wait for a rank that is gone, but fails.
-     * Fails after the first failure that `finish` has not reported: then the other ranks wait for this one. */
+    int (*group_joined)(ps_device *dev);
+    void (*group_leave)(ps_device *dev);
+    /* Every rank, in the same order: x [n, a multiple of ps_group_unit] = ((x of rank 0 + x of rank 1) + ... in this
+     * order, the same bytes everywhere; others: as much room, is overwritten.  Sums begin after the operations that are
+     * queued so far, and run one after the other, beside those that are queued behind them, until group_end: it lets
+     * the operations behind it wait.  `finish` waits for sums too, but not for a rank that is gone: it fails.  A sum
+     * fails after the first failure that `finish` has not reported: then the other ranks wait for this one. */
     int (*group_sum)(ps_device *dev, size_t n, ps_real *x, ps_real *others);
+    void (*group_end)(ps_device *dev);
 } ps_device_ops;
 
-#define PS_GROUP_ROOM(n, ranks) ((n) + 4 * (size_t)(ranks))
+/* What the length of a sum over so many ranks (0: no group) is a multiple of. */
+static inline size_t ps_group_unit(int ranks)
+{
+    return ranks > 0 ? 4 * (size_t)ranks : 1;
+}
 
 enum { PS_SUM_BLOCKS = 256 };
 

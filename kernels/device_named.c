@@ -15,7 +15,7 @@ int ps_device_named(const char *name, ps_device **dev)
     if (strncmp(name, "cuda:", 5) == 0 && name[5] >= '0' && name[5] <= '9')
         n = strtol(name + 5, &end, 10);
     if (strcmp(name, "cuda") != 0 && (!end || *end || n > 1023))
-        return ps_fail(PS_EUSAGE, "'%s' is no device: cpu, cuda or cuda:N", name);
+        return ps_fail(PS_EUSAGE, "-D %s: no such device: cpu, cuda or cuda:N", name);
     *dev = ps_device_cuda((int)n);
     return *dev ? 0 : PS_EDATA;
 }

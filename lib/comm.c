@@ -80,6 +80,22 @@ int ps_comm_agree(ps_comm *c, int rc, int *flag)
     return ps_fail(PS_EDATA, "rank %d failed", c->speaker);
 }
 
+int ps_comm_first(ps_comm *c, int so, char *text, size_t bytes)
+{
+    enum { AT_ONCE = 64 };
+    int first = so ? c->size - c->rank : 0, v[AT_ONCE];
+    c->mpi->most(&first, 1);
+    for (size_t i = 0; i < bytes && text && first; i += AT_ONCE) {
+        int n = (int)(bytes - i < AT_ONCE ? bytes - i : AT_ONCE);
+        for (int k = 0; k < n; k++)
+            v[k] = first == c->size - c->rank ? (unsigned char)text[i + (size_t)k] : 0;
+        c->mpi->most(v, n);
+        for (int k = 0; k < n; k++)
+            text[i + (size_t)k] = (char)v[k];
+    }
+    return first > 0;
+}
+
 void ps_comm_lost(ps_comm *c)
 {
     if (c)

@@ -36,6 +36,9 @@ int ps_comm_speaks(const ps_comm *comm);
  * *flag (NULL: none): becomes 1 where it is not 0 on some rank. */
 PS_MUST_USE int ps_comm_agree(ps_comm *comm, int rc, int *flag);
 
+/* ALL, none of which has failed so far.  Is this so on any rank?  Then text (NULL: none) becomes that of the first. */
+int ps_comm_first(ps_comm *comm, int so, char *text, size_t bytes);
+
 /* This rank fails where the others cannot be told: from now on ps_comm_agree does nothing, as after a failure that all
  * know of, and ps_comm_end ends all. */
 void ps_comm_lost(ps_comm *comm);

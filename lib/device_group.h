@@ -5,8 +5,8 @@
 #include "comm.h"
 #include "device.h"
 
-/* ALL.  Makes them one, if every rank's can be in it: dev->ranks.  If not, that is 0, ps_errmsg() says why, and nothing
- * has failed. */
-PS_MUST_USE int ps_device_group(ps_comm *comm, ps_device *dev);
+/* ALL.  Makes them one, if every rank's can be in it: dev->ranks.  If not, that is 0, ps_errmsg() says on all ranks
+ * what the first that cannot has found, and nothing has failed. */
+void ps_device_group(ps_comm *comm, ps_device *dev);
 
 #endif

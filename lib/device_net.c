@@ -162,9 +162,25 @@ static void head_back(ps_device_net *net, const ps_real *param, const ps_device_
         input_gradient(net, n, m, c, net->dr.p, param + at->G1, c, 0, dh);
 }
 
+uint32_t ps_device_net_places(const ps_device_net *net)
+{
+    return 2 * net->shape.layers + 1;
+}
+
+size_t ps_device_net_from(const ps_device_net *net, uint32_t number)
+{
+    const uint32_t k = net->shape.layers - (number + 1) / 2;
+    return number == 0 ? net->at.G1 : number % 2 ? net->at.W[k] : net->at.Q[k];
+}
+
+static int tell(const ps_device_net *net, uint32_t number)
+{
+    return net->ready ? net->ready(net->ready_ctx, ps_device_net_from(net, number)) : 0;
+}
+
 /* dh: on entry d h' of S_(k+1) (n x m), on return d h of S_k in `below` (not for the first layer). */
-static void layer_back(ps_device_net *net, const ps_real *param, const ps_device_batch *b, uint32_t k, ps_real *dh,
-                       ps_real *below, ps_real *grad)
+static int layer_back(ps_device_net *net, const ps_real *param, const ps_device_batch *b, uint32_t k, ps_real *dh,
+                      ps_real *below, ps_real *grad)
 {
     ps_device *dev = net->dev;
     ps_device_layer *l = &net->layer[k];
@@ -175,7 +191,9 @@ static void layer_back(ps_device_net *net, const ps_real *param, const ps_device
     dev->ops->column_sums(dev, n, m, NULL, dh, grad + at->w[k], net->part.p);
     matrix_gradient(net, n, m, c, dh, in, grad + at->W[k], c + m);
     matrix_gradient(net, n, m, m, dh, l->pooled.p, grad + at->W[k] + c, c + m);
-
+    int rc = tell(net, 2 * (net->shape.layers - k) - 1);
+    if (rc < 0)
+        return rc;
     input_gradient(net, n, m, m, dh, W + c, c + m, 0, l->pooled.p);
     if (net->shape.pooling == PS_POOL_MAX)
         dev->ops->pool_max_back(dev, n_below, m, b->back_off, b->user, b->slot, (uint32_t)n, l->pooled.p, l->arg.p,
@@ -185,10 +203,12 @@ static void layer_back(ps_device_net *net, const ps_real *param, const ps_device
                                 l->p.p);
     dev->ops->column_sums(dev, n_below, m, NULL, l->p.p, grad + at->q[k], net->part.p);
     matrix_gradient(net, n_below, m, c, l->p.p, in, grad + at->Q[k], c);
-    if (k == 0)
-        return; /* the features are given */
+    rc = tell(net, 2 * (net->shape.layers - k));
+    if (k == 0 || rc < 0)
+        return rc; /* the features are given */
     input_gradient(net, n_below, m, c, l->p.p, param + at->Q[k], c, 0, below);
     input_gradient(net, n, m, c, dh, W, c + m, 1, below);
+    return 0;
 }
 
 static int back_room(ps_device_net *net, const ps_device_batch *b)
@@ -212,12 +232,13 @@ int ps_device_net_backward(ps_device_net *net, const ps_real *param, const ps_de
     ps_real *dh = net->dh[0].p, *below = net->dh[1].p;
     net->dev->products = net->products;
     head_back(net, param, b, inputs(net, b, K), dz, dbeta, grad, dh);
-    for (uint32_t k = K; k-- > 0;) {
-        layer_back(net, param, b, k, dh, below, grad);
+    rc = tell(net, 0);
+    for (uint32_t k = K; k-- > 0 && rc == 0;) {
+        rc = layer_back(net, param, b, k, dh, below, grad);
         ps_real *swap = dh;
         dh = below;
         below = swap;
     }
     net->dev->products = PS_PRODUCTS_F32;
-    return 0;
+    return rc;
 }

@@ -21,6 +21,10 @@ typedef struct {
     ps_places at;
     ps_device_layer layer[PS_LAYERS_MAX];
     ps_device_room r, z, norm, beta, dr, dh[2], part;
+    /* Told in the backward pass that gradients from that place on are queued (ps_device_net_from, from number 0 up);
+     * its failure ends the pass.  NULL: nobody. */
+    int (*ready)(void *ctx, size_t from);
+    void *ready_ctx;
 } ps_device_net;
 
 void ps_device_net_init(ps_device_net *net, ps_device *dev, const ps_model *model, ps_products products);
@@ -28,6 +32,11 @@ void ps_device_net_free(ps_device_net *net);
 
 /* Leaves z (n[K] x d) and, with an item bias, beta (n[K]) in the net. */
 PS_MUST_USE int ps_device_net_forward(ps_device_net *net, const ps_real *param, const ps_device_batch *b);
+
+/* How many places those are, and where they are: of the head; then of each layer, from the last one down, W's and Q's.
+ */
+uint32_t ps_device_net_places(const ps_device_net *net);
+size_t ps_device_net_from(const ps_device_net *net, uint32_t number);
 
 /* As ps_net_backward, but writes the gradient: dz becomes the gradient by y. */
 PS_MUST_USE int ps_device_net_backward(ps_device_net *net, const ps_real *param, const ps_device_batch *b, ps_real *dz,

@@ -27,6 +27,7 @@ struct ps_device_train {
     uint64_t staged, launched; /* batches */
     ps_device_room param, grad, m, v;
     ps_device_room others; /* for the sum over a group: made where all ranks still hear of it if it cannot be */
+    size_t unsummed;       /* the gradient's elements, some behind its end too, whose sum has not begun */
     ps_device_room q, p, n, sn, sp, sh, down, pair_loss, dq, dp, dn, sum_n, sum_p, dz, dbeta; /* of the loss */
     ps_device_room z, beta;    /* of a batch in shares: all of it */
     ps_device_room sums, part; /* double: loss and squares of the gradient; on the way to them */
@@ -36,6 +37,13 @@ struct ps_device_train {
 
 /* ---- making one ---- */
 
+/* That many elements, or the few more with which a sum over a group can begin or end. */
+static size_t summed(const ps_device_train *t, size_t n)
+{
+    const size_t unit = ps_group_unit(t->dev->ranks);
+    return (n + unit - 1) / unit * unit;
+}
+
 static int make(ps_device_train *t, const ps_model *model, ps_products products)
 {
     ps_device *dev = t->dev;
@@ -44,9 +52,9 @@ static int make(ps_device_train *t, const ps_model *model, ps_products products)
         ps_device_slot_init(&t->slot[i], dev, i);
     int rc = ps_device_room_for(dev, &t->param, model->size, sizeof(ps_real));
     if (rc == 0)
-        rc = ps_device_room_for(dev, &t->grad, PS_GROUP_ROOM(model->dense, dev->ranks), sizeof(ps_real));
+        rc = ps_device_room_for(dev, &t->grad, summed(t, model->dense), sizeof(ps_real));
     if (rc == 0 && dev->ranks)
-        rc = ps_device_room_for(dev, &t->others, PS_GROUP_ROOM(model->dense, dev->ranks), sizeof(ps_real));
+        rc = ps_device_room_for(dev, &t->others, summed(t, model->dense), sizeof(ps_real));
     if (rc == 0)
         rc = ps_device_room_for(dev, &t->m, model->dense, sizeof(ps_real));
     if (rc == 0 && t->optimizer == PS_ADAM)
@@ -85,10 +93,10 @@ void ps_device_train_free(ps_device_train *t)
 {
     if (!t)
         return;
-    ps_device_room *const all[] = {&t->param, &t->grad, &t->m,     &t->v,         &t->q,    &t->p,  &t->n,   &t->sn,
-                                   &t->sp,    &t->sh,   &t->down,  &t->pair_loss, &t->dq,   &t->dp, &t->dn,  &t->sum_n,
-                                   &t->sum_p, &t->dz,   &t->dbeta, &t->sums,      &t->part, &t->z,  &t->beta,
-                                   &t->others};
+    ps_device_room *const all[] = {&t->param, &t->grad, &t->m,    &t->v,     &t->q,     &t->p,
+                                   &t->n,     &t->sn,   &t->sp,   &t->sh,    &t->down,  &t->pair_loss,
+                                   &t->dq,    &t->dp,   &t->dn,   &t->sum_n, &t->sum_p, &t->dz,
+                                   &t->dbeta, &t->sums, &t->part, &t->z,     &t->beta,  &t->others};
     ps_device_net_free(&t->net);
     for (int i = 0; i < PS_SLOTS; i++)
         ps_device_slot_free(&t->slot[i]);
@@ -348,29 +356,48 @@ int ps_device_train_loss(ps_device_train *t, const ps_real *z, const ps_real *be
     return rc;
 }
 
+/* Sums over the group from there on.  Every rank has the same places, and so the same sums. */
+static int sum_from(void *ctx, size_t from)
+{
+    ps_device_train *t = ctx;
+    const size_t first = summed(t, from), n = t->unsummed - first;
+    ps_real *grad = t->grad.p, *others = t->others.p;
+    t->unsummed = first;
+    return n ? t->dev->ops->group_sum(t->dev, n, grad + first, others + first) : 0;
+}
+
 int ps_device_train_backward(ps_device_train *t, ps_real *dz, const ps_real *dbeta, ps_real *grad)
 {
     ps_device *dev = t->dev;
     int slot;
     const ps_device_batch *b = current(t, &slot);
     size_t n = b->n[t->net.shape.layers], bytes = n * t->net.shape.d * sizeof *dz;
+    t->net.ready = grad ? NULL : sum_from;
+    t->net.ready_ctx = t;
+    t->unsummed = summed(t, t->layout->dense);
     int rc = dev->ops->put(dev, t->dz.p, dz, bytes);
     if (rc == 0 && t->net.shape.bias)
         rc = dev->ops->put(dev, t->dbeta.p, dbeta, n * sizeof *dbeta);
     if (rc == 0)
         rc = ps_device_net_backward(&t->net, t->param.p, b, t->dz.p, t->net.shape.bias ? t->dbeta.p : NULL, t->grad.p);
-    if (rc == 0)
+    if (rc == 0 && b->token_rows)
         rc = dev->ops->get(dev, dz, t->dz.p, bytes);
     if (rc == 0 && grad)
         rc = dev->ops->get(dev, grad, t->grad.p, t->layout->dense * sizeof *grad);
-    return rc < 0 ? rc : dev->ops->finish(dev);
+    return rc;
 }
 
 int ps_device_train_sum(ps_device_train *t, int any)
 {
-    if (!any)
+    int rc = 0;
+    if (!any) {
         t->dev->ops->zero(t->dev, t->grad.p, t->layout->dense * sizeof(ps_real));
-    return t->dev->ops->group_sum(t->dev, t->layout->dense, t->grad.p, t->others.p);
+        t->unsummed = summed(t, t->layout->dense);
+        for (uint32_t i = 0; i < ps_device_net_places(&t->net) && rc == 0; i++)
+            rc = sum_from(t, ps_device_net_from(&t->net, i));
+    }
+    t->dev->ops->group_end(t->dev);
+    return rc;
 }
 
 int ps_device_train_step(ps_device_train *t, const ps_real *grad, const ps_real *dz, double rate, double token_rate,

@@ -50,11 +50,12 @@ PS_MUST_USE int ps_device_train_forward(ps_device_train *t, ps_real *z, ps_real 
 /* The loss of the whole batch, and its gradients by z and beta. */
 PS_MUST_USE int ps_device_train_loss(ps_device_train *t, const ps_real *z, const ps_real *beta, ps_real *dz,
                                      ps_real *dbeta, ps_device_result *result);
-/* The share's gradient (dense parameters), after its forward pass; dz, on entry of the share, becomes that by y.  grad
- * NULL: it stays on the device, for */
+/* The share's gradient (dense parameters), after its forward pass; dz, on entry of the share, becomes that by y if the
+ * batch has tokens.  grad NULL: it stays on the device, where the sum over the ranks of its group begins with the
+ * head's part, while layers below are at work; and does not wait but for dz. */
 PS_MUST_USE int ps_device_train_backward(ps_device_train *t, ps_real *dz, const ps_real *dbeta, ps_real *grad);
-/* The sum of it over the ranks of the device's group, queued.  ALL; any 0: this rank's share was of nothing.  After a
- * failure the other ranks wait for this one: ps_comm_lost. */
+/* After that, ALL: the step will wait for the sum.  any 0: this rank's share was of nothing, and had no backward pass.
+ * After a failure of either the other ranks wait for this one: ps_comm_lost. */
 PS_MUST_USE int ps_device_train_sum(ps_device_train *t, int any);
 /* The step by the sum of all gradients (NULL: that of the device), and by dz of the whole batch for token embeddings.
  */

@@ -242,14 +242,15 @@ static int can_be_written(const char *path)
 }
 
 /* "cuda" alone: each rank has a GPU of its own, and these add gradients up by themselves if they can. */
-static int join_devices(const options *o, ps_device *device)
+static void join_devices(const options *o, ps_device *device)
 {
     if (strcmp(o->device, "cuda") != 0 || ps_comm_size(o->comm) == 1)
-        return 0;
-    int rc = ps_device_group(o->comm, device);
-    if (rc == 0) /* NOLINTNEXTLINE(clang-analyzer-core.NullDereference): "cuda" is a device */
-        ps_info("gradients are added up %s%s", device->ranks ? "by NCCL" : "by the host: ", device->ranks ? "" : ps_errmsg());
-    return rc;
+        return;
+    ps_device_group(o->comm, device);
+    if (device->ranks) /* NOLINT(clang-analyzer-core.NullDereference): "cuda" is a device */
+        ps_info("gradients are added up by NCCL");
+    else
+        ps_warn("gradients are added up by the host, which takes longer: %s", ps_errmsg());
 }
 
 static int train(options *o)
@@ -284,7 +285,7 @@ static int train(options *o)
         rc = can_be_written(o->checkpoint);
     rc = ps_comm_agree(o->comm, rc, NULL);
     if (rc == 0)
-        rc = join_devices(o, device);
+        join_devices(o, device);
     if (rc == 0) {
         ps_model_init(&model, o->recipe.seed);
         rc = train_on(o, &in, &model, pool, device, &log_rc);

@@ -86,7 +86,7 @@ unset EMULATOR_MEMORY
 for device in gpu cuda: cuda:x cuda:-1; do
     status=0
     train pstrain -D $device >out 2>err || status=$?
-    [ $status = 2 ] && grep -q 'is no device' err || fail "-D $device: status $status: $(cat err)"
+    [ $status = 2 ] && grep -q -e "^pstrain: -D $device: no such device: cpu, cuda or cuda:N" err || fail "-D $device: status $status: $(cat err)"
 done
 status=0
 cuda --shares 2 >out 2>err || status=$?

@@ -1,6 +1,6 @@
 #!/bin/sh
 # pstrain on two and three GPUs, a rank of MPI each, with CUDA and NCCL on the CPU (tests/cuda): the losses of as many shares on the CPU,
-# the same bytes each time, by NCCL as by the host; a rank that is gone, killed, or on a GPU that is not there.
+# the same bytes each time, by NCCL as by the host; ranks that NCCL cannot join; a rank that is gone, killed, or on a GPU that is not there.
 set -eu
 . "$PS_ROOT/tests/fixture.sh"
 . "$PS_ROOT/tests/need-emulated"
@@ -57,20 +57,42 @@ export EMULATOR_FAULT=lost-rank
 refused 'NCCL: remote process exited or there was a network error'
 unset EMULATOR_FAULT
 
-# The second rank's device fails: the first does not wait for it.  one_fails TEXT VARIABLE=VALUE ARGUMENT...
-one_fails() {
-    text=$1 setting=$2
-    shift 2
+# Another environment for the second rank.  unlike VARIABLE=VALUE ARGUMENT...
+unlike() {
+    setting=$1
+    shift
     set -- "$PS_TEST/emulated/pstrain" -D cuda -o two.psm -g g.psg -x x.psr -n n.psr -t --epochs 1 -j 1 "$@"
+    rm -f two.psm
+    timeout 60 mpirun --oversubscribe --bind-to none -n 1 "$@" : -n 1 env "$setting" "$@" <pairs.tsv 2>err
+}
+
+# One that cannot join leaves the sums to the host, on both, with a warning.
+unlike EMULATOR_SEED=3 --hidden 9 -d 6 || fail "status $?: $(cat err)"
+[ ! -s err ] && mv two.psm joined.psm || fail "$(cat err)"
+for setting in EMULATOR_FAULT=cannot-join EMULATOR_SEED=4; do
+    unlike $setting --hidden 9 -d 6 || fail "$setting: status $?: $(cat err)"
+    cmp two.psm joined.psm || fail "$setting: other bytes"
+    [ $setting != EMULATOR_FAULT=cannot-join ] || mv err warned
+done
+grep -q '^pstrain: gradients are added up by the host, which takes longer: cuda:1 (emulated on the CPU): NCCL: unhandled system error' \
+    warned && [ "$(wc -l <warned)" = 1 ] || fail "no warning: $(cat warned)"
+
+# Its device fails: the first rank does not wait for it.  one_fails TEXT VARIABLE=VALUE ARGUMENT...
+one_fails() {
+    text=$1
+    shift
     status=0
-    timeout 60 mpirun --oversubscribe --bind-to none -n 1 "$@" : -n 1 env "$setting" "$@" <pairs.tsv 2>err || status=$?
+    unlike "$@" || status=$?
     [ $status != 0 ] && [ $status != 124 ] && [ ! -e two.psm ] && grep -q "^pstrain: .*$text" err ||
-        fail "$setting: status $status: $(cat err)"
+        fail "$1: status $status: $(cat err)"
 }
 for bytes in 34000000 36000000 38000000; do
     one_fails 'too little memory' EMULATOR_MEMORY=$bytes --hidden 200 -d 100 --batch 32
 done
 one_fails 'NCCL: remote process exited' EMULATOR_FAULT=lost-rank --hidden 9 -d 6
+# When the sum is on its way, which the others wait for: without tokens it is the step that finds out.
+one_fails 'unspecified launch failure' EMULATOR_FAULT=dies --hidden 9 -d 6
+one_fails 'unspecified launch failure' EMULATOR_FAULT=dies --hidden 9 -d 6 -y y.psr
 
 # A rank that is killed ends the other, which waits for it on its GPU.
 gpus -c c --every 0 --epochs 1000 >out 2>err &

@@ -85,7 +85,8 @@ enum cudaError_t {
     cudaErrorInsufficientDriver = 35,
     cudaErrorNoDevice = 100,
     cudaErrorInvalidDevice = 101,
-    cudaErrorNotReady = 600
+    cudaErrorNotReady = 600,
+    cudaErrorLaunchFailure = 719
 };
 enum cudaMemcpyKind { cudaMemcpyHostToDevice = 1, cudaMemcpyDeviceToHost = 2, cudaMemcpyDeviceToDevice = 3 };
 enum { cudaEventDisableTiming = 2, cudaStreamNonBlocking = 1 };
@@ -139,5 +140,7 @@ void emulated_queue(cudaStream_t stream, std::function<void()> work);
 /* What waits for other processes: not before `ready`. */
 void emulated_queue_when(cudaStream_t stream, std::function<bool()> ready, std::function<void()> work);
 bool emulated_is_device(const void *p, size_t bytes);
+/* From now on nothing runs, and whoever waits is told. */
+void emulated_die();
 
 #endif

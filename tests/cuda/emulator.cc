@@ -413,6 +413,17 @@ struct emulated_stream {
 };
 
 static std::vector<emulated_stream *> streams;
+static bool dead;
+
+void emulated_die()
+{
+    dead = true;
+}
+
+static cudaError_t health()
+{
+    return dead ? cudaErrorLaunchFailure : cudaSuccess;
+}
 
 static bool is_ready(const task &t)
 {
@@ -424,7 +435,7 @@ static bool run_one()
 {
     std::vector<emulated_stream *> ready;
     for (emulated_stream *s : streams)
-        if (!s->queue.empty() && is_ready(s->queue.front()))
+        if (!dead && !s->queue.empty() && is_ready(s->queue.front()))
             ready.push_back(s);
     if (ready.empty())
         return false;
@@ -447,7 +458,7 @@ static bool others_awaited()
 
 static void run_until(const std::function<bool()> &reached)
 {
-    while (!reached())
+    while (!dead && !reached())
         if (!run_one()) {
             if (!others_awaited())
                 die("a stream waits for an event that nothing will record");
@@ -534,13 +545,15 @@ cudaError_t cudaStreamDestroy(cudaStream_t stream)
 cudaError_t cudaStreamSynchronize(cudaStream_t stream)
 {
     run_until([=] { return stream->queue.empty(); });
-    return cudaSuccess;
+    return health();
 }
 
 cudaError_t cudaStreamQuery(cudaStream_t stream)
 {
     if (!run_one())
         usleep(50); /* another process has to come first */
+    if (dead)
+        return health();
     return stream->queue.empty() ? cudaSuccess : cudaErrorNotReady;
 }
 
@@ -576,7 +589,7 @@ cudaError_t cudaEventSynchronize(cudaEvent_t event)
 {
     uint64_t ticket = event->asked;
     run_until([=] { return event->done >= ticket; });
-    return cudaSuccess;
+    return health();
 }
 
 /* ---- the machine ---- */
@@ -634,7 +647,8 @@ const char *cudaGetErrorString(cudaError_t rc)
                                                      {cudaErrorInvalidValue, "invalid argument"},
                                                      {cudaErrorMemoryAllocation, "out of memory"},
                                                      {cudaErrorInvalidConfiguration, "invalid configuration argument"},
-                                                     {cudaErrorInvalidDevice, "invalid device ordinal"}};
+                                                     {cudaErrorInvalidDevice, "invalid device ordinal"},
+                                                     {cudaErrorLaunchFailure, "unspecified launch failure"}};
     auto at = text.find(rc);
     return at == text.end() ? "unknown error" : at->second;
 }

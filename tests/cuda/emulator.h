@@ -1,6 +1,7 @@
 /* emulator.h - what a test may ask of CUDA on the CPU.  The environment: EMULATOR_MEMORY, bytes of the device (default
  * 4 GiB); EMULATOR_FAULT, no-driver, old-driver or no-device: how the machine lacks a GPU;
- * lost-rank: NCCL finds another rank gone; EMULATOR_SEED. */
+ * cannot-join: NCCL does not find the other ranks; lost-rank: one is gone when the first sum has begun; dies: this
+ * rank's device stops then; EMULATOR_SEED. */
 #ifndef EMULATOR_H
 #define EMULATOR_H
 

@@ -1,5 +1,6 @@
 /* nccl.cc - NCCL for ranks of one machine: a file that all have mapped, with a mailbox from each rank to each.  An
- * exchange is queued like everything else, and waits for the other ranks there. */
+ * exchange is queued like everything else, and waits for the other ranks there.  Nothing here waits: what is asked for
+ * is in progress until the caller has asked once more how it goes, and until then nothing else may be asked for. */
 #include <atomic>
 #include <cstdio>
 #include <cstdlib>
@@ -26,6 +27,8 @@ struct shared {
 struct emulated_group {
     shared *all;
     int rank, ranks;
+    bool joined;
+    ncclUniqueId id;
 };
 
 /* One half of an exchange, in a group of calls. */
@@ -40,11 +43,17 @@ struct half {
 
 static std::vector<half> halves;
 static int depth;
+static bool in_progress, summing;
 
-static bool fault()
+static bool fault(const char *name)
 {
     const char *s = getenv("EMULATOR_FAULT");
-    return s && strcmp(s, "lost-rank") == 0;
+    return s && strcmp(s, name) == 0;
+}
+
+static bool lost()
+{
+    return summing && fault("lost-rank");
 }
 
 ncclResult_t ncclGetUniqueId(ncclUniqueId *id)
@@ -58,40 +67,58 @@ ncclResult_t ncclGetUniqueId(ncclUniqueId *id)
     return rc == 0 ? ncclSuccess : ncclSystemError;
 }
 
-ncclResult_t ncclCommInitRank(ncclComm_t *comm, int ranks, ncclUniqueId id, int rank)
+ncclResult_t ncclCommInitRankConfig(ncclComm_t *comm, int ranks, ncclUniqueId id, int rank, ncclConfig_t *config)
 {
     int fd = open(id.internal, O_RDWR);
     void *all = fd < 0 ? MAP_FAILED : mmap(NULL, sizeof(shared), PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
     if (fd >= 0)
         close(fd);
-    if (all == MAP_FAILED || ranks > RANKS_MAX || rank >= ranks)
+    if (all == MAP_FAILED || ranks > RANKS_MAX || rank >= ranks || config->blocking)
         return ncclInvalidArgument;
-    *comm = new emulated_group{(shared *)all, rank, ranks};
-    (*comm)->all->arrived++;
-    while ((*comm)->all->arrived < ranks)
-        sched_yield();
-    if (rank == 0)
-        unlink(id.internal);
-    return ncclSuccess;
+    *comm = new emulated_group{(shared *)all, rank, ranks, false, id};
+    if (!fault("cannot-join"))
+        (*comm)->all->arrived++;
+    return ncclInProgress;
 }
 
 /* Tasks that are still queued hold it: it is not freed, and lets them pass. */
 ncclResult_t ncclCommAbort(ncclComm_t comm)
 {
+    if (!comm->joined && comm->rank == 0)
+        unlink(comm->id.internal);
     munmap(comm->all, sizeof(shared));
     comm->all = NULL;
+    halves.clear();
+    in_progress = false;
     return ncclSuccess;
 }
 
-ncclResult_t ncclCommGetAsyncError(ncclComm_t, ncclResult_t *status)
+static void queue_all();
+
+static ncclResult_t state_of_joining(ncclComm_t comm)
 {
-    *status = fault() ? ncclRemoteError : ncclSuccess;
+    if (fault("cannot-join"))
+        return ncclSystemError;
+    comm->joined = comm->all->arrived == comm->ranks;
+    if (comm->joined && comm->rank == 0)
+        unlink(comm->id.internal);
+    return comm->joined ? ncclSuccess : ncclInProgress;
+}
+
+ncclResult_t ncclCommGetAsyncError(ncclComm_t comm, ncclResult_t *status)
+{
+    *status = !comm->joined ? state_of_joining(comm) : lost() ? ncclRemoteError : ncclSuccess;
+    if (in_progress)
+        queue_all();
+    in_progress = false;
     return ncclSuccess;
 }
 
 const char *ncclGetErrorString(ncclResult_t status)
 {
-    return status == ncclRemoteError ? "remote process exited or there was a network error" : "NCCL failed";
+    return status == ncclRemoteError   ? "remote process exited or there was a network error"
+           : status == ncclSystemError ? "unhandled system error"
+                                       : "NCCL failed";
 }
 
 static size_t piece(const half &h, size_t i)
@@ -104,7 +131,7 @@ static void post(const half &h, size_t i)
 {
     auto free = [=] {
         const mailbox *b = h.g->all ? &h.g->all->box[h.g->rank][h.other] : NULL;
-        return !b || (b->taken == b->posted && !fault());
+        return !b || (b->taken == b->posted && !lost());
     };
     emulated_queue_when(h.stream, free, [=] {
         if (!h.g->all)
@@ -119,7 +146,7 @@ static void take(const half &h, size_t i)
 {
     auto there = [=] {
         const mailbox *b = h.g->all ? &h.g->all->box[h.other][h.g->rank] : NULL;
-        return !b || (b->posted > b->taken && !fault());
+        return !b || (b->posted > b->taken && !lost());
     };
     emulated_queue_when(h.stream, there, [=] {
         if (!h.g->all)
@@ -149,25 +176,30 @@ static void queue_all()
 
 ncclResult_t ncclGroupStart()
 {
+    if (in_progress)
+        return ncclInvalidUsage;
     depth++;
     return ncclSuccess;
 }
 
 ncclResult_t ncclGroupEnd()
 {
-    if (--depth == 0)
-        queue_all();
-    return ncclSuccess;
+    if (--depth > 0)
+        return ncclSuccess;
+    in_progress = summing = true;
+    if (fault("dies"))
+        emulated_die();
+    return ncclInProgress;
 }
 
+/* Always in a group: what ncclAllGather is made of is in one, too. */
 static ncclResult_t add(const half &h)
 {
     const void *p = h.out ? (const void *)h.out : h.in;
-    if (h.other < 0 || h.other >= h.g->ranks || h.other == h.g->rank || !emulated_is_device(p, h.count * sizeof(float)))
+    if (h.other < 0 || h.other >= h.g->ranks || h.other == h.g->rank || depth == 0 || !h.g->joined ||
+        !emulated_is_device(p, h.count * sizeof(float)))
         return ncclInvalidArgument;
     halves.push_back(h);
-    if (depth == 0)
-        queue_all();
     return ncclSuccess;
 }
 

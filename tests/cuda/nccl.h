@@ -6,7 +6,21 @@
 
 #define PS_NCCL_LINKED
 
-enum ncclResult_t { ncclSuccess, ncclSystemError = 2, ncclInvalidArgument = 4, ncclRemoteError = 6, ncclInProgress };
+enum ncclResult_t {
+    ncclSuccess,
+    ncclSystemError = 2,
+    ncclInvalidArgument = 4,
+    ncclInvalidUsage,
+    ncclRemoteError,
+    ncclInProgress
+};
+struct ncclConfig_t {
+    int blocking;
+};
+#define NCCL_CONFIG_INITIALIZER \
+    {                           \
+        1                       \
+    }
 enum ncclDataType_t { ncclFloat = 7 };
 struct ncclUniqueId {
     char internal[128];
@@ -14,7 +28,7 @@ struct ncclUniqueId {
 typedef struct emulated_group *ncclComm_t;
 
 ncclResult_t ncclGetUniqueId(ncclUniqueId *id);
-ncclResult_t ncclCommInitRank(ncclComm_t *comm, int ranks, ncclUniqueId id, int rank);
+ncclResult_t ncclCommInitRankConfig(ncclComm_t *comm, int ranks, ncclUniqueId id, int rank, ncclConfig_t *config);
 ncclResult_t ncclCommAbort(ncclComm_t comm);
 ncclResult_t ncclCommGetAsyncError(ncclComm_t comm, ncclResult_t *status);
 const char *ncclGetErrorString(ncclResult_t status);

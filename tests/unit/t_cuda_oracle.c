@@ -3,6 +3,7 @@
 #include <glob.h>
 
 #include "../cuda/emulator.h"
+#include "device_net.h"
 #include "device_train.h"
 #include "model_case.h"
 
@@ -116,6 +117,56 @@ static void test_repeats(const oracle *o, ps_device *dev)
     CHECK(memcmp(losses[0], losses[1], sizeof losses[0]) == 0);
 }
 
+/* On the host, where an operation is done when it is queued: what the backward pass tells of is there, and nothing of
+ * what it has not told of yet. */
+typedef struct {
+    const ps_real *grad;
+    size_t until;
+    uint32_t told;
+} listening;
+
+static int listen_to(void *ctx, size_t from)
+{
+    listening *l = ctx;
+    CHECK(from < l->until);
+    for (size_t i = 0; i < l->until; i++)
+        if (isfinite(l->grad[i]) != (i >= from)) {
+            fprintf(stderr, "element %zu is %g when those from %zu on are told of\n", i, (double)l->grad[i], from);
+            check_failures++;
+            break;
+        }
+    l->until = from;
+    l->told++;
+    return 0;
+}
+
+static void test_ready(const oracle *o, ps_device *dev)
+{
+    model_case c;
+    ps_shape shape = case_shape_of(o);
+    ps_device_slot slot;
+    ps_device_net net;
+    case_load(&c, o);
+    case_set_up(&c, &shape, PS_LOSS_SOFTMAX, .1, NULL);
+    load_parameters(&c);
+    (void)case_loss(&c); /* dz, dbeta */
+    for (size_t i = 0; i < c.model.dense; i++)
+        c.grad[i] = NAN;
+    listening l = {c.grad, c.model.dense, 0};
+    ps_device_slot_init(&slot, dev, 0);
+    ps_device_net_init(&net, dev, &c.model, PS_PRODUCTS_F32);
+    net.ready = listen_to;
+    net.ready_ctx = &l;
+    CHECK_OK(ps_device_slot_fill(&slot, &c.mb, &c.mb, &c.batch, &c.known, NULL));
+    CHECK_OK(ps_device_net_forward(&net, c.model.param, &slot.at));
+    CHECK_OK(ps_device_net_backward(&net, c.model.param, &slot.at, c.dz, c.dbeta, c.grad));
+    CHECK(l.told == 2 * shape.layers + 1 && l.until == 0);
+    ps_device_net_free(&net);
+    ps_device_slot_free(&slot);
+    case_tear_down(&c);
+    case_unload(&c);
+}
+
 int main(void)
 {
     const char *root = getenv("PS_ROOT");
@@ -136,6 +187,7 @@ int main(void)
         oracle *o = oracle_read(files.gl_pathv[i]);
         for (int d = 0; d < 2; d++)
             test_case(o, device[d]);
+        test_ready(o, device[0]);
         if (i == 0)
             test_repeats(o, device[1]);
         oracle_free(o);
