@@ -100,8 +100,8 @@ DEFS := $(if $(filter 0,$(ZLIB)),-Itests/cuda/no_zlib) $(if $(filter 1,$(OPENBLA
 	$(if $(filter 1,$(VNNI)),-DPS_VNNI) $(if $(filter 1,$(ONEDNN)),-DPS_ONEDNN) $(if $(filter 1,$(MPI)),-DPS_MPI $(MPI_CFLAGS:-I%=-isystem %))
 # OpenMPI is opened when mpirun starts pstrain, not linked: alone, pstrain needs none, and starts no slower.
 # oneDNN is opened when bf16 is asked for, not linked: few runs need it, and it is large.
-# As needed: OpenBLAS starts threads, which spin for a while, in every program that it is linked into.
-LIBS := -Wl,--as-needed $(if $(filter 1,$(OPENBLAS)),-lopenblas) -ldl
+# So is OpenBLAS: it starts threads, which spin for a while, and with little address space it does not come to an end.
+LIBS := -Wl,--as-needed -ldl
 export OPENBLAS ONEDNN MPI CC
 ifeq ($(FLAVOUR),release)
 export CUDA NCCL

@@ -4,12 +4,8 @@
 #include <string.h>
 
 #include "bf16.h"
+#include "openblas.h"
 #include "packed.h"
-
-#ifdef PS_OPENBLAS
-#include <cblas.h>
-#include <pthread.h>
-#endif
 
 /* Tiles of C; slabs of the sum over k. */
 enum {
@@ -104,46 +100,34 @@ static int own_is_faster(void)
     return strcmp(ps_packed_best()->name, "avx512") == 0;
 }
 
-#ifdef PS_OPENBLAS
-static pthread_once_t once = PTHREAD_ONCE_INIT;
-
-/* Threads are ours: OpenBLAS's own would depend on -j and compete with the pool. */
-static void single_thread(void)
-{
-    openblas_set_num_threads(1);
-}
-
 void ps_gemm_library(ps_trans ta, ps_trans tb, size_t m, size_t n, size_t k, ps_real alpha, const ps_real *a,
                      size_t lda, const ps_real *b, size_t ldb, ps_real beta, ps_real *c, size_t ldc)
 {
-    pthread_once(&once, single_thread);
     if (m == 0 || n == 0)
         return;
-#ifdef PS_DOUBLE
-    cblas_dgemm
-#else
-    cblas_sgemm
+#ifdef PS_OPENBLAS
+    ps_openblas_fn *product = ps_openblas(NULL);
+    if (product) {
+        product(CblasRowMajor, ta == PS_T ? CblasTrans : CblasNoTrans, tb == PS_T ? CblasTrans : CblasNoTrans,
+                (blasint)m, (blasint)n, (blasint)k, alpha, a, (blasint)lda, b, (blasint)ldb, beta, c, (blasint)ldc);
+        return;
+    }
 #endif
-        (CblasRowMajor, ta == PS_T ? CblasTrans : CblasNoTrans, tb == PS_T ? CblasTrans : CblasNoTrans, (blasint)m,
-         (blasint)n, (blasint)k, alpha, a, (blasint)lda, b, (blasint)ldb, beta, c, (blasint)ldc);
-}
-
-const char *ps_gemm_backend(void)
-{
-    return own_is_faster() ? "own, AVX-512" : openblas_get_config();
-}
-#else
-void ps_gemm_library(ps_trans ta, ps_trans tb, size_t m, size_t n, size_t k, ps_real alpha, const ps_real *a,
-                     size_t lda, const ps_real *b, size_t ldb, ps_real beta, ps_real *c, size_t ldc)
-{
     ps_gemm_packed(ta, tb, m, n, k, alpha, a, lda, b, ldb, beta, c, ldc);
 }
 
 const char *ps_gemm_backend(void)
 {
-    return ps_packed_best()->name;
-}
+    const char *name = ps_packed_best()->name;
+    if (own_is_faster())
+        return "own, AVX-512";
+#ifdef PS_OPENBLAS
+    const char *library;
+    if (ps_openblas(&library))
+        return library;
 #endif
+    return name;
+}
 
 void ps_gemm_one(ps_trans ta, ps_trans tb, size_t m, size_t n, size_t k, ps_real alpha, const ps_real *a, size_t lda,
                  const ps_real *b, size_t ldb, ps_real beta, ps_real *c, size_t ldc)

@@ -1,4 +1,4 @@
-/* gemm.h - matrix products: those of packed.h with AVX-512, OpenBLAS otherwise where it was built in. */
+/* gemm.h - matrix products: those of packed.h with AVX-512, OpenBLAS otherwise where it was built in and is found. */
 #ifndef PS_GEMM_H
 #define PS_GEMM_H
 
@@ -11,7 +11,7 @@ typedef enum { PS_N, PS_T } ps_trans;
 
 /* C = alpha op(A) op(B) + beta C, all row-major: op(A) is m x k, op(B) k x n, C m x n; ld*: elements
  * from one stored row to the next.  beta 0 ignores what C held.  One thread.
- * The result depends on the shapes and the machine only. */
+ * The result depends on the shapes, the machine, and whether OpenBLAS is to be had, only. */
 void ps_gemm_one(ps_trans ta, ps_trans tb, size_t m, size_t n, size_t k, ps_real alpha, const ps_real *a, size_t lda,
                  const ps_real *b, size_t ldb, ps_real beta, ps_real *c, size_t ldc);
 
@@ -27,7 +27,7 @@ void ps_gemm_bf16(ps_pool *pool, ps_trans ta, ps_trans tb, size_t m, size_t n, s
 /* Either of them. */
 typedef __typeof__(ps_gemm) ps_gemm_fn;
 
-/* As ps_gemm_one, by OpenBLAS; where it was not built in, by packed.h. */
+/* As ps_gemm_one, by OpenBLAS; where it was not built in or is not to be had (openblas.h), by packed.h. */
 void ps_gemm_library(ps_trans ta, ps_trans tb, size_t m, size_t n, size_t k, ps_real alpha, const ps_real *a,
                      size_t lda, const ps_real *b, size_t ldb, ps_real beta, ps_real *c, size_t ldc);
 

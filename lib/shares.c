@@ -31,7 +31,7 @@ int ps_shares_init(ps_shares *s, const ps_model *model, ps_pool *pool, ps_gemm_f
 
 void ps_shares_free(ps_shares *s)
 {
-    for (uint32_t i = 0; s->parts && i < s->own; i++) {
+    for (uint32_t i = 0; s->net && s->parts && s->grad && i < s->own; i++) {
         ps_parts_free(&s->parts[i]);
         ps_net_free(&s->net[i]);
         free(s->grad[i]);
