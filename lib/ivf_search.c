@@ -11,6 +11,11 @@
 
 enum { BLOCK = 1024, AT_ONCE = 64, FIRST_GROUPS = 8 };
 
+/* From a third of the cells on, all rows in a row take less time than the cells one by one. */
+enum { MOST_CELLS = 3 };
+
+enum { TILE_BYTES = 128 << 10, QUERIES = 128 }; /* of all rows: a tile, and queries that it is read for */
+
 typedef struct {
     uint32_t cell, query; /* query: of the block */
 } visit;
@@ -76,6 +81,17 @@ static int add_visits(const job *w, scratch *s, ps_sieve *coarse, uint32_t i, ui
     return 0;
 }
 
+/* Query i of the block as codes, and how many rows are to be kept of what its codes find: what they put in the wrong
+ * order around the last place is put right by exact scores. */
+static void code_query(const job *w, scratch *s, size_t i, size_t query)
+{
+    const ps_quant *c = &w->x->coarse;
+    const size_t skips = w->q->skip_off[query + 1] - w->q->skip_off[query];
+    ps_quant_query(c, knn_query(w->knn, w->q, query), w->q->scale[query], s->code + i * 4 * ps_codes_words(c->d),
+                   &s->sieve[i].q);
+    ps_sieve_start(&s->sieve[i], w->k + w->k / 8 + 16 + skips, 0);
+}
+
 /* The products of up to AT_ONCE queries with all centroids; floors rise as the part that has been seen doubles. */
 static int rank_cells(const job *w, scratch *s, const size_t *query, size_t begin, size_t n, uint32_t cells)
 {
@@ -83,16 +99,10 @@ static int rank_cells(const job *w, scratch *s, const size_t *query, size_t begi
     const size_t words = ps_codes_words(c->d);
     ps_codes_query *at[AT_ONCE];
     for (size_t i = 0; i < n; i++) {
-        int8_t *code = s->code + (begin + i) * 4 * words;
-        ps_quant_query(c, knn_query(w->knn, w->q, query[i]), w->q->scale[query[i]], code, &s->coarse[i].q);
-        s->sieve[begin + i].q = (ps_codes_query){code,
-                                                 s->coarse[i].q.sum,
-                                                 s->coarse[i].q.scale,
-                                                 0,
-                                                 s->sieve[begin + i].q.row,
-                                                 s->sieve[begin + i].q.score,
-                                                 0,
-                                                 NULL};
+        code_query(w, s, begin + i, query[i]);
+        s->coarse[i].q.code = s->sieve[begin + i].q.code;
+        s->coarse[i].q.sum = s->sieve[begin + i].q.sum;
+        s->coarse[i].q.scale = s->sieve[begin + i].q.scale;
         /* Some more than asked for, should those hold too few rows. */
         ps_sieve_start(&s->coarse[i], cells + 4 + w->k / PS_CODES_LANES, 0);
         at[i] = &s->coarse[i].q;
@@ -137,6 +147,32 @@ static int scan_cell(const job *w, scratch *s, uint32_t c, const visit *v, size_
     return 0;
 }
 
+/* All rows, for up to QUERIES queries from `begin` of the block on; floors rise as what has been seen doubles. */
+static int scan_all(const job *w, scratch *s, const size_t *query, size_t begin, size_t n)
+{
+    const ps_index *x = w->x;
+    const uint32_t d = x->d - (uint32_t)x->has_bias;
+    const size_t all = x->cell_off[x->cells], tile = TILE_BYTES / ps_codes_group(d) / 4 * 4;
+    ps_codes_query *at[QUERIES];
+    for (size_t i = 0; i < n; i++) {
+        code_query(w, s, begin + i, query[begin + i]);
+        at[i] = &s->sieve[begin + i].q;
+    }
+    for (size_t g = 0, groups; g < all; g += groups) {
+        groups = g < FIRST_GROUPS ? FIRST_GROUPS : g;
+        groups = groups < tile || tile == 0 ? groups : tile;
+        groups = groups < all - g ? groups : all - g;
+        for (size_t i = 0; i < n; i++)
+            if (ps_sieve_room(&s->sieve[begin + i], groups * PS_CODES_LANES) < 0)
+                return PS_EMEM;
+        w->codes(n, at, ps_codes_words(d), groups, x->codes + g * ps_codes_group(d), x->scale + g * PS_CODES_LANES,
+                 w->offset + g * PS_CODES_LANES, (uint32_t)(g * PS_CODES_LANES));
+        for (size_t i = 0; i < n; i++)
+            ps_sieve_often(&s->sieve[begin + i]);
+    }
+    return 0;
+}
+
 /* Visits by cell, then each cell with its queries. */
 static int scan_cells(const job *w, scratch *s, const visit *v, size_t n)
 {
@@ -174,19 +210,22 @@ static void finish(const job *w, ps_sieve *sieve, size_t query)
 
 static int search(const job *w, scratch *s, const size_t *query, size_t n, uint32_t cells)
 {
+    int rc = 0;
+    if (cells >= w->x->cells) {
+        for (size_t from = 0; from < n && rc == 0; from += QUERIES)
+            rc = scan_all(w, s, query, from, n - from < QUERIES ? n - from : QUERIES);
+        for (size_t i = 0; i < n && rc == 0; i++)
+            finish(w, &s->sieve[i], query[i]);
+        return rc;
+    }
     s->best_n = s->more_n = 0;
     for (size_t from = 0; from < n; from += AT_ONCE) {
-        int rc = rank_cells(w, s, query + from, from, n - from < AT_ONCE ? n - from : AT_ONCE, cells);
+        rc = rank_cells(w, s, query + from, from, n - from < AT_ONCE ? n - from : AT_ONCE, cells);
         if (rc < 0)
             return rc;
     }
-    for (size_t i = 0; i < n; i++) {
-        /* What the codes put in the wrong order around the last place is put right by exact scores. */
-        const size_t skips = w->q->skip_off[query[i] + 1] - w->q->skip_off[query[i]];
-        ps_sieve_start(&s->sieve[i], w->k + w->k / 8 + 16 + skips, 0);
-    }
     /* The nearest cell first: it raises the floors for the others. */
-    int rc = scan_cells(w, s, s->best, s->best_n);
+    rc = scan_cells(w, s, s->best, s->best_n);
     for (size_t i = 0; i < n && rc == 0; i++)
         ps_sieve_end(&s->sieve[i]);
     if (rc == 0)
@@ -205,7 +244,8 @@ static int search_block(void *ctx, size_t task, int thread)
     for (size_t i = 0; i < n; i++)
         s->again[i] = begin + i;
     /* Those that find fewer than there are look at more cells. */
-    for (uint32_t cells = w->cells; n > 0; cells = cells < w->x->cells / 4 ? 4 * cells : w->x->cells) {
+    for (uint32_t cells = w->cells; n > 0; cells *= 4) {
+        cells = cells < w->x->cells / MOST_CELLS ? cells : w->x->cells;
         int rc = search(w, s, s->again, n, cells);
         if (rc < 0)
             return rc;

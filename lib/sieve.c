@@ -7,6 +7,8 @@
 
 #include "mem.h"
 
+enum { DROP_AFTER = 4 }; /* rounds */
+
 /* Whole numbers in the order of the floats (-0 below 0); its own inverse. */
 static inline int32_t ordered(int32_t bits)
 {
@@ -29,7 +31,22 @@ static float least_from(const int32_t *key, size_t n, int32_t middle)
     return number(least);
 }
 
-/* By halving the range of the values: no branch depends on a number, and the counting is done many at a time. */
+/* Those from `low` to `high`, to the front; *above: how many are higher. */
+static size_t within(int32_t *key, size_t n, int32_t low, int32_t high, size_t *above)
+{
+    size_t kept = 0;
+    *above = 0;
+    for (size_t i = 0; i < n; i++) {
+        const int32_t x = key[i];
+        key[kept] = x;
+        kept += x >= low && x <= high;
+        *above += x > high;
+    }
+    return kept;
+}
+
+/* By halving the range of the values: no branch depends on a number, and the counting is done many at a time.  Now and
+ * then what is out of the range is dropped. */
 float ps_highest(const float *x, size_t n, size_t k, int32_t *key)
 {
     int32_t low = INT32_MAX, high = INT32_MIN;
@@ -39,7 +56,7 @@ float ps_highest(const float *x, size_t n, size_t k, int32_t *key)
         low = key[i] < low ? key[i] : low;
         high = key[i] > high ? key[i] : high;
     }
-    while (low < high) { /* at least k are not below `low`, fewer than k above `high` */
+    for (int round = 1; low < high; round++) { /* at least k are not below `low`, fewer than k above `high` */
         const int32_t middle = (int32_t)(((int64_t)low + high + 1) >> 1);
         uint32_t above = 0;
         for (size_t i = 0; i < n; i++)
@@ -50,6 +67,11 @@ float ps_highest(const float *x, size_t n, size_t k, int32_t *key)
             low = middle;
         else
             high = middle - 1;
+        if (round % DROP_AFTER == 0) {
+            size_t higher;
+            n = within(key, n, low, high, &higher);
+            k -= higher;
+        }
     }
     return number(low);
 }

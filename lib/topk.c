@@ -1,5 +1,9 @@
 #include "topk.h"
 
+#include <string.h>
+
+enum { FEW = 128 };
+
 /* Moves `hit` down from position i until no child of it is worse. */
 static void sift_down(ps_hit *heap, size_t n, size_t i, ps_hit hit)
 {
@@ -32,8 +36,32 @@ void ps_topk_put(ps_topk *t, ps_hit hit)
         sift_down(t->hit, t->n, 0, hit);
 }
 
+/* Each hit's place is the number of those before it: for few that is sooner counted than a heap is emptied. */
+static void sort_few(ps_hit *hit, size_t n)
+{
+    float score[FEW];
+    ps_hit sorted[FEW];
+    for (size_t i = 0; i < n; i++)
+        score[i] = hit[i].score;
+    for (size_t i = 0; i < n; i++) {
+        uint32_t place = 0, equal = 0;
+        for (size_t j = 0; j < n; j++) {
+            place += score[j] > score[i];
+            equal += score[j] == score[i];
+        }
+        for (size_t j = 0; j < n && equal > 1; j++)
+            place += score[j] == score[i] && (hit[j].item < hit[i].item || (hit[j].item == hit[i].item && j < i));
+        sorted[place] = hit[i];
+    }
+    memcpy(hit, sorted, n * sizeof *hit);
+}
+
 void ps_topk_sort(ps_topk *t)
 {
+    if (t->n <= FEW) {
+        sort_few(t->hit, t->n);
+        return;
+    }
     for (size_t n = t->n; n > 1; n--) {
         ps_hit last = t->hit[n - 1];
         t->hit[n - 1] = t->hit[0];

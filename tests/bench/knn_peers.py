@@ -91,25 +91,28 @@ def flat(b, faiss, timed):
 
 
 def ivf(b, faiss, kind):
-    cells = 64 if b.n <= 20000 else 256 if b.n <= 100000 else 1024 if b.n <= 300000 else 4096
+    cells = 512 if b.n <= 30000 else 1024 if b.n <= 300000 else 4096
+    # Codes want an even number of elements.
+    odd = b.d % 2 if kind != "Flat" else 0
+    x, q = (np.pad(v, ((0, 0), (0, odd))) for v in (b.x, b.q)) if odd else (b.x, b.q)
     name = "IVF%d,%s" % (cells, kind)
 
     def make():
-        index = faiss.index_factory(b.d, name, faiss.METRIC_INNER_PRODUCT)
-        index.train(b.x[::max(1, b.n // (cells * 64))])
-        index.add(b.x)
+        index = faiss.index_factory(b.d + odd, name, faiss.METRIC_INNER_PRODUCT)
+        index.train(x[::max(1, b.n // (cells * 64))])
+        index.add(x)
         return index
 
     inner, built = b.kept(name, make, faiss.write_index, faiss.read_index)
     index = inner
     if kind != "Flat":
-        index = faiss.IndexRefineFlat(inner, faiss.swig_ptr(b.x))
+        index = faiss.IndexRefineFlat(inner, faiss.swig_ptr(x))
         index.k_factor = 3
     if not b.build_only:
         probes = faiss.extract_index_ivf(inner)
         b.sweep("FAISS " + name + (", refined" if kind != "Flat" else ""), built,
                 [1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 64, 128, 256],
-                lambda v: setattr(probes, "nprobe", v), lambda v: index.search(v, b.k)[1])
+                lambda v: setattr(probes, "nprobe", v), lambda _: index.search(q, b.k)[1])
 
 
 def lsh(b, faiss):
@@ -159,8 +162,8 @@ def peers(b, only):
     flat(b, faiss, "flat" in only and not b.build_only)
     if "ivf" in only:
         ivf(b, faiss, "Flat")
-    if "pq" in only and b.d % 2 == 0:
-        ivf(b, faiss, "PQ%dx4fs" % (b.d // 2))
+    if "pq" in only:
+        ivf(b, faiss, "PQ%dx4fs" % ((b.d + 1) // 2))
     if "lsh" in only:
         lsh(b, faiss)
     if "hnsw" in only:
