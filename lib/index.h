@@ -18,7 +18,7 @@
 typedef enum { PS_INDEX_IVF = 1, PS_INDEX_LSH } ps_index_type;
 
 enum {
-    PS_INDEX_VERSION = 4,
+    PS_INDEX_VERSION = 5,
     PS_INDEX_HEAD = 64,
     PS_INDEX_CURVES = 2,   /* recall of the 10 and of the 100 best */
     PS_INDEX_EFFORTS = 64, /* points of a curve */
@@ -44,10 +44,10 @@ typedef struct {
     /* ivf */
     uint32_t cells;
     const float *centroid;    /* cells x d */
-    const uint32_t *cell_off; /* groups of cell c: cell_off[c] .. cell_off[c + 1] - 1 */
+    const uint32_t *cell_off; /* lanes of cell c: cell_off[c] .. cell_off[c + 1] - 1 */
     const uint8_t *codes;     /* kernels/codes.h */
     const float *scale, *offset;
-    const uint32_t *row; /* of each lane of the groups; UINT32_MAX: none */
+    const uint32_t *row; /* of each lane of the groups; after the n-th UINT32_MAX */
     /* lsh */
     uint32_t windows;
     float length, bias_times;  /* of all rows; of the bias elements (lsh.c) */

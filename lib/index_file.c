@@ -129,7 +129,7 @@ static int attach_ivf(ps_index *x, const sections *s)
     if (x->cells == 0 || !has(s, SEC_CELL_OFF, (uint64_t)x->cells + 1, 4) ||
         !has(s, SEC_CENTROID, x->cells, (uint64_t)x->d * 4))
         return 0;
-    const uint64_t groups = x->cell_off[x->cells];
+    const uint64_t groups = ivf_groups(x);
     x->codes = s->at[SEC_CODES];
     x->scale = s->at[SEC_SCALE];
     x->offset = s->at[SEC_OFFSET];
@@ -191,8 +191,8 @@ static int read_head(ps_index *x)
     if (ps_get16(p + 8) > PS_INDEX_VERSION)
         return ps_fail(PS_EKIND, "%s: byte 8: psindex version %d; this program reads up to %d", x->name,
                        ps_get16(p + 8), PS_INDEX_VERSION);
-    if (ps_get16(p + 8) < 4 && ps_get16(p + 16) == PS_INDEX_LSH)
-        return bad(x, 8, PS_EKIND, "an index of type lsh in an older form: build it again");
+    if (ps_get16(p + 8) < 5)
+        return bad(x, 8, PS_EKIND, "an index in an older form: build it again");
     const uint32_t n = ps_get16(p + 10), length = ps_get32(p + 12);
     static const uint8_t zero[4];
     if (length != PS_INDEX_HEAD + n * INDEX_ENTRY || length > x->blob.size)

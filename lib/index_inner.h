@@ -14,7 +14,7 @@ enum {
     SEC_EFFORT,    /* u32 x PS_INDEX_EFFORTS */
     SEC_RECALL,    /* f32 x PS_INDEX_CURVES x PS_INDEX_EFFORTS */
     SEC_CENTROID,  /* f32 x cells x d */
-    SEC_CELL_OFF,  /* u32 x (cells + 1) */
+    SEC_CELL_OFF,  /* u32 x (cells + 1): lanes */
     SEC_CODES,     /* u8 x groups x words x 64 */
     SEC_SCALE,     /* f32 x groups x 16 */
     SEC_OFFSET,    /* f32 x groups x 16 */
@@ -81,6 +81,12 @@ void index_row(const void *knn, size_t i, float *x);
 void index_hash(const ps_knn *knn, uint32_t *hash, uint64_t *all);
 
 /* ---- ivf ---- */
+
+/* Groups of codes: all lanes are rows but the last ones. */
+static inline size_t ivf_groups(const ps_index *x)
+{
+    return (size_t)((x->n + PS_CODES_LANES - 1) / PS_CODES_LANES);
+}
 
 PS_MUST_USE int ivf_build(ps_knn *knn, const ps_index_options *o, const ps_index *old, ps_index *x, ps_pool *pool,
                           ps_out *out);

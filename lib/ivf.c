@@ -7,6 +7,9 @@
 #include "kmeans.h"
 #include "mem.h"
 
+/* A cell has some rows, so that centroids take little beside them. */
+enum { CELL_ROWS = 24 };
+
 enum { SAMPLE = 64, ROUNDS = 8, HELD_OUT = 1000, CELLS_AT_ONCE = 8, DEEP = 100 };
 
 typedef struct {
@@ -14,7 +17,7 @@ typedef struct {
     ps_index *x;
     float *centroid;
     uint32_t *cell;     /* of each row */
-    uint32_t *cell_off; /* in groups */
+    uint32_t *cell_off; /* in lanes */
     uint8_t *codes;
     float *scale, *offset;
     uint32_t *row; /* of each lane */
@@ -26,7 +29,7 @@ typedef struct {
 static uint32_t usual_cells(uint64_t n)
 {
     const double cells = 4 * sqrt((double)n);
-    const uint64_t most = n / PS_CODES_LANES;
+    const uint64_t most = n / CELL_ROWS;
     return cells > (double)most ? (uint32_t)(most > 0 ? most : 1) : (uint32_t)cells;
 }
 
@@ -76,10 +79,8 @@ static int old_cells(const ivf *w, const ps_index *old, uint32_t *cell_of_row)
     if (!of)
         return PS_EMEM;
     for (uint32_t c = 0; c < old->cells; c++)
-        for (size_t s = (size_t)old->cell_off[c] * PS_CODES_LANES; s < (size_t)old->cell_off[c + 1] * PS_CODES_LANES;
-             s++)
-            if (old->row[s] != UINT32_MAX)
-                of[old->row[s]] = c;
+        for (uint32_t s = old->cell_off[c]; s < old->cell_off[c + 1]; s++)
+            of[old->row[s]] = c;
     for (uint64_t i = 0; i < old->n; i++) {
         const uint64_t row = ps_knn_find(w->knn, old->item[i]);
         if (row != PS_NONE && w->x->hash[row] == old->hash[i])
@@ -120,11 +121,7 @@ static int encode_cells(void *ctx, size_t task, int thread)
     const uint32_t d = w->x->d - (uint32_t)w->x->has_bias;
     float *x = w->buffer + (size_t)thread * w->x->d;
     for (size_t c = task * CELLS_AT_ONCE; c < (task + 1) * CELLS_AT_ONCE && c < w->x->cells; c++)
-        for (size_t s = (size_t)w->cell_off[c] * PS_CODES_LANES; s < (size_t)w->cell_off[c + 1] * PS_CODES_LANES; s++) {
-            if (w->row[s] == UINT32_MAX) {
-                w->offset[s] = -INFINITY;
-                continue;
-            }
+        for (uint32_t s = w->cell_off[c]; s < w->cell_off[c + 1]; s++) {
             index_row(w->knn, w->row[s], x);
             w->scale[s] = ps_quant_row(d, x, ps_quant_lane(w->codes, s, d), PS_CODES_WORD, NULL, NULL);
             w->offset[s] = w->x->has_bias ? x[d] : 0;
@@ -132,7 +129,7 @@ static int encode_cells(void *ctx, size_t task, int thread)
     return 0;
 }
 
-/* Rows ascending in each cell, which begins with a group. */
+/* Rows ascending in each cell, and cell after cell, so that a group may hold rows of several cells. */
 static int place(ivf *w)
 {
     const uint32_t cells = w->x->cells;
@@ -143,10 +140,10 @@ static int place(ivf *w)
         at[w->cell[i]]++;
     w->cell_off[0] = 0;
     for (uint32_t c = 0; c < cells; c++) {
-        w->cell_off[c + 1] = w->cell_off[c] + (uint32_t)((at[c] + PS_CODES_LANES - 1) / PS_CODES_LANES);
-        at[c] = (uint64_t)w->cell_off[c] * PS_CODES_LANES;
+        w->cell_off[c + 1] = w->cell_off[c] + (uint32_t)at[c];
+        at[c] = w->cell_off[c];
     }
-    const size_t groups = w->cell_off[cells], slots = groups * PS_CODES_LANES;
+    const size_t groups = ivf_groups(w->x), slots = groups * PS_CODES_LANES;
     const size_t bytes = groups * ps_codes_group(w->x->d - (uint32_t)w->x->has_bias);
     w->codes = ps_aligned(bytes, 1);
     w->scale = ps_zalloc(slots, sizeof *w->scale);
@@ -158,6 +155,8 @@ static int place(ivf *w)
         memset(w->row, 0xff, slots * sizeof *w->row);
         for (uint64_t i = 0; i < w->x->n; i++)
             w->row[at[w->cell[i]]++] = (uint32_t)i;
+        for (size_t s = w->x->n; s < slots; s++)
+            w->offset[s] = -INFINITY;
     }
     free(at);
     return rc;
@@ -264,7 +263,7 @@ static int curves(ivf *w, ps_knn *knn, const ps_index *old, ps_pool *pool)
 static int write_ivf(const ivf *w, ps_out *out)
 {
     const ps_index *x = w->x;
-    const uint64_t groups = w->cell_off[x->cells], slots = groups * PS_CODES_LANES;
+    const uint64_t groups = ivf_groups(x), slots = groups * PS_CODES_LANES;
     const index_part parts[] = {
         {SEC_ITEM, x->item, x->n * 8},
         {SEC_HASH, x->hash, x->n * 4},
@@ -335,26 +334,24 @@ static int check_rows(const ps_index *x)
     uint8_t *seen = ps_zalloc(x->n, 1);
     if (!seen)
         return PS_EMEM;
-    const size_t slots = (size_t)x->cell_off[x->cells] * PS_CODES_LANES;
-    uint64_t n = 0;
+    const size_t slots = ivf_groups(x) * PS_CODES_LANES;
     int rc = 0;
     for (size_t s = 0; s < slots && rc == 0; s++) {
         const uint32_t row = x->row[s];
-        const int none = row == UINT32_MAX;
-        if (!none && (row >= x->n || seen[row]++))
+        const int none = s >= x->n;
+        if (none ? row != UINT32_MAX : row >= x->n || seen[row]++)
             rc = bad(x, "a row out of range, or there twice");
         else if (!isfinite(x->scale[s]) || (none ? x->offset[s] != -INFINITY : !isfinite(x->offset[s])))
             rc = bad(x, "a scale or an offset that is not finite");
-        n += !none;
     }
     free(seen);
-    return rc < 0 ? rc : n == x->n ? 0 : bad(x, "rows are missing");
+    return rc;
 }
 
 int ivf_open(ps_index *x)
 {
-    if (x->cell_off[0] != 0)
-        return bad(x, "cells that do not begin at 0");
+    if (x->cell_off[0] != 0 || x->cell_off[x->cells] != x->n)
+        return bad(x, "cells that do not hold all rows");
     for (uint32_t c = 0; c < x->cells; c++)
         if (x->cell_off[c + 1] < x->cell_off[c])
             return bad(x, "cells out of order");

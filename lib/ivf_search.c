@@ -28,6 +28,8 @@ typedef struct {
     visit *best, *more, *sorted; /* each query's first cell, and the others */
     size_t best_n, more_n, more_cap, sorted_cap;
     uint32_t *off; /* cells + 2 */
+    float *offset; /* of the groups of a cell */
+    size_t offset_cap;
     ps_hit *order; /* cells of a query */
     size_t order_cap;
     size_t again[BLOCK]; /* queries that found too few */
@@ -69,7 +71,7 @@ static int add_visits(const job *w, scratch *s, ps_sieve *coarse, uint32_t i, ui
     size_t have = 0;
     for (size_t j = 0; j < top.n && (j < cells || have < rows); j++) {
         const uint32_t c = (uint32_t)s->order[j].item;
-        have += (size_t)(w->x->cell_off[c + 1] - w->x->cell_off[c]) * PS_CODES_LANES;
+        have += w->x->cell_off[c + 1] - w->x->cell_off[c];
         if (j == 0) {
             s->best[s->best_n++] = (visit){c, i};
             continue;
@@ -126,12 +128,31 @@ static int rank_cells(const job *w, scratch *s, const size_t *query, size_t begi
 
 /* ---- their rows ---- */
 
+/* The offsets of the groups that hold a cell's rows; of other cells' rows in the first and the last one -infinity. */
+static int cell_offsets(const job *w, scratch *s, uint32_t c, size_t group, size_t groups)
+{
+    const size_t first = group * PS_CODES_LANES, n = groups * PS_CODES_LANES, begin = w->x->cell_off[c] - first;
+    if (ps_grow(&s->offset, &s->offset_cap, n, sizeof *s->offset) < 0)
+        return PS_EMEM;
+    memcpy(s->offset, w->offset + first, n * sizeof *s->offset);
+    for (size_t i = 0; i < begin; i++)
+        s->offset[i] = -INFINITY;
+    for (size_t i = w->x->cell_off[c + 1] - first; i < n; i++)
+        s->offset[i] = -INFINITY;
+    return 0;
+}
+
 static int scan_cell(const job *w, scratch *s, uint32_t c, const visit *v, size_t n)
 {
     const ps_index *x = w->x;
     const uint32_t d = x->d - (uint32_t)x->has_bias;
-    const size_t group = x->cell_off[c], groups = x->cell_off[c + 1] - group;
+    const size_t group = x->cell_off[c] / PS_CODES_LANES;
+    const size_t groups = (x->cell_off[c + 1] + PS_CODES_LANES - 1) / PS_CODES_LANES - group;
     ps_codes_query *at[AT_ONCE];
+    if (x->cell_off[c] == x->cell_off[c + 1])
+        return 0;
+    if (cell_offsets(w, s, c, group, groups) < 0)
+        return PS_EMEM;
     for (size_t from = 0, m; from < n; from += m) {
         m = n - from < AT_ONCE ? n - from : AT_ONCE;
         for (size_t i = 0; i < m; i++) {
@@ -141,8 +162,7 @@ static int scan_cell(const job *w, scratch *s, uint32_t c, const visit *v, size_
             at[i] = &sieve->q;
         }
         w->codes(m, at, ps_codes_words(d), groups, x->codes + group * ps_codes_group(d),
-                 x->scale + group * PS_CODES_LANES, w->offset + group * PS_CODES_LANES,
-                 (uint32_t)(group * PS_CODES_LANES));
+                 x->scale + group * PS_CODES_LANES, s->offset, (uint32_t)(group * PS_CODES_LANES));
     }
     return 0;
 }
@@ -152,7 +172,7 @@ static int scan_all(const job *w, scratch *s, const size_t *query, size_t begin,
 {
     const ps_index *x = w->x;
     const uint32_t d = x->d - (uint32_t)x->has_bias;
-    const size_t all = x->cell_off[x->cells], tile = TILE_BYTES / ps_codes_group(d) / 4 * 4;
+    const size_t all = ivf_groups(x), tile = TILE_BYTES / ps_codes_group(d) / 4 * 4;
     ps_codes_query *at[QUERIES];
     for (size_t i = 0; i < n; i++) {
         code_query(w, s, begin + i, query[begin + i]);
@@ -269,6 +289,7 @@ static void free_scratch(scratch *s)
     free(s->more);
     free(s->sorted);
     free(s->off);
+    free(s->offset);
     free(s->order);
 }
 
@@ -283,7 +304,7 @@ static int make_scratch(const job *w, scratch *s)
 /* The offsets with rows denied left out of the question. */
 static float *deny(const ps_index *x, const ps_knn *knn)
 {
-    const size_t slots = (size_t)x->cell_off[x->cells] * PS_CODES_LANES;
+    const size_t slots = ivf_groups(x) * PS_CODES_LANES;
     float *offset = ps_alloc(slots, sizeof *offset);
     for (size_t s = 0; s < slots && offset; s++)
         offset[s] = x->row[s] != UINT32_MAX && knn->denied[x->row[s]] ? -INFINITY : x->offset[s];

@@ -53,6 +53,22 @@ for f in b l; do
     recall exact.psr h.psr 3000 1 || fail "$f.psi: k above n"
 done
 
+# Each item once, whichever cells are looked at; from a third of them on everything is found.
+for effort in 1 2 5 20 60; do
+    psknn -x bias.psr --index b.psi --effort $effort -k 200 <ids.psr | psview | cut -f 1,2 | sort | uniq -d >twice
+    [ ! -s twice ] || fail "effort $effort: twice among the hits: $(head -n 3 twice)"
+done
+cells=$(psview -H b.psi | sed -n 's/^cells	//p')
+psknn -x bias.psr -k 10 <ids.psr >exact.psr
+psknn -x bias.psr --index b.psi --effort $((cells / 3 + 1)) -k 10 <ids.psr >h.psr
+recall exact.psr h.psr 10 0.9999 || fail "a third of the cells"
+
+# An index takes little beside its vectors, though they are few.
+awk 'BEGIN { srand(9); for (i = 0; i < 1500; i++) { line = i; for (j = 0; j < 128; j++) line = line "\t" rand() - 0.5; print line } }' |
+    psview -t -K vectors >wide.psr
+psknn -B ivf -x wide.psr -o wide.psi
+[ "$(wc -c <wide.psi)" -le $((1500 * 128 * 4 * 35 / 100)) ] || fail "an index of $(wc -c <wide.psi) bytes"
+
 # An update: rows gone, rows new, rows changed; nothing is trained anew.
 python3 - "$PS_ROOT/tests" <<'END'
 import sys
