@@ -22,9 +22,9 @@ static void load(void)
     struct rlimit space;
     if (getrlimit(RLIMIT_AS, &space) == 0 && space.rlim_cur < room)
         return;
-    /* Threads are ours: OpenBLAS's own would depend on -j and compete with the pool. */
-    if (setenv("OPENBLAS_NUM_THREADS", "1", 1) != 0)
-        return;
+    /* Threads are ours: OpenBLAS's own would depend on -j and compete with the pool.  Where there is no memory to say so, they
+     * start and are never used. */
+    (void)setenv("OPENBLAS_NUM_THREADS", "1", 1);
     void *lib = dlopen("libopenblas.so.0", RTLD_NOW | RTLD_LOCAL);
     if (!lib)
         return;
