@@ -41,6 +41,8 @@ static void sort_few(ps_hit *hit, size_t n)
 {
     float score[FEW];
     ps_hit sorted[FEW];
+    if (n == 0)
+        return;
     for (size_t i = 0; i < n; i++)
         score[i] = hit[i].score;
     for (size_t i = 0; i < n; i++) {
@@ -50,7 +52,8 @@ static void sort_few(ps_hit *hit, size_t n)
             equal += score[j] == score[i];
         }
         for (size_t j = 0; j < n && equal > 1; j++)
-            place += score[j] == score[i] && (hit[j].item < hit[i].item || (hit[j].item == hit[i].item && j < i));
+            if (score[j] == score[i])
+                place += j < i ? hit[j].item <= hit[i].item : hit[j].item < hit[i].item;
         sorted[place] = hit[i];
     }
     memcpy(hit, sorted, n * sizeof *hit);
