@@ -1,6 +1,7 @@
 #include "embed_out.h"
 
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -16,7 +17,12 @@ static int range_known(const ps_model *model)
 
 int ps_embed_head_make(ps_head *head, const ps_model *model, const ps_head *from, const ps_embed_form *form)
 {
+    char favour[32] = "";
     *head = ps_head_make(PS_VECTORS, ps_embedding_dim(&model->shape));
+    if (form->favour != 0 && !model->shape.bias)
+        return ps_fail(PS_EMATCH, "--favour adds to the item bias, and the model has none");
+    if (form->favour != 0)
+        (void)snprintf(favour, sizeof favour, " favour=%g", form->favour);
     head->elem = form->elem;
     head->width = from->width;
     head->qspace = from->qspace;
@@ -28,8 +34,8 @@ int ps_embed_head_make(ps_head *head, const ps_model *model, const ps_head *from
     if (rc == 0)
         rc = ps_head_inherit(head, from);
     return rc < 0 ? rc
-                  : ps_head_note(head, "psembed %s model=%08x%s%s", PS_VERSION, model->crc, form->bf16 ? " bf16" : "",
-                                 form->skip_missing ? " skip" : "");
+                  : ps_head_note(head, "psembed %s model=%08x%s%s%s", PS_VERSION, model->crc, form->bf16 ? " bf16" : "",
+                                 form->skip_missing ? " skip" : "", favour);
 }
 
 static int begin(ps_embed_out *o)
@@ -70,6 +76,8 @@ int ps_embed_out_put(ps_embed_out *o, uint64_t item, const ps_real *z)
     const uint32_t d = o->head.dim;
     for (uint32_t j = 0; j < d; j++)
         o->row[j] = (float)z[j];
+    if (o->favour != 0)
+        o->row[d - 1] += o->favour;
     if (!ps_all_finite(o->row, d))
         return ps_fail(PS_EDATA,
                        "the embedding of item %llu is not finite: the model's parameters or the features are "

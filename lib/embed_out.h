@@ -16,6 +16,7 @@ typedef struct {
     uint64_t held_n;
     float *row;
     float largest;
+    float favour;  /* added to each item bias, the last element; 0 after opening */
     double error; /* the largest difference between an element and what was written of it */
 } ps_embed_out;
 
@@ -23,9 +24,10 @@ typedef struct {
 typedef struct {
     ps_elem elem;
     int bf16, skip_missing;
+    double favour; /* of new items (embed_new.h) */
 } ps_embed_form;
 
-/* The header of embeddings of the vectors that `from` heads. */
+/* The header of embeddings of the vectors that `from` heads.  PS_EMATCH for a favour where the model has no item bias. */
 PS_MUST_USE int ps_embed_head_make(ps_head *head, const ps_model *model, const ps_head *from,
                                    const ps_embed_form *form);
 

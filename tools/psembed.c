@@ -15,6 +15,7 @@ typedef struct {
     const char *device, *tmp;
     int all, soon, skip_missing, bf16, elem;
     int64_t memory, steps;
+    double favour;
 } options;
 
 static void show(uint64_t done, uint64_t items)
@@ -65,7 +66,7 @@ static int run(ps_embedder *m, const ps_embedding *e, ps_embed_sources *s, int s
 
 static int write_embeddings(const options *o, ps_embed_sources *s, ps_device *device, ps_pool *pool, ps_out *out)
 {
-    const ps_embed_form form = {(ps_elem)(o->elem + 1), o->bf16, o->skip_missing};
+    const ps_embed_form form = {(ps_elem)(o->elem + 1), o->bf16, o->skip_missing, o->favour};
     ps_embed_out to = {.held = {.fd = -1}};
     ps_embed_answer a = {.to = &to, .x = &s->x};
     /* Blocks of a device follow from what it has and what is asked for, not from what happens to be free. */
@@ -88,6 +89,7 @@ static int write_embeddings(const options *o, ps_embed_sources *s, ps_device *de
                : PS_EMATCH;
     if (rc == 0)
         rc = ps_embed_out_open(&to, out, &head, s->spill.dir);
+    to.favour = (float)o->favour;
     if (rc == 0)
         rc = run(m, &e, s, o->soon, &a);
     if (rc == 0)
@@ -121,6 +123,8 @@ static int check_options(const options *o)
         return ps_usage_error("-T, -w and -r are for walks from --boards");
     if (f->fresh_texts && (!fresh || !f->texts))
         return ps_usage_error("--new-texts goes with --new or --boards, and -y");
+    if (o->favour != 0 && !fresh)
+        return ps_usage_error("--favour is for new items, of --new or --boards");
     if (!f->old_z != !f->old_x || (!f->old_z && (f->old_n || f->old_y)))
         return ps_usage_error("--update needs --old-x, and --old-n and --old-y go with it");
     if (f->old_z && f->vectors && !o->all)
@@ -201,7 +205,7 @@ static int check_filter(const options *o)
     const ps_embed_files *f = &o->files;
     const char *why;
     if (ps_embed_steps(&o->step) > 1 || f->neighbours || o->all || f->text || f->graph || o->soon || f->fresh ||
-        f->boards || f->old_z)
+        f->boards || f->old_z || o->favour != 0)
         return ps_usage_error("--invert, --project, --scatter and --gather are by themselves");
     if (strcmp(o->device, "cpu") != 0)
         return ps_usage_error("-D %s: the steps of map and reduce have the same bytes in any pieces: not on a GPU",
@@ -221,7 +225,7 @@ static int filter(options *o)
         rc = ps_model_read(&s.model, o->files.model);
     if (rc == 0 && step->gather && step->gather == s.model.shape.layers)
         rc = ps_embed_sources_texts(&s, &o->files);
-    const ps_embed_form form = {(ps_elem)(o->elem + 1), o->bf16, o->skip_missing};
+    const ps_embed_form form = {(ps_elem)(o->elem + 1), o->bf16, o->skip_missing, 0};
     const ps_embedding e = {.model = &s.model,
                             .texts = s.model.shape.tokens ? &s.texts : NULL,
                             .skip_missing = o->skip_missing,
@@ -266,6 +270,7 @@ int main(int argc, char **argv)
         {'r', "restart", "P", PS_OPT_REAL, &f->walk.restart, 0, 1,
          "from boards: probability of a restart after each step", NULL},
         {0, "new-texts", "FILE", PS_OPT_STR, &f->fresh_texts, 0, 0, "texts of the new items", NULL},
+        {0, "favour", "X", PS_OPT_REAL, &o.favour, 0, 1e6, "so much more item bias for the new items", NULL},
         {0, "update", "FILE", PS_OPT_STR, &f->old_z, 0, 0, "embeddings of an earlier run: compute what has changed",
          NULL},
         {0, "old-x", "FILE", PS_OPT_STR, &f->old_x, 0, 0, "vectors of that run", NULL},

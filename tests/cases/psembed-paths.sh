@@ -73,6 +73,14 @@ for shape in "1 importance" "2 max" "3 mean" "2 importance -y y.psr"; do
     psview --skip $last z.psr | cut -f 2- | cmp - new.got || fail "$shape: new items differ"
     psembed -m m.psm -n old-n.psr -x old-x.psr --new new-n.psr -l "$@" <new-x.psr | psview | cut -f 2- | cmp - new.got || fail "$shape: new items, -l"
 
+    # favoured: so much more item bias, and nothing else
+    if psview -H new-z.psr | grep -q '^bias.*yes'; then
+        psembed -m m.psm -n old-n.psr -x old-x.psr --new new-n.psr --favour .25 "$@" <new-x.psr | psview | cut -f 2- >favoured.got
+        paste favoured.got new.got | awk -F '\t' '{ d = NF / 2; for (i = 1; i < d; i++) if ($i != $(i + d)) exit 1
+            more = $d - $NF - .25; if (more > 1e-6 || more < -1e-6) exit 1; n++ } END { exit !n }' || fail "$shape: --favour"
+        biased=yes
+    fi
+
     # from boards what psneigh makes of the same boards, whatever says how they are walked
     psneigh -q -g g.psg -t -u --boards -T 8 <boards.tsv >boards-n.psr
     psembed -m m.psm -n old-n.psr -u -x old-x.psr --new boards-n.psr "$@" <new-x.psr >boards-z.psr
@@ -113,6 +121,9 @@ expect 1 'other options' psembed -m m.psm -n n2.psr --update zu.psr --old-x x.ps
 echo $((n + 3)) | psview -t -K ids --first items >far.psr
 expect 1 "no vector for item $((n + 3))" sh -c 'psembed -m m.psm -n n2.psr -x x.psr <far.psr'
 expect 1 'holds vectors; queries are ids' sh -c 'psembed -m m.psm -n n2.psr -x x.psr <x.psr'
+[ "${biased-}" ] || fail "no shape has an item bias to favour by"
+expect 1 'the model has none' sh -c 'psembed -m m.psm -n old-n.psr -x old-x.psr --new new-n.psr --favour .1 <new-x.psr'
+expect 2 'favour is for new items' psembed -m m.psm -n n2.psr -x x.psr -a --favour .1
 psview --raw --take 2 new-n.psr >short.psr
 expect 1 'record 2 is missing' sh -c 'psembed -m m.psm -n old-n.psr -x old-x.psr --new short.psr <new-x.psr'
 psview --raw --skip 1 new-n.psr >late.psr
