@@ -27,3 +27,11 @@ cut_off g.psg pswalk -g short -a -w 100000 -j 1
 cut_off g.psg pswalk -g short -a -w 100000 -j 3
 cut_off g.psg psneigh -g short -a -w 100000 -T 5 -j 2
 cut_off x.psr psknn -x short -k 100 -j 2 -Q x.psr
+psneigh -g g.psg -a -w 100 -T 10 -o n.psr
+awk 'BEGIN {for (i = 0; i < 300; i++) printf "%d\t%d\n", i, (i * 7 + 1) % 300}' >pairs.tsv
+psview -t -K pairs -g g.psg -o pairs.psr <pairs.tsv
+pstrain -q -g g.psg -x x.psr -n n.psr --epochs 1 --hidden 256 -d 64 --batch 100 --negatives 10 -o m.psm pairs.psr
+psknn -x x.psr -B lsh -o x.psi
+cut_off n.psr psembed -m m.psm -n short -x x.psr -a -j 1
+cut_off x.psr psembed -m m.psm -n n.psr -x short -a -j 2
+cut_off x.psi psknn -x x.psr --index short -Q x.psr -k 100 -j 2

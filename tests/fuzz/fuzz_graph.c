@@ -53,7 +53,10 @@ static void describe(const ps_graph *g)
 {
     fuzz_file to = fuzz_file_make(NULL, 0);
     ps_fields fields = {.out = ps_out_on(to.fd, "fuzz")};
-    MUST(fields.out && ps_view_graph(g, &fields) == 0 && ps_fields_end(&fields) == 0 && ps_out_close(fields.out) == 0);
+    MUST(fields.out && ps_view_graph_head(g, &fields) == 0 && ps_view_graph(g, &fields) == 0 && ps_fields_end(&fields) == 0);
+    for (int json = 0; json < 2; json++)
+        MUST(ps_view_edges(g, fields.out, json, (uint64_t)json, 5) == 0);
+    MUST(ps_out_close(fields.out) == 0);
     fuzz_file_close(&to);
 }
 

@@ -1,4 +1,4 @@
-/* The other parsers of text beside a graph: pairs, sets, factors of boards and items, groups, lists, boards of new
+/* The other parsers beside a graph: pairs, also of records in place, sets, factors of boards and items, groups, lists, boards of new
  * items, features by name, edges. */
 #include "feat_import.h"
 #include "feat_names.h"
@@ -18,6 +18,27 @@ static void read_pairs(const char *path, const ps_graph *g, int text, int unknow
         return;
     for (size_t i = 0; i < p.n; i++)
         MUST(p.weight[i] > 0 && (unknown == PS_UNKNOWN_NUMBERED || p.positive[i] < g->items.nodes));
+    ps_pairs_free(&p);
+}
+
+/* Records that are read where they stand. */
+static void open_pairs(const char *path, const ps_graph *g)
+{
+    const uint64_t items = g->items.nodes;
+    ps_pairs p;
+    ps_known k;
+    if (ps_pairs_open(&p, path, g) < 0)
+        return;
+    for (size_t i = 0; i < p.n; i++) {
+        const ps_pair pair = ps_pairs_get(&p, i);
+        MUST(pair.query < items && pair.positive < items && pair.query != pair.positive && pair.weight > 0);
+    }
+    if (ps_known_make(&k, &p, items) == 0) {
+        MUST(k.off[items] == p.n);
+        for (uint64_t i = 0; i < p.n; i++)
+            MUST(ps_known_at(&k, i) < items);
+        ps_known_free(&k);
+    }
     ps_pairs_free(&p);
 }
 
@@ -118,7 +139,7 @@ static void build_mtx(const fuzz_file *f)
     ps_builder_free(b);
 }
 
-/* First byte: what is read (bits 0-3), unknown names are skipped (4), how the columns are (5-7), or with records that
+/* First byte: what is read (bits 0-3), unknown names are skipped, or pairs in place of ids (4), how the columns are (5-7), or with records that
  * their CRCs are made right (5). */
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
 {
@@ -148,7 +169,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
     case 7: read_lists(f.path, g, skipped); break;
     case 8: read_groups(f.path, g, skipped); break;
     case 9: read_list(f.path, g, 1, skipped); break;
-    case 10: read_list(f.path, g, 0, skipped); break;
+    case 10: skip ? open_pairs(f.path, g) : read_list(f.path, g, 0, NULL); break;
     case 11: build(&f, g, &(ps_edge_input){.skip_unknown = skip, .columns = columns}, 1); break;
     case 12: build(&f, g, &(ps_edge_input){.numbers = 1, .growing = skip}, 1); break;
     case 13: build(&f, g, &(ps_edge_input){0}, 0); break;
