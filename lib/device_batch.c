@@ -5,7 +5,8 @@
 
 #include "mem.h"
 
-enum { ALIGN = 256, PIECES_MAX = 40, CHUNK = 4 << 20 }; /* bytes that a thread copies at a time */
+/* Bytes that a thread packs, and that are sent at a time. */
+enum { ALIGN = 256, PIECES_MAX = 40, CHUNK = 1 << 20, PART = 64 << 20 };
 
 int ps_device_room_for(ps_device *dev, ps_device_room *room, size_t count, size_t size)
 {
@@ -29,7 +30,7 @@ void ps_device_room_free(ps_device *dev, ps_device_room *room)
 
 void ps_device_slot_init(ps_device_slot *s, ps_device *dev, int slot)
 {
-    *s = (ps_device_slot){.dev = dev, .slot = slot};
+    *s = (ps_device_slot){.dev = dev, .slot = slot, .part = PART};
 }
 
 void ps_device_slot_free(ps_device_slot *s)
@@ -155,7 +156,6 @@ static void list_minibatch(packing *p, ps_device_batch *at, const ps_minibatch *
     int any = mb->layers && mb->n[0]; /* a share may be of nothing */
     size_t edges = any ? mb->off[mb->n[1]] : 0, users = any ? (size_t)mb->n[1] + 1 : 0;
     size_t below = back && any ? (size_t)mb->n[0] + 1 : 0, edges_back = back ? edges : 0;
-    add_reals(p, &at->x, mb->x, (size_t)mb->n[0] * mb->dx);
     add_words(p, &at->off, mb->off, users);
     add_words(p, &at->index, mb->index, edges);
     add_reals(p, &at->weight, mb->weight, edges);
@@ -245,31 +245,75 @@ static int copy_task(void *ctx, size_t task, int thread)
     return 0;
 }
 
-static int send(ps_device_slot *s, const packing *p, ps_pool *pool)
+typedef struct {
+    const ps_device_features *x;
+    size_t dx, first, end, at_once; /* rows */
+    ps_real *pinned;
+} gathering;
+
+static int gather_task(void *ctx, size_t task, int thread)
 {
-    size_t bytes = 0;
+    const gathering *g = ctx;
+    size_t i = g->first + task * g->at_once, end = i + g->at_once < g->end ? i + g->at_once : g->end;
+    (void)thread;
+    return g->x->rows(g->x->ctx, i, end, g->pinned + i * g->dx);
+}
+
+static int send_features(ps_device_slot *s, const ps_device_features *x, size_t rows, size_t dx, ps_pool *pool)
+{
+    const size_t bytes = dx * sizeof(ps_real), at_once = bytes < CHUNK ? CHUNK / bytes : 1,
+                 part = bytes < s->part ? s->part / bytes : 1;
+    int rc = 0;
+    for (size_t first = 0, end; first < rows && rc == 0; first = end) {
+        end = first + part < rows ? first + part : rows;
+        gathering g = {x, dx, first, end, at_once, s->pinned};
+        rc = ps_pool_run(pool, (end - first + at_once - 1) / at_once, gather_task, &g);
+        if (rc == 0)
+            s->dev->ops->upload(s->dev, (char *)s->room.p + first * bytes, (char *)s->pinned + first * bytes,
+                                (end - first) * bytes);
+    }
+    return rc;
+}
+
+static int send(ps_device_slot *s, const packing *p, const ps_device_features *x, const ps_minibatch *mb, ps_pool *pool)
+{
+    const size_t features = aligned((size_t)mb->n[0] * mb->dx * sizeof(ps_real));
+    size_t rest = 0;
     for (int i = 0; i < p->n; i++)
-        bytes += aligned(p->piece[i].bytes);
+        rest += aligned(p->piece[i].bytes);
     s->dev->ops->stage_begin(s->dev, s->slot);
-    int rc = room_for(s, bytes);
-    copying c = {p, s->pinned};
+    int rc = room_for(s, features + rest);
     if (rc == 0)
-        rc = ps_pool_run(pool, (bytes + CHUNK - 1) / CHUNK, copy_task, &c);
+        rc = send_features(s, x, mb->n[0], mb->dx, pool);
+    copying c = {p, (char *)s->pinned + features};
+    if (rc == 0)
+        rc = ps_pool_run(pool, (rest + CHUNK - 1) / CHUNK, copy_task, &c);
     if (rc < 0)
         return rc;
     char *there = s->room.p;
+    s->at.x = s->room.p;
+    there += features;
+    s->dev->ops->upload(s->dev, there, c.to, rest);
     for (int i = 0; i < p->n; i++) {
         memcpy(p->piece[i].to, &there, sizeof there);
         there += aligned(p->piece[i].bytes);
     }
-    s->dev->ops->upload(s->dev, s->room.p, s->pinned, bytes);
     s->dev->ops->stage_end(s->dev, s->slot);
     return 0;
 }
 
-int ps_device_slot_fill(ps_device_slot *s, const ps_minibatch *mb, const ps_minibatch *outputs,
-                        const ps_loss_batch *loss, const ps_known *known, ps_pool *pool)
+/* Of a batch that has them. */
+static int own_rows(void *ctx, size_t first, size_t end, ps_real *to)
 {
+    const ps_minibatch *mb = ctx;
+    memcpy(to, mb->x + first * mb->dx, (end - first) * mb->dx * sizeof *to);
+    return 0;
+}
+
+int ps_device_slot_fill(ps_device_slot *s, const ps_minibatch *mb, const ps_minibatch *outputs,
+                        const ps_loss_batch *loss, const ps_known *known, const ps_device_features *x, ps_pool *pool)
+{
+    const ps_device_features own = {own_rows, (void *)mb};
     packing p = {0};
     int rc = make_lists(s, mb, outputs, loss, known);
     if (rc < 0)
@@ -280,5 +324,5 @@ int ps_device_slot_fill(ps_device_slot *s, const ps_minibatch *mb, const ps_mini
     list_tokens(&p, s, &mb->tokens, loss ? &outputs->tokens : NULL);
     if (loss)
         list_loss(&p, s, loss, s->at.rows);
-    return send(s, &p, pool);
+    return send(s, &p, x ? x : &own, mb, pool);
 }

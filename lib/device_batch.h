@@ -43,17 +43,26 @@ typedef struct {
     ps_device_room room;
     uint32_t *made[6];
     size_t made_cap[6];
+    size_t part; /* bytes of features that are sent at a time; tests set another */
     ps_device_batch at;
 } ps_device_slot;
 
 void ps_device_slot_init(ps_device_slot *s, ps_device *dev, int slot);
 void ps_device_slot_free(ps_device_slot *s);
 
-/* Waits until the slot may be written, packs the batch and queues its upload.  The batch may be changed when this
- * returns.  The pool (NULL: none) copies: features are gigabytes.  known: NULL: none.
- * loss NULL: for a forward pass only, without what the loss and the backward pass need.
- * outputs: mb; or, where mb is a share (shares.h), the whole batch's outputs and tokens, which the loss speaks of. */
+/* Where features come from: writes rows first .. end - 1 of the batch to `to`; by any thread. */
+typedef struct {
+    int (*rows)(void *ctx, size_t first, size_t end, ps_real *to);
+    void *ctx;
+} ps_device_features;
+
+/* Waits until the slot may be written, packs the batch and queues its upload, part by part: one is on its way while the
+ * next is packed.  The batch may be changed when this returns.  The pool (NULL: none) packs: features are gigabytes,
+ * and written where they are sent from.  x: NULL: they are mb's.  known: NULL: none. loss NULL: for a forward pass
+ * only, without what the loss and the backward pass need. outputs: mb; or, where mb is a share (shares.h), the whole
+ * batch's outputs and tokens, which the loss speaks of. */
 PS_MUST_USE int ps_device_slot_fill(ps_device_slot *s, const ps_minibatch *mb, const ps_minibatch *outputs,
-                                    const ps_loss_batch *loss, const ps_known *known, ps_pool *pool);
+                                    const ps_loss_batch *loss, const ps_known *known, const ps_device_features *x,
+                                    ps_pool *pool);
 
 #endif

@@ -270,10 +270,24 @@ static void step(ps_device_train *t, const ps_device_batch *b, double rate, doub
                              param + t->net.at.s);
 }
 
-int ps_device_train_stage(ps_device_train *t, const ps_minibatch *mb, const ps_minibatch *outputs,
-                          const ps_loss_batch *loss)
+typedef struct {
+    const ps_minibatch *mb;
+    const ps_sources *from;
+} gathering;
+
+static int gather(void *ctx, size_t first, size_t end, ps_real *to)
 {
-    int rc = ps_device_slot_fill(&t->slot[t->staged % PS_SLOTS], mb, outputs, loss, t->known, t->pool);
+    const gathering *g = ctx;
+    return ps_minibatch_features(g->mb, g->from, first, end, to);
+}
+
+int ps_device_train_stage(ps_device_train *t, const ps_minibatch *mb, const ps_minibatch *outputs,
+                          const ps_loss_batch *loss, const ps_sources *from)
+{
+    gathering g = {mb, from};
+    const ps_device_features x = {gather, &g};
+    int rc = ps_device_slot_fill(&t->slot[t->staged % PS_SLOTS], mb, outputs, loss, t->known, from ? &x : NULL,
+                                 t->pool);
     t->staged += rc == 0;
     return rc;
 }

@@ -33,9 +33,9 @@ PS_MUST_USE int ps_device_train_load(ps_device_train *t, const ps_model *model, 
 PS_MUST_USE int ps_device_train_store(ps_device_train *t, ps_model *model, ps_optim *o);
 
 /* Sends a batch; at most two that have not been waited for.  outputs: mb, or of a batch in shares, of which mb is one,
- * the batch's outputs (shares.h). */
+ * the batch's outputs (shares.h).  from: what features are gathered from; NULL: mb has them. */
 PS_MUST_USE int ps_device_train_stage(ps_device_train *t, const ps_minibatch *mb, const ps_minibatch *outputs,
-                                      const ps_loss_batch *loss);
+                                      const ps_loss_batch *loss, const ps_sources *from);
 /* Queues forward, loss, backward and step of the batch that was staged first. */
 PS_MUST_USE int ps_device_train_launch(ps_device_train *t, double rate, double token_rate);
 /* Waits for it. */

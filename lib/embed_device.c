@@ -7,8 +7,8 @@
 #include "embed_parts.h"
 #include "mem.h"
 
-enum { BLOCK = 16384, GATHER_ROWS = 256 };  /* results; rows of a task */
-static const size_t MOST = (size_t)4 << 30; /* bytes of a block's features, which the host has three times */
+enum { BLOCK = 16384 };                     /* results */
+static const size_t MOST = (size_t)4 << 30; /* bytes of a block's features, which the host has twice */
 
 struct ps_on_device {
     ps_device *dev;
@@ -65,7 +65,7 @@ void ps_on_device_free(ps_on_device *d)
     ps_device_room_free(d->dev, &d->param);
     ps_near_free(&d->near);
     ps_token_lists_free(&d->mb.tokens);
-    void *const all[] = {d->mb.x, d->all, d->items, d->z, d->beta, d->out};
+    void *const all[] = {d->all, d->items, d->z, d->beta, d->out};
     for (size_t i = 0; i < sizeof all / sizeof *all; i++)
         free(all[i]);
     free(d);
@@ -73,14 +73,11 @@ void ps_on_device_free(ps_on_device *d)
 
 /* ---- making a block ---- */
 
-static int gather(void *ctx, size_t task, int thread)
+static int gather(void *ctx, size_t first, size_t end, ps_real *to)
 {
     const ps_embedder *m = ctx;
-    const ps_minibatch *mb = &m->on_device->mb;
-    size_t i = task * GATHER_ROWS, end = i + GATHER_ROWS < mb->n[0] ? i + GATHER_ROWS : mb->n[0];
-    (void)thread;
-    for (; i < end; i++)
-        ps_embed_features(m, m->need.row[i], mb->x + i * mb->dx);
+    for (size_t i = first; i < end; i++, to += m->shape.dx)
+        ps_embed_features(m, m->need.row[i], to);
     return 0;
 }
 
@@ -142,10 +139,6 @@ static int stage(ps_embedder *m, int slot, const uint32_t *rows, size_t first, s
     int rc = find(m, rows, first, all, &n);
     mb->layers = m->shape.layers;
     mb->dx = m->shape.dx;
-    if (rc == 0)
-        rc = ps_room(&mb->x, &mb->cap_x, (size_t)mb->n[0] * mb->dx, sizeof *mb->x);
-    if (rc == 0)
-        rc = ps_pool_run(m->e.pool, (mb->n[0] + GATHER_ROWS - 1) / GATHER_ROWS, gather, m);
     d->near.n = 0;
     if (rc == 0 && mb->layers)
         rc = ps_near_add(m, &d->near, NULL, mb->n[1]);
@@ -155,7 +148,8 @@ static int stage(ps_embedder *m, int slot, const uint32_t *rows, size_t first, s
     if (rc == 0)
         rc = list_tokens(m, n);
     d->ends[slot] = first + n;
-    return rc < 0 ? rc : ps_device_slot_fill(&d->slot[slot], mb, mb, NULL, NULL, m->e.pool);
+    const ps_device_features x = {gather, m};
+    return rc < 0 ? rc : ps_device_slot_fill(&d->slot[slot], mb, mb, NULL, NULL, &x, m->e.pool);
 }
 
 /* ---- computing it ---- */

@@ -246,7 +246,6 @@ static int turn_round(ps_minibatch *mb, int slots)
 
 typedef struct {
     ps_minibatch *mb;
-    const ps_vectors *x;
     const ps_sources *from;
 } gathering;
 
@@ -262,24 +261,28 @@ static void drop(double dropout, uint64_t key, size_t n, ps_real *to)
     }
 }
 
-static int gather(void *ctx, size_t task, int thread)
+int ps_minibatch_features(const ps_minibatch *mb, const ps_sources *from, size_t first, size_t end, ps_real *to)
 {
-    gathering *g = ctx;
-    (void)thread;
-    uint32_t i = (uint32_t)task * GATHER_ROWS, end = i + GATHER_ROWS < g->mb->n[0] ? i + GATHER_ROWS : g->mb->n[0];
-    for (; i < end; i++) {
-        uint64_t row = ps_vectors_find(g->x, g->mb->item[i]);
+    for (size_t i = first; i < end; i++, to += mb->dx) {
+        uint64_t row = ps_vectors_find(from->x, mb->item[i]);
         if (row == PS_NONE)
-            return ps_fail(PS_EMATCH, "%s: no vector for item %u, which the batch needs", g->x->table.name,
-                           g->mb->item[i]);
-        const float *from = ps_vectors_row(g->x, row);
-        ps_real *to = g->mb->x + (size_t)i * g->mb->dx;
-        for (uint32_t j = 0; j < g->mb->dx; j++)
-            to[j] = (ps_real)from[j];
-        if (g->from->dropout > 0)
-            drop(g->from->dropout, ps_rng_key(g->from->dropout_key, g->mb->item[i]), g->mb->dx, to);
+            return ps_fail(PS_EMATCH, "%s: no vector for item %u, which the batch needs", from->x->table.name,
+                           mb->item[i]);
+        const float *x = ps_vectors_row(from->x, row);
+        for (uint32_t j = 0; j < mb->dx; j++)
+            to[j] = (ps_real)x[j];
+        if (from->dropout > 0)
+            drop(from->dropout, ps_rng_key(from->dropout_key, mb->item[i]), mb->dx, to);
     }
     return 0;
+}
+
+static int gather(void *ctx, size_t task, int thread)
+{
+    const gathering *g = ctx;
+    const size_t i = task * GATHER_ROWS, end = i + GATHER_ROWS < g->mb->n[0] ? i + GATHER_ROWS : g->mb->n[0];
+    (void)thread;
+    return ps_minibatch_features(g->mb, g->from, i, end, g->mb->x + i * g->mb->dx);
 }
 
 /* ---- tokens ---- */
@@ -316,9 +319,10 @@ int ps_minibatch_finish(ps_minibatch *mb, const ps_sources *from, int gradients,
         return rc;
     if (gradients && mb->layers)
         rc = turn_round(mb, from->shape->pooling == PS_POOL_MAX);
-    if (rc == 0)
-        rc = ps_room(&mb->x, &mb->cap_x, (size_t)mb->n[0] * mb->dx, sizeof *mb->x);
-    gathering g = {mb, from->x, from};
+    if (rc < 0 || from->apart)
+        return rc;
+    rc = ps_room(&mb->x, &mb->cap_x, (size_t)mb->n[0] * mb->dx, sizeof *mb->x);
+    gathering g = {mb, from};
     return rc < 0 ? rc : ps_pool_run(pool, (mb->n[0] + GATHER_ROWS - 1) / GATHER_ROWS, gather, &g);
 }
 

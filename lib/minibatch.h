@@ -64,6 +64,7 @@ typedef struct {
     double dropout;       /* of training: every element of the features and every token of a text is left out with this
                              probability, the others grow by 1 / (1 - dropout) (Srivastava et al., 2014) */
     uint64_t dropout_key; /* which ones are functions of it */
+    int apart; /* batches are made without features: who needs them takes them by ps_minibatch_features */
 } ps_sources;
 
 void ps_minibatch_free(ps_minibatch *mb);
@@ -81,6 +82,11 @@ uint32_t ps_minibatch_find(const ps_minibatch *mb, uint32_t item);
  * Gathers the features, unless that makes the batch larger than `most` bytes: then neither features nor those lists are made.
  * PS_EMATCH naming the item if one has no feature vector. */
 PS_MUST_USE int ps_minibatch_finish(ps_minibatch *mb, const ps_sources *from, int gradients, size_t most, ps_pool *pool);
+
+/* The features of local numbers first .. end - 1, to an array of (end - first) x dx: for a batch that was made from
+ * `from`.  PS_EMATCH as above. */
+PS_MUST_USE int ps_minibatch_features(const ps_minibatch *mb, const ps_sources *from, size_t first, size_t end,
+                                      ps_real *to);
 
 /* Instead of that: a batch of S_K and its token lists alone, whose items are embedded elsewhere (shares.h). */
 PS_MUST_USE int ps_minibatch_outputs(ps_minibatch *mb, const ps_sources *from);

@@ -176,7 +176,7 @@ size_t ps_batch_bytes(const ps_batch *b, int *complete)
     for (uint32_t i = 0; i < (b->shares ? b->shares : 1); i++) {
         if (mb[i].n[0] == 0)
             continue;
-        bytes += ps_minibatch_bytes(mb[i].n[0], ps_minibatch_edges(&mb[i]), mb[i].dx, mb[i].complete);
+        bytes += ps_minibatch_bytes(mb[i].n[0], ps_minibatch_edges(&mb[i]), b->from.apart ? 0 : mb[i].dx, mb[i].complete);
         *complete = *complete && mb[i].complete;
     }
     return bytes;

@@ -89,7 +89,7 @@ static int stage(work *w)
     const ps_batch *batch;
     int rc = ps_ring_take(w->ring, &batch);
     if (rc == 0)
-        rc = ps_device_train_stage(w->device, &batch->mb, &batch->mb, &batch->loss);
+        rc = ps_device_train_stage(w->device, &batch->mb, &batch->mb, &batch->loss, &batch->from);
     if (rc < 0)
         return rc;
     ps_ring_give_back(w->ring);
@@ -128,7 +128,7 @@ static int consume_share(work *w, const ps_batch *batch, ps_step *s)
     ps_device_result result = {0};
     int rc = gradients_room(w, batch);
     if (rc == 0)
-        rc = ps_device_train_stage(w->device, batch->share, &batch->mb, &batch->loss);
+        rc = ps_device_train_stage(w->device, batch->share, &batch->mb, &batch->loss, &batch->from);
     rc = ps_comm_agree(w->t->comm, rc, NULL);
     if (rc == 0)
         rc = ps_shares_forward(&w->shares, NULL, batch);
@@ -365,8 +365,10 @@ static int set_up(work *w)
     if (rc < 0)
         return rc;
     w->producer.cut = w->shares.cut;
-    if (t->device)
-        w->producer.most = SIZE_MAX; /* a device takes no batch in parts */
+    if (t->device) {
+        w->producer.most = SIZE_MAX;    /* a device takes no batch in parts */
+        w->producer.from.apart = 1; /* features are written where they are sent from */
+    }
     w->batches = ps_producer_batches(&w->producer);
     w->steps = w->batches * r->epochs;
     w->warmup = (uint64_t)((double)w->batches * r->warmup);

@@ -218,7 +218,7 @@ typedef struct {
 
 static void stage(const running *r)
 {
-    need(ps_device_train_stage(r->t, &r->b->mb, &r->b->mb, &r->b->loss));
+    need(ps_device_train_stage(r->t, &r->b->mb, &r->b->mb, &r->b->loss, NULL));
 }
 
 static void compute(const running *r)

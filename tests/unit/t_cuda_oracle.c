@@ -63,11 +63,11 @@ static void train(model_case *c, ps_device *dev, const ps_recipe *r, double rate
     ps_device_train *t = ps_device_train_new(dev, &c->model, r, &c->known, NULL);
     case_need(t ? 0 : -1, "device");
     CHECK_OK(ps_device_train_load(t, &c->model, &optim));
-    CHECK_OK(ps_device_train_stage(t, &c->mb, &c->mb, &c->batch));
+    CHECK_OK(ps_device_train_stage(t, &c->mb, &c->mb, &c->batch, NULL));
     for (int s = 0; s < STEPS; s++) {
         CHECK_OK(ps_device_train_launch(t, rate, rate));
         if (s + 1 < STEPS)
-            CHECK_OK(ps_device_train_stage(t, &c->mb, &c->mb, &c->batch));
+            CHECK_OK(ps_device_train_stage(t, &c->mb, &c->mb, &c->batch, NULL));
         CHECK_OK(ps_device_train_wait(t, &result));
         losses[s] = (ps_real)result.loss;
         CHECK(isfinite(result.gradient) && result.gradient > 0 && result.pairs == c->B);
@@ -157,11 +157,49 @@ static void test_ready(const oracle *o, ps_device *dev)
     ps_device_net_init(&net, dev, &c.model, PS_PRODUCTS_F32);
     net.ready = listen_to;
     net.ready_ctx = &l;
-    CHECK_OK(ps_device_slot_fill(&slot, &c.mb, &c.mb, &c.batch, &c.known, NULL));
+    CHECK_OK(ps_device_slot_fill(&slot, &c.mb, &c.mb, &c.batch, &c.known, NULL, NULL));
     CHECK_OK(ps_device_net_forward(&net, c.model.param, &slot.at));
     CHECK_OK(ps_device_net_backward(&net, c.model.param, &slot.at, c.dz, c.dbeta, c.grad));
     CHECK(l.told == 2 * shape.layers + 1 && l.until == 0);
     ps_device_net_free(&net);
+    ps_device_slot_free(&slot);
+    case_tear_down(&c);
+    case_unload(&c);
+}
+
+static int gather(void *ctx, size_t first, size_t end, ps_real *to)
+{
+    const model_case *c = ctx;
+    return ps_minibatch_features(&c->mb, &c->sources, first, end, to);
+}
+
+/* Features that are gathered as they are sent, a few rows at a time, of a batch that has none itself. */
+static void test_features(const oracle *o, ps_device *dev)
+{
+    model_case c;
+    ps_shape shape = case_shape_of(o);
+    ps_device_slot slot;
+    case_load(&c, o);
+    case_set_up(&c, &shape, PS_LOSS_SOFTMAX, .1, NULL);
+    const size_t n = (size_t)c.mb.n[0] * c.mb.dx;
+    ps_real *want = c.mb.x, *got = case_alloc(n, sizeof *got);
+    c.mb.x = NULL;
+    c.mb.cap_x = 0;
+    c.sources.apart = 1;
+    case_fill(&c);
+    CHECK(!c.mb.x && n == (size_t)c.mb.n[0] * c.mb.dx);
+    const ps_device_features x = {gather, &c};
+    ps_device_slot_init(&slot, dev, 0);
+    for (slot.part = 1; slot.part < 2 * n * sizeof *got; slot.part *= 5) {
+        CHECK_OK(ps_device_slot_fill(&slot, &c.mb, &c.mb, &c.batch, &c.known, &x, NULL));
+        dev->ops->use_begin(dev, 0);
+        CHECK_OK(dev->ops->get(dev, got, slot.at.x, n * sizeof *got));
+        CHECK(memcmp(got, want, n * sizeof *got) == 0);
+        dev->ops->zero(dev, slot.at.x, n * sizeof *got);
+        dev->ops->use_end(dev, 0);
+    }
+    free(want);
+    free(got);
     ps_device_slot_free(&slot);
     case_tear_down(&c);
     case_unload(&c);
@@ -190,6 +228,8 @@ int main(void)
         test_ready(o, device[0]);
         if (i == 0)
             test_repeats(o, device[1]);
+        for (int d = 0; d < 2 && i == 0; d++)
+            test_features(o, device[d]);
         oracle_free(o);
     }
     CHECK(device[1]->used == idle);
