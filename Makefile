@@ -62,7 +62,7 @@ ifneq ($(FLAVOUR),release)
 CUDA := 0
 endif
 ifndef CUDA
-CUDA := $(if $(NVCC),$(shell d=$$(mktemp -d) && printf '\043include <cublas_v2.h>\n__global__ void k(void){}\nint main(){k<<<1,1>>>();return CUBLAS_VER_MAJOR==0;}\n' >$$d/probe.cu && $(NVCC) $$d/probe.cu -o $$d/probe >/dev/null 2>&1 && echo 1 || echo 0; rm -rf $$d),0)
+CUDA := $(if $(NVCC),$(shell d=$$(mktemp -d) && printf '\043include <cublas_v2.h>\n\043if CUDART_VERSION < 11080\n\043error\n\043endif\n__global__ void k(void){}\nint main(){k<<<1,1>>>();return CUBLAS_VER_MAJOR==0;}\n' >$$d/probe.cu && $(NVCC) $$d/probe.cu -o $$d/probe >/dev/null 2>&1 && echo 1 || echo 0; rm -rf $$d),0)
 endif
 ifeq ($(CUDA)$(NVCC),1)
 $(error CUDA=1 needs nvcc: put it on the PATH or give NVCC=/usr/local/cuda/bin/nvcc)
@@ -180,7 +180,7 @@ $(OUT)/fuzz/%: $(OUT)/obj/tests/fuzz/%.o $(OUT)/libpsgraph.a
 $(OUT)/obj/%.cu.o: %.cu kernels/dev_cuda.cuh kernels/device.h kernels/gemm.h kernels/vec.h kernels/real.h lib/par.h lib/err.h Makefile $(FLAGS_FILE)
 	@mkdir -p $(@D)
 	@echo $(NVCC) -c $< -o $@
-	@$(NVCC) -std=c++17 $(NVCC_FLAGS) $(CUDA_TARGETS) -Xptxas -v -Xcompiler -Wall,-Wextra,-fno-exceptions,-fno-rtti,-fno-threadsafe-statics \
+	@$(NVCC) -std=c++17 $(NVCC_FLAGS) $(CUDA_TARGETS) -Xptxas -v -Xcompiler -fPIE,-Wall,-Wextra,-fno-exceptions,-fno-rtti,-fno-threadsafe-statics \
 		-DPS_CUDA_LIBRARIES='"$(CUDA_LIBRARIES)"' $(NCCL_FLAGS) -Ilib -Ikernels -c $< -o $@ 2>$(@:.o=.ptxas) || { cat $(@:.o=.ptxas); exit 1; }
 	@grep -v -e '^ptxas info' -e 'bytes stack frame' -e '^$$' -e '^tmpxft' $(@:.o=.ptxas) || true
 cuda-report: $(DEVICE:%=$(OUT)/obj/%.o)
@@ -222,13 +222,16 @@ gpu-check:
 	tests/gpu-check build/gpu
 GPU_TESTS := $(patsubst tests/unit/%.c,%,$(wildcard tests/unit/t_cuda_*.c))
 gpu-programs: $(GPU_TESTS:%=$(OUT)/gpu/%) $(OUT)/gpu/bench
-$(OUT)/gpu/t_cuda_%: $(OUT)/obj/tests/unit/t_cuda_%.o $(OUT)/libpsgraph.a
+# The same over tests/cuda, with CUDA=0: what gpu-check needs is tried without a GPU (tests/cases/gpu-check-bare.sh).
+GPU_DEVICE := $(if $(filter 1,$(CUDA)),,$(EMULATED))
+GPU_LINK = $(if $(GPU_DEVICE),$(CXX) $(filter-out -std=gnu11 -Wstrict-prototypes,$(ALL_CFLAGS)),$(CC) $(ALL_CFLAGS)) $(LDFLAGS)
+$(OUT)/gpu/t_cuda_%: $(OUT)/obj/tests/unit/t_cuda_%.o $(GPU_DEVICE) $(OUT)/libpsgraph.a
 	@mkdir -p $(@D)
-	$(CC) $(ALL_CFLAGS) $(LDFLAGS) $^ $(LDLIBS) -o $@
+	$(GPU_LINK) $^ $(LDLIBS) -o $@
 GPU_BENCH := $(OUT)/obj/tests/cuda/bench.o $(OUT)/obj/tests/cuda/bench_operations.o
-$(OUT)/gpu/bench: $(GPU_BENCH) $(OUT)/libpsgraph.a
+$(OUT)/gpu/bench: $(GPU_BENCH) $(GPU_DEVICE) $(OUT)/libpsgraph.a
 	@mkdir -p $(@D)
-	$(CC) $(ALL_CFLAGS) $(LDFLAGS) $^ $(LDLIBS) -o $@
+	$(GPU_LINK) $^ $(LDLIBS) -o $@
 .SECONDARY:
 -include $(shell find $(OUT)/obj -name '*.d' 2>/dev/null)
 

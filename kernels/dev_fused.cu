@@ -145,8 +145,11 @@ static void gemm_bias_relu(ps_device *dev, size_t m, size_t n, size_t k, const f
     bool fuse = some && dev->products != PS_PRODUCTS_F32 && (uintptr_t)bias % 16 == 0;
     if (some && dev->products == PS_PRODUCTS_BF16 && ps_cuda_round_factors(dev, m, k, n, k, &f) < 0)
         return;
-    if (fuse && multiply(dev, &f, bias, out))
+    if (fuse && multiply(dev, &f, bias, out)) {
+        dev->fused++;
         return;
+    }
+    dev->unfused += some && dev->products != PS_PRODUCTS_F32;
     if (some)
         ps_cuda_product(dev, PS_N, PS_T, &f, 0, out, n);
     else

@@ -14,6 +14,12 @@ void ps_cuda_note(ps_device *dev, const char *what, cudaError_t rc)
     snprintf(dev->why, sizeof dev->why, "%s: %s", what, cudaGetErrorString(rc));
 }
 
+static void wait_for_all(ps_cuda *c)
+{
+    for (cudaStream_t queue : {c->copy, c->sums, c->compute})
+        ps_cuda_wait(c, queue);
+}
+
 /* ---- memory ---- */
 
 static void *alloc(ps_device *dev, size_t bytes)
@@ -56,10 +62,13 @@ static void *alloc_pinned(ps_device *dev, size_t bytes)
     return NULL;
 }
 
+/* Unlike cudaFree, cudaFreeHost is not said to wait for copies. */
 static void release_pinned(ps_device *dev, void *p)
 {
-    if (p)
-        ps_cuda_note(dev, "release", cudaFreeHost(p));
+    if (!p)
+        return;
+    wait_for_all(cuda_of(dev));
+    ps_cuda_note(dev, "release", cudaFreeHost(p));
 }
 
 /* ---- copies ---- */
@@ -110,9 +119,7 @@ static void copy_within(ps_device *dev, void *to, const void *from, size_t bytes
 
 static int finish(ps_device *dev)
 {
-    ps_cuda *c = cuda_of(dev);
-    for (cudaStream_t queue : {c->copy, c->sums, c->compute})
-        ps_cuda_wait(c, queue);
+    wait_for_all(cuda_of(dev));
     int rc = dev->failed;
     dev->failed = 0;
     return rc < 0 ? ps_fail(rc, "%s: %s", dev->name, dev->why) : 0;
@@ -210,6 +217,26 @@ static int check_driver(int n)
     return 0;
 }
 
+static __global__ void probe_kernel()
+{
+}
+
+/* Of all kernels or of none there is code for this GPU, or PTX that its driver makes code of. */
+static int check_code(int n, const cudaDeviceProp *about)
+{
+    cudaFuncAttributes unused;
+    cudaError_t rc = cudaFuncGetAttributes(&unused, (const void *)probe_kernel);
+    if (rc == cudaSuccess)
+        return 0;
+    (void)cudaGetLastError();
+    if (rc == cudaErrorNoKernelImageForDevice)
+        return ps_fail(PS_EDATA,
+                       "cuda:%d (%.70s): this program was not built for its compute capability, %d.%d: make "
+                       "CUDA_ARCHS=%d%d",
+                       n, about->name, about->major, about->minor, about->major, about->minor);
+    return ps_fail(PS_EDATA, "cuda:%d (%.70s): %s", n, about->name, cudaGetErrorString(rc));
+}
+
 static cudaError_t make_queues(ps_cuda *c, int n)
 {
     cudaError_t rc = cudaSetDevice(n);
@@ -244,7 +271,7 @@ extern "C" ps_device *ps_device_cuda(int n)
         snprintf(c->dev.name, sizeof c->dev.name, "cuda:%d (%.70s)", n, about.name);
     else
         ps_fail(PS_EDATA, "cuda:%d: %s", n, cudaGetErrorString(rc));
-    if (rc == cudaSuccess && ps_cuda_blas_open(c) == 0)
+    if (rc == cudaSuccess && check_code(n, &about) == 0 && ps_cuda_blas_open(c) == 0)
         return &c->dev;
     close_device(&c->dev);
     return NULL;

@@ -125,9 +125,10 @@ static const uint16_t *rounded(ps_device *dev, int which, size_t rows, size_t co
 {
     ps_cuda *c = cuda_of(dev);
     if (c->rounded_cap[which] < rows * cols) {
+        size_t more = rows * cols + rows * cols / 8; /* batches differ a little, and making room waits for the device */
         dev->ops->release(dev, c->rounded[which], c->rounded_cap[which] * sizeof **c->rounded);
-        c->rounded[which] = (uint16_t *)dev->ops->alloc(dev, rows * cols * sizeof **c->rounded);
-        c->rounded_cap[which] = c->rounded[which] ? rows * cols : 0;
+        c->rounded[which] = (uint16_t *)dev->ops->alloc(dev, more * sizeof **c->rounded);
+        c->rounded_cap[which] = c->rounded[which] ? more : 0;
         if (!c->rounded[which]) {
             dev->failed = PS_EMEM;
             snprintf(dev->why, sizeof dev->why, "%s", ps_errmsg());

@@ -187,9 +187,10 @@ struct ps_device {
     ps_products products;
     int failed;
     char why[256];
-    size_t memory; /* bytes it has in all; 0: the host's */
-    size_t used;   /* bytes that alloc has given and release not taken back */
-    int ranks;     /* of the group that it has joined; 0: none */
+    size_t memory;           /* bytes it has in all; 0: the host's */
+    size_t used;             /* bytes that alloc has given and release not taken back */
+    int ranks;               /* of the group that it has joined; 0: none */
+    uint64_t fused, unfused; /* gemm_bias_relu's of TF32 and bf16: in one kernel; in two, as none is known */
 };
 
 /* NULL after ps_fail.  close() ends either. */

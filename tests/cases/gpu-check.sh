@@ -8,7 +8,7 @@ release | plain) ;;
 *) echo "the tests that it runs have their own cases" && exit 77 ;;
 esac
 mkdir -p out/gpu tools
-for test in products queues; do ln -s "$PS_TEST/t_cuda_$test" out/gpu; done
+for test in group products queues; do ln -s "$PS_TEST/t_cuda_$test" out/gpu; done
 ln -s "$PS_TEST/emulated/bench" out/gpu
 printf '#!/bin/sh\nexit ${KERNELS-0}\n' >out/gpu/t_cuda_kernels # the test itself takes long, and is one by itself
 export SANITIZED="$PWD/sanitized"
@@ -29,7 +29,7 @@ has() {
 gpu_check
 [ $status = 0 ] || fail "status $status: $(cat said)"
 has 'A GPU' 'planted' 'nearest to its bound' 'emulated on the CPU' '^copy ' '^pool_max_back ' '^loss_rows ' '^token_step ' \
-    '^products of bf16: ' '^training: 16 pairs' '^tf32 ' 'skipped' 'gpu-check: all passed'
+    '^products of bf16: ' '^training: 16 pairs' 'sums over 3' '^f32 .* 0 of 0$' '^tf32 .* 36 of 36$' '^bf16 .* 36 of 36$' 'skipped' 'gpu-check: all passed'
 for tool in memcheck racecheck synccheck; do
     echo "--tool $tool --error-exitcode 1 $PWD/out/gpu/t_cuda_kernels short"
 done >wanted
@@ -38,7 +38,7 @@ cmp wanted "$SANITIZED" || fail "compute-sanitizer is to look at other runs"
 ! grep -q -e '\<nan\>' -e '\<inf\>' -e FAIL said || fail "$(cat said)"
 
 # One that fails, one that does not end, a machine without a GPU.
-rm out/gpu/t_cuda_queues out/gpu/bench
+rm out/gpu/t_cuda_group out/gpu/t_cuda_queues out/gpu/bench
 ln -s "$(command -v true)" out/gpu/bench
 export SANITIZER=1
 gpu_check
@@ -51,7 +51,10 @@ has 'FAIL (status 3)' 'gpu-check: FAILED'
 KERNELS=124
 gpu_check
 [ $status = 1 ] || fail "a test that does not end: status $status: $(cat said)"
-export EMULATOR_FAULT=no-device KERNELS=0
+export KERNELS=0 GPU_CHECK_SECONDS=0
+gpu_check
+[ $status = 1 ] && [ "$(grep -c 'not finished in time' said)" -ge 4 ] || fail "no time: status $status: $(cat said)"
+export EMULATOR_FAULT=no-device GPU_CHECK_SECONDS=100
 gpu_check
 [ $status = 1 ] || fail "no GPU: status $status: $(cat said)"
 has 'there is no GPU on this machine' 'gpu-check: no GPU to check'

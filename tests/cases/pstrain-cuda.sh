@@ -71,7 +71,8 @@ for order in cpu:cuda cuda:cpu; do
 done
 
 # What went wrong, in words
-for fault in no-driver:'no NVIDIA driver' old-driver:'older than this build' no-device:'no GPU'; do
+for fault in no-driver:'no NVIDIA driver' old-driver:'older than this build' no-device:'no GPU' \
+    old-gpu:'cuda:0 (emulated on the CPU): this program was not built for its compute capability, 7.5: make CUDA_ARCHS=75'; do
     export EMULATOR_FAULT="${fault%%:*}"
     refused cuda
     grep -q "${fault#*:}" err || fail "$fault: $(cat err)"

@@ -260,6 +260,7 @@ static void training(const sizes *s, const batch *b, const ps_model *model, ps_p
                      double matrix_rate)
 {
     double together, sending, computing, flop = step_operations(s, b->mb.n);
+    const uint64_t fused = dev->fused, unfused = dev->unfused;
     ps_recipe r = ps_recipe_paper();
     ps_optim optim;
     r.shape = model->shape;
@@ -271,9 +272,10 @@ static void training(const sizes *s, const batch *b, const ps_model *model, ps_p
     need(ps_device_train_load(run.t, model, &optim));
     time_steps(&run, 5, &together, &sending, &computing);
     double least = sending < computing ? sending : computing;
-    printf("%-6s %9.1f %9.1f %9.1f %8.0f%% %10.0f %9.1f %8.0f%%\n", name, 1e3 * computing, 1e3 * sending,
+    printf("%-6s %9.1f %9.1f %9.1f %8.0f%% %10.0f %9.1f %8.0f%% %5llu of %llu\n", name, 1e3 * computing, 1e3 * sending,
            1e3 * together, 100 * (sending + computing - together) / least, s->batch / together,
-           1e-12 * flop / computing, 100 * flop / computing / matrix_rate);
+           1e-12 * flop / computing, 100 * flop / computing / matrix_rate, (unsigned long long)(dev->fused - fused),
+           (unsigned long long)(dev->fused - fused + dev->unfused - unfused));
     ps_device_train_free(run.t);
     ps_optim_free(&optim);
 }
@@ -302,8 +304,8 @@ int main(int argc, char **argv)
     make_batch(&b, &shape, s);
     printf("training: %u pairs, %u negatives; items in the layers %u, %u, %u; features %u, hidden %u, output %u\n",
            s->batch, s->negatives, b.mb.n[0], b.mb.n[1], b.mb.n[2], s->dx, s->m, s->d);
-    printf("%-6s %9s %9s %9s %9s %10s %9s %9s\n", "", "compute", "send", "step, ms", "overlap", "pairs/s", "TFLOP/s",
-           "of rate");
+    printf("%-6s %9s %9s %9s %9s %10s %9s %9s %s\n", "", "compute", "send", "step, ms", "overlap", "pairs/s", "TFLOP/s",
+           "of rate", "fused products");
     for (int p = 0; p < 3; p++)
         training(s, &b, &model, (ps_products)p, names[p], rate[p]);
     ps_minibatch_free(&b.mb);

@@ -85,6 +85,7 @@ enum cudaError_t {
     cudaErrorInsufficientDriver = 35,
     cudaErrorNoDevice = 100,
     cudaErrorInvalidDevice = 101,
+    cudaErrorNoKernelImageForDevice = 209,
     cudaErrorNotReady = 600,
     cudaErrorLaunchFailure = 719
 };
@@ -95,6 +96,10 @@ typedef struct emulated_event *cudaEvent_t;
 struct cudaDeviceProp {
     char name[256];
     size_t totalGlobalMem;
+    int major, minor;
+};
+struct cudaFuncAttributes {
+    int binaryVersion;
 };
 struct cudaLaunchConfig_t {
     dim3 gridDim, blockDim;
@@ -107,6 +112,7 @@ cudaError_t cudaRuntimeGetVersion(int *version);
 cudaError_t cudaGetDeviceCount(int *count);
 cudaError_t cudaSetDevice(int n);
 cudaError_t cudaGetDeviceProperties(cudaDeviceProp *about, int n);
+cudaError_t cudaFuncGetAttributes(cudaFuncAttributes *about, const void *kernel);
 cudaError_t cudaGetLastError();
 const char *cudaGetErrorString(cudaError_t rc);
 cudaError_t cudaMalloc(void **p, size_t bytes);

@@ -40,6 +40,13 @@ void emulator_seed(uint64_t seed)
     dice().seed(seed);
 }
 
+static bool dead;
+
+void emulated_die()
+{
+    dead = true;
+}
+
 /* ---- coroutines ---- */
 
 enum { STACK = 128 << 10, WARP = 32, THREADS_MAX = 1024 };
@@ -379,9 +386,14 @@ cudaError_t cudaMallocHost(void **p, size_t bytes)
     return cudaSuccess;
 }
 
+static std::map<const char *, int> copies; /* that are queued, by pinned buffer */
+
+/* It does not wait. */
 cudaError_t cudaFreeHost(void *p)
 {
-    run_all();
+    if (copies[(char *)p] > 0 && !dead)
+        die("pinned memory is freed before it has been copied");
+    copies.erase((char *)p);
     if (pinned.erase((char *)p) == 0)
         return cudaErrorInvalidValue;
     free(p);
@@ -413,12 +425,6 @@ struct emulated_stream {
 };
 
 static std::vector<emulated_stream *> streams;
-static bool dead;
-
-void emulated_die()
-{
-    dead = true;
-}
 
 static cudaError_t health()
 {
@@ -515,8 +521,17 @@ cudaError_t cudaMemcpyAsync(void *to, const void *from, size_t bytes, cudaMemcpy
         emulated_queue(stream, [=] { memcpy(to, copy.data(), bytes); });
         return cudaSuccess;
     }
-    emulated_queue(stream, [=] { memcpy(to, from, bytes); });
-    return is_pinned ? cudaSuccess : cudaStreamSynchronize(stream);
+    if (!is_pinned) {
+        emulated_queue(stream, [=] { memcpy(to, from, bytes); });
+        return cudaStreamSynchronize(stream);
+    }
+    const char *buffer = std::prev(pinned.upper_bound((char *)host))->first;
+    copies[buffer]++;
+    emulated_queue(stream, [=] {
+        memcpy(to, from, bytes);
+        copies[buffer]--;
+    });
+    return cudaSuccess;
 }
 
 cudaError_t cudaMemsetAsync(void *p, int value, size_t bytes, cudaStream_t stream)
@@ -633,7 +648,15 @@ cudaError_t cudaGetDeviceProperties(cudaDeviceProp *about, int n)
 {
     snprintf(about->name, sizeof about->name, "emulated on the CPU");
     about->totalGlobalMem = device_memory();
+    about->major = 7;
+    about->minor = 5;
     return cudaSetDevice(n);
+}
+
+cudaError_t cudaFuncGetAttributes(cudaFuncAttributes *about, const void *)
+{
+    about->binaryVersion = 80;
+    return fault("old-gpu") ? cudaErrorNoKernelImageForDevice : cudaSuccess;
 }
 
 cudaError_t cudaGetLastError()

@@ -1,5 +1,5 @@
 /* emulator.h - what a test may ask of CUDA on the CPU.  The environment: EMULATOR_MEMORY, bytes of the device (default
- * 4 GiB); EMULATOR_FAULT, no-driver, old-driver or no-device: how the machine lacks a GPU;
+ * 4 GiB); EMULATOR_FAULT, no-driver, old-driver, no-device or old-gpu: how the machine lacks a GPU;
  * cannot-join: NCCL does not find the other ranks; lost-rank: one is gone when the first sum has begun; dies: this
  * rank's device stops then; EMULATOR_SEED. */
 #ifndef EMULATOR_H

@@ -24,13 +24,16 @@ static void test_fused(size_t m, size_t n, size_t k, ps_products how, double bou
     array *a = reals(m * k), *b = reals(n * (k + 4)), *bias = reals(n), *c = empty(m * n);
     snprintf(trial, sizeof trial, "gemm_bias_relu %zu x %zu x %zu, products %d", m, n, k, how);
     CHECK_OK(device->ops->finish(device));
-    uint64_t before = emulator_blocks ? emulator_blocks() : 0;
+    uint64_t before = emulator_blocks ? emulator_blocks() : 0, fused = device->fused, all = fused + device->unfused;
     device->products = how;
     ON_BOTH(gemm_bias_relu(dev, m, n, k, A(a), A(b), k + 4, A(bias), A(c)));
     device->products = PS_PRODUCTS_F32;
     compare("gemm_bias_relu", c, bound);
-    if (emulator_blocks && how == PS_PRODUCTS_TF32 && m && k)
+    if (emulator_blocks && how == PS_PRODUCTS_TF32 && m && k) {
         CHECK((emulator_blocks() == before) == (n % 4 == 0 && k % 4 == 0 && shift == 0));
+        CHECK((device->fused == fused + 1) == (emulator_blocks() == before));
+    }
+    CHECK(device->fused + device->unfused == all + (how != PS_PRODUCTS_F32 && m && k));
     free_arrays();
 }
 

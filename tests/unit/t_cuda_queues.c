@@ -41,6 +41,31 @@ static int batches_arrive(int waiting)
     return right;
 }
 
+/* Pinned memory that is freed at once has been copied. */
+static void test_freed(void)
+{
+    enum { N = 1000 };
+    const ps_device_ops *ops = device->ops;
+    float *there = ops->alloc(device, N * sizeof *there), got[N];
+    need(there);
+    for (uint64_t seed = 1; seed <= (emulator_seed ? 10 : 1); seed++) {
+        float *pinned = ops->alloc_pinned(device, N * sizeof *pinned);
+        int right = 1;
+        need(pinned);
+        if (emulator_seed)
+            emulator_seed(seed);
+        for (int i = 0; i < N; i++)
+            pinned[i] = (float)i + (float)seed;
+        ops->upload(device, there, pinned, N * sizeof *pinned);
+        ops->release_pinned(device, pinned);
+        CHECK_OK(ops->get(device, got, there, sizeof got));
+        for (int i = 0; i < N; i++)
+            right = right && got[i] == (float)i + (float)seed;
+        CHECK(right);
+    }
+    ops->release(device, there, N * sizeof *there);
+}
+
 /* Does the emulation show what is wrong? */
 static void test_emulation(void)
 {
@@ -71,6 +96,7 @@ int main(void)
         test_emulation();
     else
         CHECK(batches_arrive(1));
+    test_freed();
     end();
     CHECK_END();
 }
