@@ -29,7 +29,7 @@ int ps_paged_grow(ps_paged *a, size_t bytes)
     if (a->mapped && extend(a, n) < 0)
         return PS_ESYS;
     void *p = a->mapped ? mremap(a->p, a->bytes, n, MREMAP_MAYMOVE) : realloc(a->p, n);
-    if (!p || p == MAP_FAILED)
+    if (a->mapped ? p == MAP_FAILED : !p)
         return ps_fail(PS_EMEM, "out of memory: %zu bytes", n);
     a->p = p;
     a->bytes = n;

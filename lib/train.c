@@ -384,9 +384,9 @@ static int start(work *w)
     w->staged = w->at.step;
     if (rc == 0 && t->device && !(w->device = ps_device_train_new(t->device, w->model, t->recipe, t->known, t->pool)))
         rc = PS_EMEM;
-    if (rc == 0 && w->device)
+    if (rc == 0 && t->device)
         rc = ps_device_train_load(w->device, w->model, &w->optim);
-    if (w->device)
+    if (rc == 0 && t->device)
         w->shares.work = (ps_share_work){w->device, embed_share, back_share, t->device->ranks ? sum_shares : NULL};
     if (rc == 0 && t->on_start)
         rc = t->on_start(t->ctx, w->at.step);
