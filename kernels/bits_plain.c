@@ -1,38 +1,26 @@
 /* The reference for bits.h, and what serves where there is nothing better. */
-#include "bits.h"
+#include "bits_take.h"
 
 extern const ps_bits_kernels ps_bits_plain;
 
-static void apart(const ps_bits_query *q, size_t n, const uint32_t *row, const uint64_t *signature, uint16_t *out)
+static void scan_one(ps_bits_query *q, const uint64_t *signature, uint32_t begin, uint32_t end)
 {
-    for (size_t i = 0; i < n; i++) {
-        const uint64_t *s = signature + (size_t)row[i] * PS_BITS_WORDS;
-        unsigned sum = 0;
-        for (size_t w = 0; w < PS_BITS_WORDS; w++) {
-            const uint64_t differ = s[w] ^ q->sign[w];
-            for (unsigned p = 0; p < PS_BITS_PLANES; p++)
-                sum += (unsigned)__builtin_popcountll(differ & q->plane[p][w]) << p;
+    for (uint32_t b = begin; b < end; b++) {
+        const uint64_t *block = signature + (size_t)b * PS_BITS_BLOCK;
+        unsigned least = PS_BITS + 1;
+        for (size_t l = 0; l < PS_BITS_LANES; l++) {
+            const unsigned n = bits_differ(block + l, q->sign, q->strong);
+            least = n < least ? n : least;
         }
-        out[i] = (uint16_t)sum;
+        q->block[q->waiting] = b;
+        q->waiting += least <= q->strong_most;
     }
 }
 
-static size_t from(const uint8_t *sum, size_t n, uint8_t least, uint16_t *at)
+static void scan(size_t m, ps_bits_query *const *query, const uint64_t *signature, uint32_t begin, uint32_t end)
 {
-    size_t found = 0;
-    for (size_t i = 0; i < n; i++) {
-        at[found] = (uint16_t)i;
-        found += sum[i] >= least;
-    }
-    return found;
+    for (size_t i = 0; i < m; i++)
+        scan_one(query[i], signature, begin, end);
 }
 
-static size_t count(const uint8_t *sum, size_t n, uint8_t least)
-{
-    size_t found = 0;
-    for (size_t i = 0; i < n; i++)
-        found += sum[i] >= least;
-    return found;
-}
-
-const ps_bits_kernels ps_bits_plain = {apart, from, count};
+const ps_bits_kernels ps_bits_plain = {scan, bits_take};

@@ -67,12 +67,12 @@ double index_sample_recall(const index_sample *s, const ps_hit *hits, const size
     return all > 0 ? (double)have / (double)all : 1;
 }
 
-void index_efforts(uint32_t *effort, uint32_t most)
+void index_efforts(uint32_t *effort, uint32_t most, uint32_t part)
 {
     uint32_t at = 1;
     for (size_t i = 0; i < PS_INDEX_EFFORTS; i++) {
         effort[i] = at < most ? at : most;
-        at = at < 4 ? at + 1 : at + at / 4;
+        at = at < part ? at + 1 : at + at / part;
     }
 }
 

@@ -2,10 +2,10 @@
  *
  *   ivf   cells of a balanced k-means; rows as 8-bit codes, cell by cell.  A query looks at the cells whose centroids
  *         have the highest products with it.
- *   lsh   signatures by random hyperplanes, cut into bands; a token is a band with its bits, and each token has a list
- *         of the rows that have it.  A query scores rows by the weights of the tokens that they share with it (weak
- *         AND, Broder et al., 2003; section 3.4 of the paper); of what scores best, whole signatures find what is
- *         scored exactly.
+ *   lsh   signatures by random hyperplanes.  A signature's first bits are its token, and each token has a list of the
+ *         rows that have it.  Two levels of weak AND (Broder et al., 2003; section 3.4 of the paper): lists whose token
+ *         speaks too much against a near row are not read; in the others the bits that tell most are compared, and only
+ *         rows that can still reach the threshold get their full score.  The best by that are scored exactly.
  *
  * An index holds no vectors: it belongs to a vectors stream, whose rows it numbers, and is of no use with another.
  * Scores are exact (ps_knn_score), whatever found the rows.
@@ -18,7 +18,7 @@
 typedef enum { PS_INDEX_IVF = 1, PS_INDEX_LSH } ps_index_type;
 
 enum {
-    PS_INDEX_VERSION = 5,
+    PS_INDEX_VERSION = 6,
     PS_INDEX_HEAD = 64,
     PS_INDEX_CURVES = 2,   /* recall of the 10 and of the 100 best */
     PS_INDEX_EFFORTS = 64, /* points of a curve */
@@ -38,7 +38,7 @@ typedef struct {
     const uint32_t *hash; /* of each row's elements */
     ps_str history;       /* lines of the vectors' history and one of its own; empty in older files */
     /* What a search of a certain effort finds, as the share of the true 10 or 100 best of queries that were not
-     * trained on: ivf, cells that are looked at; lsh, rows that tokens find, as multiples of the hits. */
+     * trained on: ivf, cells that are looked at; lsh, how many rows are scored exactly, and how many lists are read. */
     const uint32_t *effort;               /* ascending */
     const float *recall[PS_INDEX_CURVES]; /* at that effort */
     /* ivf */
@@ -49,13 +49,13 @@ typedef struct {
     const float *scale, *offset;
     const uint32_t *row; /* of each lane of the groups; after the n-th UINT32_MAX */
     /* lsh */
-    uint32_t windows;
+    uint32_t token_bits;
     float length, bias_times;  /* of all rows; of the bias elements (lsh.c) */
     const float *mean;         /* of the rows */
     const float *planes;       /* PS_BITS x (d + 1) */
-    const uint64_t *signature; /* n x PS_BITS_WORDS */
-    const uint32_t *token_off; /* list of band b, value v, window w: token_off[(b x 4096 + v) x windows + w] on */
-    const uint16_t *posting;   /* row - w x 65536 */
+    const uint32_t *list_off;  /* blocks of token t's list: list_off[t] .. list_off[t + 1] - 1 */
+    const uint64_t *signature; /* kernels/bits.h */
+    const uint32_t *posting;   /* row of each lane of the blocks; UINT32_MAX: none */
     /* made when it is opened */
     ps_quant coarse; /* ivf: centroids */
 } ps_index;

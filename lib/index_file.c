@@ -141,21 +141,21 @@ static int attach_ivf(ps_index *x, const sections *s)
 
 static int attach_lsh(ps_index *x, const sections *s)
 {
-    x->windows = (uint32_t)((x->n + LSH_WINDOW - 1) / LSH_WINDOW);
+    x->token_bits = lsh_token_bits(x->n);
     x->mean = s->at[SEC_MEAN];
     x->planes = s->at[SEC_PLANES];
+    x->list_off = s->at[SEC_LIST_OFF];
     x->signature = s->at[SEC_SIGNATURE];
-    x->token_off = s->at[SEC_TOKEN_OFF];
     x->posting = s->at[SEC_POSTING];
-    const uint64_t lists = (uint64_t)LSH_BANDS * LSH_VALUES * x->windows;
     const float *form = s->at[SEC_FORM];
-    if (!has(s, SEC_FORM, 4, 4))
+    if (!has(s, SEC_FORM, 4, 4) || !has(s, SEC_LIST_OFF, ((uint64_t)1 << x->token_bits) + 1, 4))
         return 0;
     x->length = form[0];
     x->bias_times = form[1];
+    const uint64_t lanes = lsh_lanes(x);
     return ps_get32(x->blob.data + 48) == PS_BITS && has(s, SEC_MEAN, x->d, 4) &&
-           has(s, SEC_PLANES, (uint64_t)PS_BITS * (x->d + 1), 4) && has(s, SEC_SIGNATURE, x->n, PS_BITS / 8) &&
-           has(s, SEC_TOKEN_OFF, lists + 1, 4) && has(s, SEC_POSTING, x->n * LSH_BANDS, 2);
+           has(s, SEC_PLANES, (uint64_t)PS_BITS * (x->d + 1), 4) && has(s, SEC_SIGNATURE, lanes, PS_BITS / 8) &&
+           has(s, SEC_POSTING, lanes, 4);
 }
 
 static int attach(ps_index *x)
@@ -191,7 +191,7 @@ static int read_head(ps_index *x)
     if (ps_get16(p + 8) > PS_INDEX_VERSION)
         return ps_fail(PS_EKIND, "%s: byte 8: psindex version %d; this program reads up to %d", x->name,
                        ps_get16(p + 8), PS_INDEX_VERSION);
-    if (ps_get16(p + 8) < 5)
+    if (ps_get16(p + 8) < (ps_get16(p + 16) == PS_INDEX_LSH ? 6 : 5))
         return bad(x, 8, PS_EKIND, "an index in an older form: build it again");
     const uint32_t n = ps_get16(p + 10), length = ps_get32(p + 12);
     static const uint8_t zero[4];

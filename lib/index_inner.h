@@ -19,9 +19,9 @@ enum {
     SEC_SCALE,     /* f32 x groups x 16 */
     SEC_OFFSET,    /* f32 x groups x 16 */
     SEC_ROW,       /* u32 x groups x 16 */
-    SEC_SIGNATURE, /* u64 x n x PS_BITS_WORDS */
-    SEC_TOKEN_OFF, /* u32 x (LSH_BANDS x LSH_VALUES x windows + 1) */
-    SEC_POSTING,   /* u16 x n x LSH_BANDS */
+    SEC_SIGNATURE, /* u64 x blocks x PS_BITS_BLOCK */
+    SEC_LIST_OFF,  /* u32 x (lists + 1) */
+    SEC_POSTING,   /* u32 x blocks x PS_BITS_LANES */
     SEC_FORM,      /* f32 x 4: length, factor of the bias, 0, 0 */
     SEC_HISTORY,   /* text */
     SEC_MEAN,      /* f32 x d */
@@ -30,39 +30,6 @@ enum {
 };
 
 enum { INDEX_BIAS = 1, INDEX_COSINE = 2 }; /* flags */
-
-/* Rows of a window of posting lists, bits of a band, values they have. */
-enum { LSH_WINDOW = 65536, LSH_BITS = 12, LSH_VALUES = 1 << LSH_BITS };
-
-/* A word of a signature is cut into bands, its highest bits being in none; then the same bits are cut the other way,
- * into bands that take three bits of each word, no two of which share a band of the first kind. */
-enum {
-    LSH_OF_WORD = 64 / LSH_BITS,
-    LSH_STRAIGHT = PS_BITS_WORDS * LSH_OF_WORD,
-    LSH_ACROSS = LSH_OF_WORD * PS_BITS_WORDS,
-    LSH_BANDS = LSH_STRAIGHT + LSH_ACROSS,
-    LSH_FROM_EACH = LSH_BITS / PS_BITS_WORDS
-};
-
-/* Which bit of a signature is bit j of a band. */
-static inline uint32_t lsh_bit(uint32_t band, uint32_t j)
-{
-    if (band < LSH_STRAIGHT)
-        return band / LSH_OF_WORD * 64 + band % LSH_OF_WORD * LSH_BITS + j;
-    return j / LSH_FROM_EACH * 64 + band - LSH_STRAIGHT + j % LSH_FROM_EACH * LSH_ACROSS;
-}
-
-/* A band's value. */
-static inline uint32_t lsh_band(const uint64_t *signature, uint32_t band)
-{
-    if (band < LSH_STRAIGHT)
-        return (uint32_t)(signature[band / LSH_OF_WORD] >> band % LSH_OF_WORD * LSH_BITS) & (LSH_VALUES - 1);
-    uint32_t value = 0;
-    for (uint32_t j = 0; j < LSH_BITS; j++)
-        value |= (uint32_t)(signature[j / LSH_FROM_EACH] >> (band - LSH_STRAIGHT + j % LSH_FROM_EACH * LSH_ACROSS) & 1)
-                 << j;
-    return value;
-}
 
 /* A section to be written. */
 typedef struct {
@@ -96,6 +63,29 @@ PS_MUST_USE int ivf_search(const ps_index *x, const ps_knn *knn, const ps_knn_qu
 
 /* ---- lsh ---- */
 
+/* A token is the first bits of a signature: so many that a list has LSH_LIST rows on the average, or more. */
+enum { LSH_LIST = 96, LSH_BITS_MAX = 16 };
+
+#define LSH_ROWS_MAX (UINT32_MAX - ((uint64_t)PS_BITS_LANES << LSH_BITS_MAX)) /* with lanes without a row */
+
+uint32_t lsh_token_bits(uint64_t n);
+
+static inline size_t lsh_token(const ps_index *x, uint64_t first)
+{
+    return first & (((uint64_t)1 << x->token_bits) - 1);
+}
+
+static inline size_t lsh_lanes(const ps_index *x)
+{
+    return (size_t)x->list_off[(size_t)1 << x->token_bits] * PS_BITS_LANES;
+}
+
+/* Where word w of a lane's signature is. */
+static inline size_t lsh_word(size_t lane, size_t w)
+{
+    return lane / PS_BITS_LANES * PS_BITS_BLOCK + w * PS_BITS_LANES + lane % PS_BITS_LANES;
+}
+
 PS_MUST_USE int lsh_build(ps_knn *knn, const ps_index *old, ps_index *x, ps_pool *pool, ps_out *out);
 PS_MUST_USE int lsh_open(ps_index *x);
 PS_MUST_USE int lsh_search(const ps_index *x, const ps_knn *knn, const ps_knn_queries *q, ps_pool *pool,
@@ -123,7 +113,7 @@ void index_sample_free(index_sample *s);
 /* The share of the true `depth` best that are among `depth` hits of each. */
 double index_sample_recall(const index_sample *s, const ps_hit *hits, const size_t *found, size_t depth);
 
-/* The efforts 1, 2, 3, 4, 5, 6, 7, 8, 10, 12, 15, ... up to `most`; then that again. */
-void index_efforts(uint32_t *effort, uint32_t most);
+/* The efforts 1, 2, 3, ... to `part`, then each that part of it more than the one before, up to `most`; that again. */
+void index_efforts(uint32_t *effort, uint32_t most, uint32_t part);
 
 #endif

@@ -251,7 +251,7 @@ static int calibrate(ivf *w, ps_knn *knn, ps_pool *pool)
 static int curves(ivf *w, ps_knn *knn, const ps_index *old, ps_pool *pool)
 {
     if (!old) {
-        index_efforts(w->effort, w->x->cells);
+        index_efforts(w->effort, w->x->cells, 4);
         return calibrate(w, knn, pool);
     }
     memcpy(w->effort, old->effort, sizeof w->effort);

@@ -1,4 +1,4 @@
-/* lsh.c - signatures and posting lists: how they are made, and what they are when they are read.
+/* lsh.c - signatures and lists: how they are made, and what they are when they are read.
  *
  * The highest products are made the smallest angles: rows are taken less their mean, which changes no order, and get
  * one more element that brings all to the same length (Neyshabur and Srebro, 2015); queries get 0 there.  The bias
@@ -143,13 +143,22 @@ typedef struct {
     const ps_knn *knn;
     ps_index *x;
     const ps_index *old; /* NULL, or what is updated */
-    uint32_t *known;     /* the row of `old` with the same item and elements; UINT32_MAX: none */
+    uint32_t *known;     /* the lane of `old` with the same item and elements; UINT32_MAX: none */
     float *mean, *planes;
+    uint64_t *sign; /* of each row: PS_BITS_WORDS */
+    uint32_t *list_off;
     uint64_t *signature;
-    uint32_t *token_off;
-    uint16_t *posting;
+    uint32_t *posting;
     float *rows, *products; /* of each thread */
 } lsh;
+
+uint32_t lsh_token_bits(uint64_t n)
+{
+    uint32_t bits = 0;
+    while (bits < LSH_BITS_MAX && n >> (bits + 1) >= LSH_LIST)
+        bits++;
+    return bits;
+}
 
 /* A bit for each product above 0. */
 static void signs(const float *product, uint64_t *signature)
@@ -164,11 +173,13 @@ static void signs(const float *product, uint64_t *signature)
 /* Where the old index has the same item with the same elements. */
 static void find_known(const lsh *w)
 {
+    const ps_index *old = w->old;
     memset(w->known, 0xff, w->x->n * sizeof *w->known);
-    for (uint64_t i = 0; w->old && i < w->old->n; i++) {
-        const uint64_t row = ps_knn_find(w->knn, w->old->item[i]);
-        if (row != PS_NONE && w->x->hash[row] == w->old->hash[i])
-            w->known[row] = (uint32_t)i;
+    for (size_t lane = 0; old && lane < lsh_lanes(old); lane++) {
+        const uint32_t was = old->posting[lane];
+        const uint64_t row = was == UINT32_MAX ? PS_NONE : ps_knn_find(w->knn, old->item[was]);
+        if (row != PS_NONE && w->x->hash[row] == old->hash[was])
+            w->known[row] = (uint32_t)lane;
     }
 }
 
@@ -181,8 +192,8 @@ static int sign_rows(void *ctx, size_t task, int thread)
     size_t fresh[ROWS], n = 0;
     for (size_t i = begin; i < end; i++) {
         if (w->known[i] != UINT32_MAX) {
-            memcpy(w->signature + i * PS_BITS_WORDS, w->old->signature + (size_t)w->known[i] * PS_BITS_WORDS,
-                   PS_BITS / 8);
+            for (size_t j = 0; j < PS_BITS_WORDS; j++)
+                w->sign[i * PS_BITS_WORDS + j] = w->old->signature[lsh_word(w->known[i], j)];
             continue;
         }
         row_vector(x, w->knn, i, rows + n * width);
@@ -191,33 +202,40 @@ static int sign_rows(void *ctx, size_t task, int thread)
     if (n > 0)
         ps_dots()(n, PS_BITS, width, rows, width, x->planes, width, products, PS_BITS);
     for (size_t i = 0; i < n; i++)
-        signs(products + i * PS_BITS, w->signature + fresh[i] * PS_BITS_WORDS);
+        signs(products + i * PS_BITS, w->sign + fresh[i] * PS_BITS_WORDS);
     return 0;
 }
 
-/* The lists of one band, by counting; each window's part of a list is a list of its own. */
-static int list_rows(void *ctx, size_t task, int thread)
+/* The rows of each token, ascending; each list begins with a block. */
+static int list_rows(lsh *w)
 {
-    const lsh *w = ctx;
-    const uint64_t n = w->x->n;
-    const uint32_t windows = w->x->windows, band = (uint32_t)task;
-    const size_t lists = (size_t)LSH_VALUES * windows;
-    uint32_t *off = w->token_off + band * lists, at = (uint32_t)(band * n);
-    (void)thread;
-    memset(off, 0, lists * sizeof *off);
-    for (uint64_t i = 0; i < n; i++)
-        off[lsh_band(w->signature + i * PS_BITS_WORDS, band) * windows + i / LSH_WINDOW]++;
-    for (size_t l = 0; l < lists; l++) { /* where it begins */
-        const uint32_t size = off[l];
-        off[l] = at;
-        at += size;
+    ps_index *x = w->x;
+    const size_t lists = (size_t)1 << x->token_bits;
+    uint64_t *at = ps_zalloc(lists, sizeof *at);
+    if (!at)
+        return PS_EMEM;
+    for (uint64_t i = 0; i < x->n; i++)
+        at[lsh_token(x, w->sign[i * PS_BITS_WORDS])]++;
+    w->list_off[0] = 0;
+    for (size_t t = 0; t < lists; t++) {
+        w->list_off[t + 1] = w->list_off[t] + (uint32_t)((at[t] + PS_BITS_LANES - 1) / PS_BITS_LANES);
+        at[t] = (uint64_t)w->list_off[t] * PS_BITS_LANES;
     }
-    for (uint64_t i = 0; i < n; i++)
-        w->posting[off[lsh_band(w->signature + i * PS_BITS_WORDS, band) * windows + i / LSH_WINDOW]++] = (uint16_t)i;
-    for (size_t l = lists; l-- > 1;) /* now each is where the next one begins */
-        off[l] = off[l - 1];
-    off[0] = (uint32_t)(band * n);
-    return 0;
+    x->list_off = w->list_off;
+    x->signature = w->signature = ps_aligned(w->list_off[lists], PS_BITS_BLOCK * sizeof *w->signature);
+    x->posting = w->posting = ps_alloc(lsh_lanes(x), sizeof *w->posting);
+    if (w->signature && w->posting) {
+        memset(w->signature, 0, w->list_off[lists] * PS_BITS_BLOCK * sizeof *w->signature);
+        memset(w->posting, 0xff, lsh_lanes(x) * sizeof *w->posting);
+        for (uint64_t i = 0; i < x->n; i++) {
+            const uint64_t *sign = w->sign + i * PS_BITS_WORDS, lane = at[lsh_token(x, sign[0])]++;
+            w->posting[lane] = (uint32_t)i;
+            for (size_t j = 0; j < PS_BITS_WORDS; j++)
+                w->signature[lsh_word(lane, j)] = sign[j];
+        }
+    }
+    free(at);
+    return w->signature && w->posting ? 0 : PS_EMEM;
 }
 
 /* What a search of each effort finds for queries that are rows. */
@@ -250,7 +268,6 @@ static int calibrate(const lsh *w, ps_knn *knn, ps_pool *pool, const uint32_t *e
 static int write_lsh(const lsh *w, const uint32_t *effort, float recall[PS_INDEX_CURVES][PS_INDEX_EFFORTS], ps_out *out)
 {
     const ps_index *x = w->x;
-    const uint64_t lists = (uint64_t)LSH_BANDS * LSH_VALUES * x->windows;
     const float form[4] = {x->length, x->bias_times, 0, 0};
     const index_part parts[] = {
         {SEC_ITEM, x->item, x->n * 8},
@@ -260,9 +277,9 @@ static int write_lsh(const lsh *w, const uint32_t *effort, float recall[PS_INDEX
         {SEC_FORM, form, sizeof form},
         {SEC_MEAN, w->mean, (uint64_t)x->d * 4},
         {SEC_PLANES, w->planes, (uint64_t)PS_BITS * (x->d + 1) * 4},
-        {SEC_SIGNATURE, w->signature, x->n * (PS_BITS / 8)},
-        {SEC_TOKEN_OFF, w->token_off, (lists + 1) * 4},
-        {SEC_POSTING, w->posting, x->n * LSH_BANDS * 2},
+        {SEC_LIST_OFF, w->list_off, (((uint64_t)1 << x->token_bits) + 1) * 4},
+        {SEC_SIGNATURE, w->signature, lsh_lanes(x) * (PS_BITS / 8)},
+        {SEC_POSTING, w->posting, lsh_lanes(x) * 4},
     };
     return index_write(x, parts, sizeof parts / sizeof *parts, out);
 }
@@ -275,7 +292,7 @@ static int begin(const lsh *w, uint32_t *effort)
     x->mean = w->mean;
     x->planes = w->planes;
     if (!old) {
-        index_efforts(effort, EFFORT_MOST);
+        index_efforts(effort, EFFORT_MOST, 8);
         int rc = measure(x, w->knn, w->mean);
         return rc < 0 ? rc : make_planes(x->seed, x->d + 1, w->planes);
     }
@@ -290,17 +307,12 @@ static int begin(const lsh *w, uint32_t *effort)
 
 static int make(lsh *w, ps_knn *knn, ps_pool *pool, uint32_t *effort, float recall[PS_INDEX_CURVES][PS_INDEX_EFFORTS])
 {
-    ps_index *x = w->x;
     int rc = begin(w, effort);
     find_known(w);
     if (rc == 0)
-        rc = ps_pool_run(pool, (x->n + ROWS - 1) / ROWS, sign_rows, w);
-    w->token_off[(size_t)LSH_BANDS * LSH_VALUES * x->windows] = (uint32_t)(x->n * LSH_BANDS);
+        rc = ps_pool_run(pool, (w->x->n + ROWS - 1) / ROWS, sign_rows, w);
     if (rc == 0)
-        rc = ps_pool_run(pool, LSH_BANDS, list_rows, w);
-    x->signature = w->signature;
-    x->token_off = w->token_off;
-    x->posting = w->posting;
+        rc = list_rows(w);
     for (size_t c = 0; c < PS_INDEX_CURVES && w->old; c++)
         memcpy(recall[c], w->old->recall[c], sizeof recall[c]);
     return rc < 0 || w->old ? rc : calibrate(w, knn, pool, effort, recall);
@@ -311,20 +323,19 @@ int lsh_build(ps_knn *knn, const ps_index *old, ps_index *x, ps_pool *pool, ps_o
     const size_t threads = (size_t)ps_pool_threads(pool), width = (size_t)x->d + 1;
     uint32_t effort[PS_INDEX_EFFORTS];
     float recall[PS_INDEX_CURVES][PS_INDEX_EFFORTS];
-    x->windows = (uint32_t)((x->n + LSH_WINDOW - 1) / LSH_WINDOW);
-    if (x->n > UINT32_MAX / LSH_BANDS)
-        return ps_fail(PS_EDATA, "%s: more than %u vectors, the most that an index of type lsh has", knn->name,
-                       UINT32_MAX / LSH_BANDS);
+    if (x->n > LSH_ROWS_MAX)
+        return ps_fail(PS_EDATA, "%s: more than %llu vectors, the most that an index of type lsh has", knn->name,
+                       (unsigned long long)LSH_ROWS_MAX);
+    x->token_bits = lsh_token_bits(x->n);
     lsh w = {.knn = knn, .x = x, .old = old};
     w.known = ps_alloc(x->n, sizeof *w.known);
     w.mean = ps_alloc(x->d, sizeof *w.mean);
     w.planes = ps_alloc(PS_BITS * width, sizeof *w.planes);
-    w.signature = ps_aligned(x->n, PS_BITS / 8);
-    w.token_off = ps_alloc((size_t)LSH_BANDS * LSH_VALUES * x->windows + 1, sizeof *w.token_off);
-    w.posting = ps_alloc(x->n * LSH_BANDS, sizeof *w.posting);
+    w.sign = ps_alloc(x->n, PS_BITS / 8);
+    w.list_off = ps_alloc(((size_t)1 << x->token_bits) + 1, sizeof *w.list_off);
     w.rows = ps_alloc(threads * ROWS * width, sizeof *w.rows);
     w.products = ps_alloc(threads * ROWS * PS_BITS, sizeof *w.products);
-    int rc = w.known && w.mean && w.planes && w.signature && w.token_off && w.posting && w.rows && w.products
+    int rc = w.known && w.mean && w.planes && w.sign && w.list_off && w.rows && w.products
                  ? make(&w, knn, pool, effort, recall)
                  : PS_EMEM;
     if (rc == 0)
@@ -332,8 +343,9 @@ int lsh_build(ps_knn *knn, const ps_index *old, ps_index *x, ps_pool *pool, ps_o
     free(w.known);
     free(w.mean);
     free(w.planes);
+    free(w.sign);
+    free(w.list_off);
     free(w.signature);
-    free(w.token_off);
     free(w.posting);
     free(w.rows);
     free(w.products);
@@ -347,20 +359,43 @@ static int bad(const ps_index *x, const char *why)
     return ps_fail(PS_EDATA, "%s: damaged: %s", x->name, why);
 }
 
+/* One list: rows ascending, then less than a block of lanes without one. */
+static int check_list(const ps_index *x, size_t token, uint8_t *seen)
+{
+    const size_t begin = (size_t)x->list_off[token] * PS_BITS_LANES;
+    const size_t end = (size_t)x->list_off[token + 1] * PS_BITS_LANES;
+    for (size_t lane = begin; lane < end; lane++) {
+        const uint32_t row = x->posting[lane];
+        if (row == UINT32_MAX) {
+            if (lane % PS_BITS_LANES == 0)
+                return bad(x, "a block of a list without rows");
+        } else if (row >= x->n || seen[row]++) {
+            return bad(x, "a row out of range, or there twice");
+        } else if (lsh_token(x, x->signature[lsh_word(lane, 0)]) != token) {
+            return bad(x, "a signature in another token's list");
+        } else if (lane > begin && row <= x->posting[lane - 1]) { /* after a lane without one, too */
+            return bad(x, "rows of a list out of order");
+        }
+    }
+    return 0;
+}
+
 static int check_lists(const ps_index *x)
 {
-    const size_t lists = (size_t)LSH_BANDS * LSH_VALUES * x->windows;
-    for (size_t l = 0; l < lists; l++) {
-        const uint64_t begin = l % x->windows * (uint64_t)LSH_WINDOW;
-        const uint64_t rows = x->n - begin < LSH_WINDOW ? x->n - begin : LSH_WINDOW;
-        const uint32_t from = x->token_off[l], end = x->token_off[l + 1];
-        if (end < from || end > x->n * LSH_BANDS)
-            return bad(x, "posting lists out of order");
-        for (uint32_t at = from; at < end; at++)
-            if (x->posting[at] >= rows || (at > from && x->posting[at] <= x->posting[at - 1]))
-                return bad(x, "a row of a posting list out of range or order");
-    }
-    return x->token_off[0] == 0 && x->token_off[lists] == x->n * LSH_BANDS ? 0 : bad(x, "posting lists are missing");
+    const size_t lists = (size_t)1 << x->token_bits;
+    if (x->list_off[0] != 0)
+        return bad(x, "lists that do not begin at 0");
+    for (size_t t = 0; t < lists; t++)
+        if (x->list_off[t + 1] < x->list_off[t])
+            return bad(x, "lists out of order");
+    uint8_t *seen = ps_zalloc(x->n, 1);
+    int rc = seen ? 0 : PS_EMEM;
+    for (size_t t = 0; t < lists && rc == 0; t++)
+        rc = check_list(x, t, seen);
+    if (rc == 0 && memchr(seen, 0, x->n))
+        rc = bad(x, "rows are missing");
+    free(seen);
+    return rc;
 }
 
 int lsh_open(ps_index *x)

@@ -1,13 +1,13 @@
-/* lsh_search.c - weak AND over tokens, in two levels.
+/* lsh_search.c - weak AND over signatures, in two levels.
  *
- * A row's score at the first level is the sum of the weights of the query's tokens that it has; a token's weight is how
- * much its being there speaks for a near row.  The best so far set a threshold.  Rows are taken in windows; in each,
- * lists are read in the order of their weights until what is left could not lift a row that has not been met to the
- * threshold.  From there on lists are left unread: rows that can still reach it get their sum from their signatures.
- * When no sum at all can reach it, the other windows are left unread.
- * At the second level the best rows of the first are scored by all bits of their signatures, each weighted by the
- * query's distance from its hyperplane; the best of these are scored exactly.  A query that would get fewer hits than
- * it wants, since few rows have its tokens, takes all rows to the second level. */
+ * A row's score is the weight of the bits in which it differs from the query, each weighted by the query's distance
+ * from its hyperplane; the best rows so far set a threshold.  At the first level an upper bound of what a row can still
+ * be worth leaves out whatever cannot reach it: lists, by the weight of the bits in which their token differs; then
+ * rows, by how many strong bits they differ in, the heavier half of all.  Only rows that pass get their full score, and
+ * the best by that are scored exactly.  Both bounds are what holds for nearly all near rows, not for all: how much is
+ * lost is in the recall that is measured for each effort. Many queries are taken together, list by list, so that a list
+ * is read once for all that want it.  Each begins with the lists nearest to it, whose rows make the threshold what it
+ * nearly stays. A query that would get fewer hits than it wants takes all rows. */
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -16,428 +16,410 @@
 #include "mem.h"
 
 enum {
-    QUERIES = 16, /* at once */
-    WEAKEST = 5,
-    FLIPS = 1 << WEAKEST,
-    TOKENS_MAX = LSH_BANDS * FLIPS,
-    WEIGHT_MAX = 6, /* LSH_BANDS of it are a byte at most */
-    SUM_MAX = LSH_BANDS * WEIGHT_MAX,
+    QUERIES = 64,             /* at once: bits of a mask */
+    CHUNK = PS_BITS_WAIT / 2, /* blocks at once */
+    FIRST = 32,               /* one part of so many is read first */
     APART_MAX = PS_BITS * PS_BITS_WEIGHT,
-    TOKENS = 320, /* that are asked for at least, and how many more for each degree of effort */
-    TOKENS_MORE = 40,
-    AHEAD = 12
+    COST = 65000, /* of a token with all bits the other way round, at most */
+    COST_SHIFT = 6,
+    COSTS = (COST >> COST_SHIFT) + 1
 };
 
-/* Of a distance from a plane, in parts of a standard deviation: STEPS of each. */
-enum { STEPS = 64, DISTANCES = 8 * STEPS };
-
+/* What a query has taken in so far. */
 typedef struct {
-    uint8_t band, weight;
-    uint16_t value;
-} token;
+    ps_bits_query q;
+    size_t keep, limit;                /* as many are kept; when more than `limit` are there, the worst are dropped */
+    uint32_t weight;                   /* of all bits */
+    uint32_t near;                     /* lists whose tokens cost less were read first */
+    uint32_t strong_first, most_first; /* the thresholds that these made; 0: none */
+    size_t cap;
+} sieve;
 
 /* Of one thread. */
 typedef struct {
-    uint8_t sum[LSH_WINDOW];
-    uint16_t at[LSH_WINDOW];
-    uint8_t weight[LSH_BANDS][LSH_VALUES];       /* of every token, 0 of those that are not asked for */
-    float *vector, *product;                     /* of QUERIES */
-    token token[TOKENS_MAX], chosen[TOKENS_MAX]; /* chosen: the most telling first */
-    float chance[TOKENS_MAX];                    /* log2 of the share of near rows that have it */
-    uint32_t rest[TOKENS_MAX + 1];               /* what tokens i, i + 1, ... can add at most */
-    /* rows that were taken in, in order */
-    uint32_t *row;
-    uint16_t *score;
-    size_t n, row_cap, score_cap;
-    uint32_t with[SUM_MAX + 2]; /* how many have that sum */
-    unsigned least, first;      /* the sum that a row still needs; needed at first */
-    uint32_t apart[APART_MAX + 1];
+    float *vector, *product; /* of QUERIES */
+    uint16_t *cost;          /* of each list's token: weight of the bits in which the query's differs */
+    uint64_t *which;         /* of each list, which queries read it */
+    uint32_t count[APART_MAX + 2];
+    uint64_t *equal; /* rows with the same full score */
+    uint32_t *row;   /* to be scored exactly */
+    size_t rows, row_cap, equal_cap;
+    sieve sieve[QUERIES];
 } scratch;
 
 typedef struct {
     const ps_index *x;
     const ps_knn *knn;
     const ps_knn_queries *q;
-    uint32_t effort;
-    size_t k, tokens;
+    size_t k, keep, block;
+    size_t first;            /* blocks to be read first */
+    size_t strong_part;      /* of their best rows one of so many may differ in more strong bits */
+    double slack;            /* how many times as much as a row at the threshold a list's token may differ */
+    const uint32_t *posting; /* the index's, without rows that are denied */
     ps_hit *hits;
     size_t *found;
     scratch *of_thread;
     const ps_bits_kernels *bits;
-    float same[DISTANCES], other[DISTANCES];
 } job;
 
-/* ---- tokens ---- */
-
-/* log2 of the probability that a row at 45 degrees has a bit like the query's, which is that of a normal number below
- * the query's distance from the plane; and of how many times less it is that it has the other. */
-static void make_odds(float same[DISTANCES], float other[DISTANCES])
+static uint32_t apart_of(uint64_t taken)
 {
-    for (size_t i = 0; i < DISTANCES; i++) {
-        const double p = erfc(-((double)i + 0.5) / STEPS * 0.70710678) / 2;
-        same[i] = (float)log2(p);
-        other[i] = (float)log2(fmax(1 - p, 1e-15) / p);
-    }
+    return (uint32_t)(taken >> 48);
 }
 
-/* The band's own value, and those with some of its weakest bits the other way round.  times: what makes products
- * distances. */
-static void band_tokens(const job *w, const float *product, float times, uint32_t band, token *out, float *chance)
+/* ---- a query's bits ---- */
+
+/* Half of the bits, as nearly as whole weights allow: those that weigh the most. */
+static unsigned strong_from(const unsigned *with)
 {
-    float odds[WEAKEST], all = 0;
-    unsigned value = 0, weak[WEAKEST], n = 0;
-    for (unsigned j = 0; j < LSH_BITS; j++) {
-        const float p = product[lsh_bit(band, j)], distance = fabsf(p) * times;
-        const size_t at = distance < DISTANCES - 1 ? (size_t)distance : DISTANCES - 1;
-        value |= (unsigned)(p > 0) << j;
-        all += w->same[at];
-        unsigned i = n < WEAKEST ? n++ : WEAKEST; /* sorted in */
-        for (; i > 0 && w->other[at] > odds[i - 1]; i--)
-            if (i < WEAKEST) {
-                odds[i] = odds[i - 1];
-                weak[i] = weak[i - 1];
-            }
-        if (i < WEAKEST) {
-            odds[i] = w->other[at];
-            weak[i] = j;
-        }
-    }
-    out[0] = (token){(uint8_t)band, 0, (uint16_t)value};
-    chance[0] = all;
-    for (unsigned f = 1; f < FLIPS; f++) {
-        const unsigned last = (unsigned)__builtin_ctz(f), before = f & (f - 1);
-        out[f] = (token){(uint8_t)band, 0, (uint16_t)(out[before].value ^ 1u << weak[last])};
-        chance[f] = chance[before] + odds[last];
-    }
+    unsigned least = PS_BITS_WEIGHT, n = with[least];
+    while (least > 1 && n + with[least - 1] / 2 < PS_BITS / 2)
+        n += with[--least];
+    return least;
 }
 
-/* The most likely tokens, in the order of their weights, which are the bits of information that they give, against one
- * row of 4096 by chance; how many. */
-static size_t choose_tokens(const job *w, scratch *s)
-{
-    enum { PARTS = 32, MOST = LSH_BITS * PARTS, STEP = MOST / WEIGHT_MAX }; /* of a bit */
-    uint32_t with[MOST + 1] = {0}, at[WEIGHT_MAX + 1] = {0};
-    uint16_t bits[TOKENS_MAX];
-    for (size_t i = 0; i < TOKENS_MAX; i++) {
-        const float b = (s->chance[i] + LSH_BITS) * PARTS;
-        bits[i] = b >= MOST ? MOST : b > 0 ? (uint16_t)b : 0;
-        with[bits[i]]++;
-    }
-    size_t n = 0;
-    unsigned least = MOST;
-    for (; least > 0 && n + with[least] <= w->tokens; least--)
-        n += with[least];
-    for (size_t i = 0; i < TOKENS_MAX; i++) {
-        const unsigned weight = bits[i] > least ? (bits[i] + STEP / 2) / STEP : 0;
-        s->token[i].weight = (uint8_t)(bits[i] > least && weight == 0 ? 1 : weight);
-        at[WEIGHT_MAX - s->token[i].weight] += s->token[i].weight > 0;
-    }
-    for (uint32_t i = 0, so_far = 0, size; i <= WEIGHT_MAX; i++, so_far += size) {
-        size = at[i];
-        at[i] = so_far;
-    }
-    for (size_t i = 0; i < TOKENS_MAX; i++)
-        if (s->token[i].weight > 0)
-            s->chosen[at[WEIGHT_MAX - s->token[i].weight]++] = s->token[i];
-    return n;
-}
-
-/* What is left after each token at most: a row has one token of a band, and they come in the order of their weights. */
-static void make_rest(scratch *s, size_t n)
-{
-    uint8_t most[LSH_BANDS] = {0};
-    uint32_t sum = 0;
-    s->rest[n] = 0;
-    for (size_t i = n; i-- > 0;) {
-        uint8_t *m = &most[s->chosen[i].band];
-        if (s->chosen[i].weight > *m) {
-            sum += s->chosen[i].weight - *m;
-            *m = s->chosen[i].weight;
-        }
-        s->rest[i] = sum;
-    }
-}
-
-/* The query's tokens; how many. */
-static size_t make_tokens(const job *w, scratch *s, const float *product, double length)
-{
-    const float times = length > 0 ? (float)(sqrt((double)w->x->d + 1) * STEPS / length) : 0;
-    for (uint32_t b = 0; b < LSH_BANDS; b++)
-        band_tokens(w, product, times, b, s->token + (size_t)b * FLIPS, s->chance + (size_t)b * FLIPS);
-    const size_t n = choose_tokens(w, s);
-    for (size_t i = 0; i < n; i++)
-        s->weight[s->chosen[i].band][s->chosen[i].value] = s->chosen[i].weight;
-    make_rest(s, n);
-    return n;
-}
-
-/* ---- first level ---- */
-
-static const uint32_t *list_of(const ps_index *x, size_t window, const token *t)
-{
-    return x->token_off + ((size_t)t->band * LSH_VALUES + t->value) * x->windows + window;
-}
-
-/* Lists are short and lie anywhere: where they are is asked for first, then what is in them. */
-static void read_lists(const ps_index *x, size_t window, const token *t, size_t n, uint8_t *restrict sum)
-{
-    for (size_t i = 0; i < n; i++) {
-        if (i + 2 * AHEAD < n)
-            __builtin_prefetch(list_of(x, window, t + i + 2 * AHEAD));
-        if (i + AHEAD < n) {
-            const uint16_t *soon = x->posting + *list_of(x, window, t + i + AHEAD);
-            __builtin_prefetch(soon);
-            __builtin_prefetch(soon + 24);
-        }
-        const uint32_t *off = list_of(x, window, t + i);
-        const uint16_t *restrict p = x->posting + off[0], *end = x->posting + off[1];
-        const uint8_t weight = t[i].weight;
-        for (; p < end; p++)
-            sum[*p] = (uint8_t)(sum[*p] + weight);
-    }
-}
-
-static unsigned full_sum(const scratch *s, const ps_index *x, size_t row)
-{
-    const uint64_t *signature = x->signature + row * PS_BITS_WORDS;
-    unsigned sum = 0;
-    for (uint32_t b = 0; b < LSH_BANDS; b++)
-        sum += s->weight[b][lsh_band(signature, b)];
-    return sum;
-}
-
-/* The highest sum that `keep` rows of this window reach, 1 at least. */
-static unsigned reached(const job *w, const scratch *s, size_t keep)
-{
-    unsigned low = 1, high = SUM_MAX;
-    while (low < high) {
-        const unsigned middle = (low + high + 1) / 2;
-        if (w->bits->count(s->sum, LSH_WINDOW, (uint8_t)middle) >= keep)
-            low = middle;
-        else
-            high = middle - 1;
-    }
-    return low;
-}
-
-/* Takes in the rows whose sum so far is at least `from`, if all of their sum is what a row needs. */
-static int collect(const job *w, scratch *s, size_t window, unsigned from, int whole)
-{
-    const size_t begin = window * LSH_WINDOW, n = w->bits->from(s->sum, LSH_WINDOW, (uint8_t)from, s->at);
-    if (ps_grow(&s->row, &s->row_cap, s->n + n, sizeof *s->row) < 0 ||
-        ps_grow(&s->score, &s->score_cap, s->n + n, sizeof *s->score) < 0)
-        return PS_EMEM;
-    for (size_t i = 0; i < n; i++) {
-        const size_t row = begin + s->at[i];
-        const unsigned sum = whole ? s->sum[s->at[i]] : full_sum(s, w->x, row);
-        if (sum < s->least || (w->knn->denied && w->knn->denied[row]))
-            continue;
-        s->row[s->n] = (uint32_t)row;
-        s->score[s->n++] = (uint16_t)sum;
-        s->with[sum]++;
-    }
-    return 0;
-}
-
-/* One window: the lists that must be read, then the rows that can reach what is needed. */
-static int search_window(const job *w, scratch *s, size_t window, size_t tokens, size_t keep)
-{
-    memset(s->sum, 0, sizeof s->sum);
-    /* From where on the rest is less than an eighth of what is needed: few rows have the others by then. */
-    size_t read = 0;
-    while (read < tokens && 8 * s->rest[read] >= s->least)
-        read++;
-    read_lists(w->x, window, s->chosen, read, s->sum);
-    if (s->least == 0)
-        s->least = s->first = reached(w, s, keep / w->x->windows + keep / w->x->windows / 4 + 16);
-    int rc = collect(w, s, window, s->least > s->rest[read] ? s->least - s->rest[read] : 1, read == tokens);
-    /* A later row must be better than the last that is kept. */
-    size_t better = 0;
-    unsigned sum = SUM_MAX;
-    for (; sum >= s->least && better + s->with[sum] < keep; sum--)
-        better += s->with[sum];
-    s->least = sum + 1;
-    return rc;
-}
-
-/* The rows with the `keep` best sums, and some more.  least: what they need to begin with; 0: to be guessed. */
-static int search_windows(const job *w, scratch *s, size_t tokens, size_t keep, unsigned least)
-{
-    s->n = 0;
-    s->least = s->first = least;
-    memset(s->with, 0, sizeof s->with);
-    int rc = 0;
-    for (size_t window = 0; window < w->x->windows && s->rest[0] >= s->least && rc == 0; window++)
-        rc = search_window(w, s, window, tokens, keep);
-    return rc;
-}
-
-/* Keeps the rows whose score is `last` or on the better side of it, of equals the first `equal`. */
-static void keep_rows(scratch *s, int high, unsigned last, size_t equal)
-{
-    size_t n = 0;
-    for (size_t i = 0; i < s->n; i++) {
-        const unsigned score = s->score[i];
-        const int is_equal = score == last && equal > 0;
-        s->row[n] = s->row[i];
-        equal -= (size_t)is_equal;
-        n += (high ? score > last : score < last) || is_equal;
-    }
-    s->n = n;
-}
-
-/* Of the rows taken in the `keep` best. */
-static void cut(scratch *s, size_t keep)
-{
-    size_t above = 0;
-    unsigned sum = SUM_MAX;
-    for (; sum > 0 && above + s->with[sum] <= keep; sum--)
-        above += s->with[sum];
-    keep_rows(s, 1, sum, keep - above);
-}
-
-/* The rows with the `keep` best sums.  What a row needs is guessed from the first window; too high a guess shows in
- * that too few are taken in. */
-static int first_level(const job *w, scratch *s, size_t tokens, size_t keep)
-{
-    int rc = search_windows(w, s, tokens, keep, w->knn->denied ? 1 : 0);
-    if (rc == 0 && s->n < keep && s->first > 1)
-        rc = search_windows(w, s, tokens, keep, 1);
-    if (rc == 0)
-        cut(s, keep);
-    return rc;
-}
-
-/* ---- second level ---- */
-
-static void weigh_bits(const float *product, ps_bits_query *q)
+static uint32_t weigh_bits(const float *product, ps_bits_query *q)
 {
     float most = 0;
+    uint8_t weight[PS_BITS];
+    unsigned with[PS_BITS_WEIGHT + 1] = {0};
     for (size_t j = 0; j < PS_BITS; j++)
         most = fmaxf(most, fabsf(product[j]));
     const float times = most > 0 ? PS_BITS_WEIGHT / most : 0;
-    memset(q, 0, sizeof *q);
+    memset(q->sign, 0, sizeof q->sign);
+    memset(q->strong, 0, sizeof q->strong);
+    memset(q->plane, 0, sizeof q->plane);
+    for (size_t j = 0; j < PS_BITS; j++)
+        with[weight[j] = (uint8_t)(fabsf(product[j]) * times + 0.5f)]++;
+    const unsigned strong = strong_from(with);
+    uint32_t all = 0;
     for (size_t j = 0; j < PS_BITS; j++) {
-        const unsigned weight = (unsigned)(fabsf(product[j]) * times + 0.5f);
         q->sign[j / 64] |= (uint64_t)(product[j] > 0) << j % 64;
+        q->strong[j / 64] |= (uint64_t)(weight[j] >= strong) << j % 64;
         for (unsigned p = 0; p < PS_BITS_PLANES; p++)
-            q->plane[p][j / 64] |= (uint64_t)(weight >> p & 1) << j % 64;
+            q->plane[p][j / 64] |= (uint64_t)(weight[j] >> p & 1) << j % 64;
+        all += weight[j];
+    }
+    return all;
+}
+
+/* ---- which lists ---- */
+
+/* Of all tokens, by doubling: those of the first b bits, then those with bit b, too. */
+static void weigh_tokens(const ps_index *x, const float *product, uint16_t *cost)
+{
+    float sum = 0;
+    for (uint32_t b = 0; b < x->token_bits; b++)
+        sum += fabsf(product[b]);
+    const float times = sum > 0 ? COST / sum : 0;
+    cost[0] = 0;
+    for (uint32_t b = 0; b < x->token_bits; b++) {
+        const size_t n = (size_t)1 << b;
+        const uint16_t weight = (uint16_t)(fabsf(product[b]) * times * 0.999f);
+        const uint16_t set = product[b] > 0 ? 0 : weight, not_set = (uint16_t)(weight - set);
+        for (size_t t = 0; t < n; t++)
+            cost[n + t] = (uint16_t)(cost[t] + set);
+        for (size_t t = 0; t < n; t++)
+            cost[t] = (uint16_t)(cost[t] + not_set);
     }
 }
 
-/* Of the rows that the tokens speak for those that are the least apart, of equals the first ones. */
-static void pick(const job *w, scratch *s, const float *product, size_t keep)
+/* Below it are the cheapest lists that have `blocks`. */
+static uint32_t cost_of(const uint32_t *with, size_t blocks)
 {
-    ps_bits_query q;
-    if (s->n <= keep)
+    uint32_t c = 0;
+    for (size_t have = 0; c < COSTS && have < blocks; c++)
+        have += with[c];
+    return c << COST_SHIFT;
+}
+
+/* Marks the lists that query i of the block reads first: the cheapest. */
+static void choose_first(const job *w, scratch *s, size_t i)
+{
+    const ps_index *x = w->x;
+    const size_t lists = (size_t)1 << x->token_bits;
+    uint32_t with[COSTS] = {0};
+    weigh_tokens(x, s->product + i * PS_BITS, s->cost);
+    for (size_t t = 0; t < lists; t++)
+        with[s->cost[t] >> COST_SHIFT] += x->list_off[t + 1] - x->list_off[t];
+    const uint32_t near = s->sieve[i].near = cost_of(with, w->first);
+    for (size_t t = 0; t < lists; t++)
+        s->which[t] |= (uint64_t)(s->cost[t] < near) << i;
+}
+
+/* And then: those whose tokens do not differ much more than rows at the threshold do. */
+static void choose_more(const job *w, scratch *s, size_t i)
+{
+    const ps_index *x = w->x;
+    const size_t lists = (size_t)1 << x->token_bits;
+    const sieve *v = &s->sieve[i];
+    const double share = v->most_first > 0 ? w->slack * v->most_first / v->weight : 1;
+    const uint32_t near = v->near, far = share < 1 ? (uint32_t)(share * COST) : COST + 1;
+    weigh_tokens(x, s->product + i * PS_BITS, s->cost);
+    for (size_t t = 0; t < lists; t++)
+        s->which[t] |= (uint64_t)(s->cost[t] >= near && s->cost[t] < far) << i;
+}
+
+/* ---- their rows ---- */
+
+/* The full score of the last row that is to be kept, counting all; *better: how many have a better one. */
+static uint32_t last_kept(scratch *s, const sieve *v, size_t *better)
+{
+    const ps_bits_query *q = &v->q;
+    uint32_t last = 0;
+    memset(s->count, 0, (q->most + 2) * sizeof *s->count); /* those kept before may be 1 above `most` */
+    for (size_t i = 0; i < q->n; i++)
+        s->count[apart_of(q->taken[i])]++;
+    for (*better = 0; *better + s->count[last] <= v->keep; last++)
+        *better += s->count[last];
+    return last;
+}
+
+/* Drops all but the best by full score, of equals those that came first. */
+static void tighten(scratch *s, sieve *v)
+{
+    ps_bits_query *q = &v->q;
+    if (q->n <= v->keep)
         return;
-    weigh_bits(product, &q);
-    w->bits->apart(&q, s->n, s->row, w->x->signature, s->score);
-    memset(s->apart, 0, sizeof s->apart);
-    for (size_t i = 0; i < s->n; i++)
-        s->apart[s->score[i]]++;
-    size_t nearer = 0;
-    unsigned last = 0;
-    for (; nearer + s->apart[last] <= keep; last++)
-        nearer += s->apart[last];
-    keep_rows(s, 0, last, keep - nearer);
+    size_t better, n = 0, equals = 0;
+    const uint32_t last = last_kept(s, v, &better);
+    for (size_t i = 0; i < q->n; i++) {
+        const uint64_t hit = q->taken[i];
+        q->taken[n] = hit;
+        s->equal[equals] = hit;
+        n += apart_of(hit) < last;
+        equals += apart_of(hit) == last;
+    }
+    memcpy(q->taken + n, s->equal, (v->keep - n) * sizeof *s->equal);
+    q->n = v->keep;
+    /* What comes must be better than the worst. */
+    q->most = last > 0 ? last - 1 : 0;
+    if (v->most_first > 0)
+        q->strong_most = (v->strong_first * q->most + v->most_first - 1) / v->most_first;
 }
 
-/* Exact scores of the `nearest` that are the least apart. */
-static ps_topk rank(const job *w, scratch *s, size_t query, const float *product, size_t nearest)
+/* The second level for the blocks that wait. */
+static void look(const job *w, scratch *s, sieve *v)
 {
-    ps_topk best = {w->hits + query * w->k, w->k, 0};
-    pick(w, s, product, nearest);
-    knn_rerank(w->knn, w->q, query, s->n, s->row, &best);
-    return best;
+    w->bits->take(&v->q, w->x->signature, w->posting);
+    if (v->q.n > v->limit)
+        tighten(s, v);
 }
 
-/* All rows that may be found, for a query whose tokens too few rows have. */
+/* After the first lists, of which all rows have got their full score: in how many strong bits the best differ.  That
+ * falls with the threshold from then on. */
+static void bound_strong(const job *w, scratch *s, sieve *v)
+{
+    ps_bits_query *q = &v->q;
+    look(w, s, v);
+    tighten(s, v);
+    q->count_strong = 0;
+    if (q->n < v->keep || q->most == 0)
+        return;
+    uint32_t with[PS_BITS + 1] = {0}, most = 0;
+    for (size_t i = 0; i < q->n; i++)
+        with[q->taken[i] >> 32 & 0xffff]++;
+    for (size_t have = with[0]; have < q->n - q->n / w->strong_part; have += with[most])
+        most++;
+    v->strong_first = q->strong_most = most;
+    v->most_first = q->most;
+}
+
+/* The lists with their queries. */
+static void read_lists(const job *w, scratch *s)
+{
+    const ps_index *x = w->x;
+    const size_t lists = (size_t)1 << x->token_bits;
+    ps_bits_query *query[QUERIES];
+    sieve *of[QUERIES];
+    for (size_t t = 0; t < lists; t++) {
+        size_t m = 0;
+        for (uint64_t in = s->which[t]; in; in &= in - 1) {
+            of[m] = &s->sieve[__builtin_ctzll(in)];
+            query[m] = &of[m]->q;
+            m++;
+        }
+        for (uint32_t b = x->list_off[t], end = x->list_off[t + 1], n; m > 0 && b < end; b += n) {
+            n = end - b < CHUNK ? end - b : CHUNK;
+            w->bits->scan(m, query, x->signature, b, b + n);
+            for (size_t i = 0; i < m; i++)
+                if (query[i]->waiting > PS_BITS_WAIT - CHUNK)
+                    look(w, s, of[i]);
+        }
+    }
+}
+
+/* All rows that may be found. */
 static int take_all(const job *w, scratch *s)
 {
-    if (ps_grow(&s->row, &s->row_cap, w->x->n, sizeof *s->row) < 0 ||
-        ps_grow(&s->score, &s->score_cap, w->x->n, sizeof *s->score) < 0)
+    if (ps_grow(&s->row, &s->row_cap, w->x->n, sizeof *s->row) < 0)
         return PS_EMEM;
-    s->n = 0;
+    s->rows = 0;
     for (uint64_t row = 0; row < w->x->n; row++)
         if (!w->knn->denied || !w->knn->denied[row])
-            s->row[s->n++] = (uint32_t)row;
+            s->row[s->rows++] = (uint32_t)row;
     return 0;
 }
 
-static int search(const job *w, scratch *s, size_t query, const float *product, double length)
+/* The rows that were taken in, the best first, so that few of the others are among the best so far. */
+static int order(scratch *s, sieve *v)
 {
-    if (w->q->members[query] == 0) {
-        w->found[query] = 0;
-        return 0;
+    const ps_bits_query *q = &v->q;
+    if (ps_grow(&s->row, &s->row_cap, q->n, sizeof *s->row) < 0)
+        return PS_EMEM;
+    memset(s->count, 0, (APART_MAX + 1) * sizeof *s->count);
+    for (size_t i = 0; i < q->n; i++)
+        s->count[apart_of(q->taken[i])]++;
+    for (uint32_t a = 0, so_far = 0, size; so_far < q->n; a++, so_far += size) {
+        size = s->count[a];
+        s->count[a] = so_far;
     }
-    const size_t skips = w->q->skip_off[query + 1] - w->q->skip_off[query];
-    const uint64_t asked = (uint64_t)w->effort * w->k + 32 + skips;
-    const size_t keep = asked < w->x->n ? (size_t)asked : w->x->n, tokens = make_tokens(w, s, product, length);
-    int rc = first_level(w, s, tokens, keep);
-    for (size_t i = 0; i < tokens; i++)
-        s->weight[s->chosen[i].band][s->chosen[i].value] = 0;
-    if (rc < 0)
-        return rc;
-    const size_t taken = s->n, nearest = w->k + w->effort * w->k / 3 + 16 + skips;
-    ps_topk best = rank(w, s, query, product, nearest);
-    if (best.n < w->k && taken < w->x->n - w->knn->n_denied) {
+    for (size_t i = 0; i < q->n; i++)
+        s->row[s->count[apart_of(q->taken[i])]++] = (uint32_t)q->taken[i];
+    s->rows = q->n;
+    return 0;
+}
+
+static int finish(const job *w, scratch *s, sieve *v, size_t query)
+{
+    ps_topk best = {w->hits + query * w->k, w->k, 0};
+    int rc = order(s, v);
+    if (rc == 0)
+        knn_rerank(w->knn, w->q, query, s->rows, s->row, &best);
+    if (rc == 0 && best.n < w->k && s->rows < w->x->n - w->knn->n_denied) {
+        best.n = 0;
         rc = take_all(w, s);
-        if (rc < 0)
-            return rc;
-        best = rank(w, s, query, product, nearest);
+        if (rc == 0)
+            knn_rerank(w->knn, w->q, query, s->rows, s->row, &best);
     }
     ps_topk_sort(&best);
-    w->found[query] = best.n;
+    w->found[query] = w->q->members[query] > 0 ? best.n : 0;
+    return rc;
+}
+
+static int start(const job *w, scratch *s, sieve *v, size_t query)
+{
+    ps_bits_query *q = &v->q;
+    v->keep = w->keep + (w->q->skip_off[query + 1] - w->q->skip_off[query]);
+    v->limit = v->keep + v->keep / 2 + 64;
+    v->most_first = 0;
+    q->strong_most = PS_BITS;
+    q->most = APART_MAX;
+    q->n = q->waiting = 0;
+    q->count_strong = 1;
+    const size_t room = v->limit + (PS_BITS_WAIT + 1) * PS_BITS_LANES;
+    return ps_grow(&q->taken, &v->cap, room, sizeof *q->taken) < 0 ||
+                   ps_grow(&s->equal, &s->equal_cap, room, sizeof *s->equal) < 0
+               ? PS_EMEM
+               : 0;
+}
+
+/* Both levels for up to QUERIES queries from `begin` on: leaves in their sieves the rows to be scored exactly. */
+static int weak_and(const job *w, scratch *s, size_t begin, size_t n)
+{
+    const ps_index *x = w->x;
+    const size_t width = x->d + 1, lists = (size_t)1 << x->token_bits;
+    for (size_t i = 0; i < n; i++)
+        lsh_query(x, knn_query(w->knn, w->q, begin + i), w->q->scale[begin + i], s->vector + i * width);
+    ps_dots()(n, PS_BITS, width, s->vector, width, x->planes, width, s->product, PS_BITS);
+    memset(s->which, 0, lists * sizeof *s->which);
+    for (size_t i = 0; i < n; i++) {
+        if (start(w, s, &s->sieve[i], begin + i) < 0)
+            return PS_EMEM;
+        s->sieve[i].weight = weigh_bits(s->product + i * PS_BITS, &s->sieve[i].q);
+        choose_first(w, s, i);
+    }
+    read_lists(w, s);
+    memset(s->which, 0, lists * sizeof *s->which);
+    for (size_t i = 0; i < n; i++) {
+        bound_strong(w, s, &s->sieve[i]);
+        choose_more(w, s, i);
+    }
+    read_lists(w, s);
+    for (size_t i = 0; i < n; i++) {
+        look(w, s, &s->sieve[i]);
+        tighten(s, &s->sieve[i]);
+    }
     return 0;
 }
 
 static int search_block(void *ctx, size_t task, int thread)
 {
     const job *w = ctx;
-    const ps_index *x = w->x;
     scratch *s = &w->of_thread[thread];
-    const size_t width = x->d + 1, begin = task * QUERIES, n = w->q->n - begin < QUERIES ? w->q->n - begin : QUERIES;
-    double length[QUERIES];
-    for (size_t i = 0; i < n; i++)
-        length[i] = lsh_query(x, knn_query(w->knn, w->q, begin + i), w->q->scale[begin + i], s->vector + i * width);
-    ps_dots()(n, PS_BITS, width, s->vector, width, x->planes, width, s->product, PS_BITS);
-    int rc = 0;
+    const size_t begin = task * w->block, n = w->q->n - begin < w->block ? w->q->n - begin : w->block;
+    int rc = weak_and(w, s, begin, n);
     for (size_t i = 0; i < n && rc == 0; i++)
-        rc = search(w, s, begin + i, s->product + i * PS_BITS, length[i]);
+        rc = finish(w, s, &s->sieve[i], begin + i);
     return rc;
 }
 
-static int make_scratch(const ps_index *x, scratch *s)
+static int make_scratch(const job *w, scratch *s)
 {
-    s->vector = ps_alloc(QUERIES * ((size_t)x->d + 1), sizeof *s->vector);
-    s->product = ps_alloc((size_t)QUERIES * PS_BITS, sizeof *s->product);
-    return s->vector && s->product ? 0 : PS_EMEM;
+    const size_t lists = (size_t)1 << w->x->token_bits;
+    s->vector = ps_alloc(w->block * ((size_t)w->x->d + 1), sizeof *s->vector);
+    s->product = ps_alloc(w->block * PS_BITS, sizeof *s->product);
+    s->cost = ps_alloc(lists, sizeof *s->cost);
+    s->which = ps_alloc(lists, sizeof *s->which);
+    return s->vector && s->product && s->cost && s->which ? 0 : PS_EMEM;
 }
 
 static void free_scratch(scratch *s)
 {
+    for (size_t i = 0; i < QUERIES; i++)
+        free(s->sieve[i].q.taken);
     free(s->vector);
     free(s->product);
+    free(s->cost);
+    free(s->which);
+    free(s->equal);
     free(s->row);
-    free(s->score);
+}
+
+/* The lists without the rows that are denied. */
+static uint32_t *deny(const ps_index *x, const ps_knn *knn)
+{
+    const size_t lanes = lsh_lanes(x);
+    uint32_t *posting = ps_alloc(lanes, sizeof *posting);
+    for (size_t l = 0; l < lanes && posting; l++)
+        posting[l] = x->posting[l] != UINT32_MAX && knn->denied[x->posting[l]] ? UINT32_MAX : x->posting[l];
+    return posting;
+}
+
+/* How many rows are kept at that effort, and how strict the bounds are: what goes together best, as measured. */
+static void plan(job *w, uint32_t effort)
+{
+    const size_t blocks = lsh_lanes(w->x) / PS_BITS_LANES;
+    const uint64_t left = w->knn->n - w->knn->n_denied, keep = w->k + (uint64_t)effort * w->k / 8 + 16;
+    w->keep = keep < left ? (size_t)keep : (size_t)left;
+    /* Where only a part may be found, the nearest of it are farther off. */
+    const double of_left = (double)w->x->n / (left > 0 ? (double)left : 1);
+    const double enough = 2 * of_left * (double)w->keep / PS_BITS_LANES;
+    const double first = fmax((double)blocks / FIRST, enough);
+    w->first = first < (double)blocks ? (size_t)first + 1 : blocks;
+    w->slack = 1.15 + (double)effort / 90;
+    w->strong_part = 8 + effort / 4;
 }
 
 int lsh_search(const ps_index *x, const ps_knn *knn, const ps_knn_queries *q, ps_pool *pool, uint32_t effort, size_t k,
                ps_hit *hits, size_t *found)
 {
-    const size_t threads = (size_t)ps_pool_threads(pool);
-    job w = {.x = x, .knn = knn, .q = q, .effort = effort, .k = k, .hits = hits, .found = found, .bits = ps_bits()};
-    w.tokens = TOKENS + (size_t)effort * TOKENS_MORE < TOKENS_MAX ? TOKENS + effort * TOKENS_MORE : TOKENS_MAX;
+    const size_t threads = (size_t)ps_pool_threads(pool), each = (q->n + threads - 1) / threads;
+    job w = {
+        .x = x, .knn = knn, .q = q, .k = k, .posting = x->posting, .hits = hits, .found = found, .bits = ps_bits()};
+    uint32_t *own = knn->denied ? deny(x, knn) : NULL;
+    w.block = each < 1 ? 1 : each < QUERIES ? each : QUERIES;
     w.of_thread = ps_zalloc(threads, sizeof *w.of_thread);
-    make_odds(w.same, w.other);
-    int rc = w.of_thread ? 0 : PS_EMEM;
+    int rc = w.of_thread && (own || !knn->denied) ? 0 : PS_EMEM;
+    w.posting = own ? own : x->posting;
+    plan(&w, effort);
     for (size_t t = 0; t < threads && rc == 0; t++)
-        rc = make_scratch(x, &w.of_thread[t]);
+        rc = make_scratch(&w, &w.of_thread[t]);
     if (rc == 0)
-        rc = ps_pool_run(pool, (q->n + QUERIES - 1) / QUERIES, search_block, &w);
+        rc = ps_pool_run(pool, (q->n + w.block - 1) / w.block, search_block, &w);
     for (size_t t = 0; t < threads && w.of_thread; t++)
         free_scratch(&w.of_thread[t]);
     free(w.of_thread);
+    free(own);
     return rc;
 }

@@ -1,12 +1,14 @@
-/* t_lsh.c - weak AND leaves out no row that belongs to the best: both levels against plain sums over all rows, with two
- * windows of posting lists, some tokens and many, few rows and many, rows that are denied. */
+/* t_lsh.c - both levels of weak AND against plain sums over single bits of all rows: without bounds they leave out no
+ * row that belongs to the best; with them few; alone or together a query finds the same; rows that are denied are not
+ * found; many equal rows. */
 #include "lsh_search.c"
 
 #include "check.h"
 #include "rng.h"
 
-enum { N = LSH_WINDOW + 9000, D = 6, NEAR = 30, QUERIES_N = 16, CASES = 120 };
+enum { N = 20000, D = 6, QUERIES_N = 100, EQUAL = 1500 };
 
+/* Clusters; the last rows are all the same. */
 static void write_vectors(const char *path)
 {
     ps_head h = ps_head_make(PS_VECTORS, D);
@@ -15,9 +17,11 @@ static void write_vectors(const char *path)
     ps_writer *w = ps_writer_new(out, &h);
     uint8_t *r = malloc(h.size);
     for (size_t i = 0; i < N; i++) {
+        const size_t own = i < N - EQUAL ? i : N;
         ps_put_num(r, 4, i);
         for (uint32_t j = 0; j < D; j++)
-            ps_putf32(r + 4 + 4 * j, (float)(ps_unit(ps_rng(5, i % 300 * D + j)) + ps_unit(ps_rng(6, i * D + j)) - 1));
+            ps_putf32(r + 4 + 4 * j,
+                      (float)(ps_unit(ps_rng(5, own % 300 * D + j)) + ps_unit(ps_rng(6, own * D + j)) - 1));
         CHECK_OK(ps_writer_put(w, r, 1));
     }
     free(r);
@@ -25,136 +29,125 @@ static void write_vectors(const char *path)
     CHECK_OK(ps_out_close(out));
 }
 
-/* Of each row and band, from single bits. */
-static uint16_t (*values)[LSH_BANDS];
-
-static void make_values(const ps_index *x)
+static int row_bit(const ps_index *x, size_t lane, size_t bit)
 {
-    values = malloc(N * sizeof *values);
-    for (size_t i = 0; i < N; i++)
-        for (uint32_t b = 0; b < LSH_BANDS; b++) {
-            values[i][b] = 0;
-            for (uint32_t j = 0; j < LSH_BITS; j++) {
-                const uint32_t bit = lsh_bit(b, j);
-                values[i][b] |= (uint16_t)((x->signature[i * PS_BITS_WORDS + bit / 64] >> bit % 64 & 1) << j);
+    return x->signature[lsh_word(lane, bit / 64)] >> bit % 64 & 1;
+}
+
+/* Has each row the signature that its elements make, in its token's list? */
+static void check_lists(const ps_index *x, const ps_knn *knn)
+{
+    float vector[D + 1], product[PS_BITS];
+    size_t wrong = 0, rows = 0;
+    double length = (double)x->length * (double)x->length;
+    for (size_t t = 0; t < (size_t)1 << x->token_bits; t++)
+        for (size_t lane = x->list_off[t] * (size_t)PS_BITS_LANES; lane < x->list_off[t + 1] * (size_t)PS_BITS_LANES;
+             lane++) {
+            if (x->posting[lane] == UINT32_MAX)
+                continue;
+            double rest = length;
+            index_row(knn, x->posting[lane], vector);
+            for (size_t j = 0; j < D; j++) {
+                vector[j] -= x->mean[j];
+                rest -= (double)vector[j] * (double)vector[j];
             }
+            vector[D] = rest > 0 ? (float)sqrt(rest) : 0;
+            ps_dots()(1, PS_BITS, D + 1, vector, D + 1, x->planes, D + 1, product, PS_BITS);
+            size_t token = 0;
+            for (size_t b = 0; b < PS_BITS; b++) {
+                wrong += row_bit(x, lane, b) != (product[b] > 0);
+                token |= (size_t)(b < x->token_bits && product[b] > 0) << b;
+            }
+            wrong += token != t;
+            rows++;
         }
+    CHECK(x->token_bits > 4 && wrong == 0 && rows == N);
 }
 
-/* Has each row one posting in each band, that of its value? */
-static void check_postings(const ps_index *x)
-{
-    for (uint32_t b = 0; b < LSH_BANDS; b++) {
-        size_t right = 0;
-        for (uint32_t v = 0; v < LSH_VALUES; v++)
-            for (size_t window = 0; window < x->windows; window++) {
-                const token t = {(uint8_t)b, 0, (uint16_t)v};
-                const uint32_t *off = list_of(x, window, &t);
-                for (uint32_t at = off[0]; at < off[1]; at++)
-                    right += values[window * LSH_WINDOW + x->posting[at]][b] == v;
-            }
-        CHECK(right == N); /* no row is twice in a list: ps_index_open has seen to that */
-    }
-}
-
-/* Of a query that asks for all tokens: is each band's own value among them, with more weight than its flips? */
-static void check_bands(const scratch *s, size_t tokens, const float *product)
-{
-    for (uint32_t b = 0; b < LSH_BANDS; b++) {
-        unsigned own = 0, of_own = 0, most = 0;
-        for (uint32_t j = 0; j < LSH_BITS; j++)
-            own |= (unsigned)(product[lsh_bit(b, j)] > 0) << j;
-        for (size_t t = 0; t < tokens; t++)
-            if (s->chosen[t].band == b) {
-                most = s->chosen[t].weight > most ? s->chosen[t].weight : most;
-                of_own = s->chosen[t].value == own ? s->chosen[t].weight : of_own;
-            }
-        CHECK(of_own > 0 && of_own == most);
-    }
-}
-
-static unsigned *plain_sums(const scratch *s, size_t tokens)
-{
-    unsigned *sum = calloc(N, sizeof *sum);
-    uint8_t(*weight)[LSH_VALUES] = calloc(LSH_BANDS, sizeof *weight);
-    for (size_t t = 0; t < tokens; t++)
-        weight[s->chosen[t].band][s->chosen[t].value] += s->chosen[t].weight;
-    for (size_t i = 0; i < N; i++)
-        for (uint32_t b = 0; b < LSH_BANDS; b++)
-            sum[i] += weight[b][values[i][b]];
-    free(weight);
-    return sum;
-}
-
-/* Are the rows taken in those with the highest (sign 1) or lowest (-1) scores, of equals the first, of rows[0..n-1]? */
-static int best_are(const scratch *s, const int *score, int sign, const uint32_t *row, size_t n, size_t keep)
-{
-    uint8_t *in = calloc(N, 1);
-    size_t want = 0;
-    int ok = s->n <= keep;
-    for (size_t i = 0; i < s->n; i++)
-        in[s->row[i]] = 1;
-    int worst = 0, has = 0; /* the worst that is in */
-    uint32_t last = 0;
-    for (size_t i = 0; i < s->n; i++)
-        if (!has || sign * score[s->row[i]] <= sign * worst) {
-            last = has && score[s->row[i]] == worst && s->row[i] < last ? last : s->row[i];
-            worst = score[s->row[i]];
-            has = 1;
-        }
-    for (size_t i = 0; i < n; i++) {
-        const int better = sign * score[row[i]] > sign * worst || (score[row[i]] == worst && row[i] <= last);
-        ok &= !has || better == in[row[i]];
-        want += in[row[i]];
-    }
-    free(in);
-    return ok && want == s->n;
-}
-
-static void check_query(job *w, scratch *s, size_t query, size_t tokens, size_t keep)
+/* Each row's full score, UINT32_MAX if it is denied; and how many strong bits there are, about half. */
+static void plain_scores(const job *w, size_t query, uint32_t *apart)
 {
     const ps_index *x = w->x;
-    float vector[D + 1], product[PS_BITS];
-    uint32_t *row = malloc(N * sizeof *row);
-    int *score = malloc(N * sizeof *score);
-    size_t n = 0;
-    w->tokens = tokens;
-    const double length = lsh_query(x, knn_query(w->knn, w->q, query), 1, vector);
+    float vector[D + 1], product[PS_BITS], most = 0;
+    lsh_query(x, knn_query(w->knn, w->q, query), 1, vector);
     ps_dots()(1, PS_BITS, D + 1, vector, D + 1, x->planes, D + 1, product, PS_BITS);
-    const size_t have = make_tokens(w, s, product, length);
-    CHECK(have <= tokens);
-    if (tokens == TOKENS_MAX)
-        check_bands(s, have, product);
-    unsigned *sum = plain_sums(s, have);
-    for (uint32_t i = 0; i < N; i++) {
-        score[i] = (int)sum[i];
-        if (sum[i] > 0 && !(w->knn->denied && w->knn->denied[i]))
-            row[n++] = i;
-    }
-    CHECK(first_level(w, s, have, keep) == 0);
-    CHECK(s->n == (n < keep ? n : keep));
-    CHECK(best_are(s, score, 1, row, n, keep));
-    for (size_t i = 0; i < s->n; i++)
-        CHECK(full_sum(s, x, s->row[i]) == sum[s->row[i]]);
-    /* second level */
-    n = s->n;
-    memcpy(row, s->row, n * sizeof *row);
-    float most = 0;
     for (size_t b = 0; b < PS_BITS; b++)
         most = fmaxf(most, fabsf(product[b]));
-    for (size_t i = 0; i < n; i++) {
-        score[row[i]] = 0;
+    for (size_t lane = 0; lane < lsh_lanes(x); lane++) {
+        const uint32_t row = x->posting[lane];
+        if (row == UINT32_MAX)
+            continue;
+        apart[row] = 0;
         for (size_t b = 0; b < PS_BITS; b++)
-            if ((x->signature[row[i] * PS_BITS_WORDS + b / 64] >> b % 64 & 1) != (product[b] > 0))
-                score[row[i]] += (int)(fabsf(product[b]) * (PS_BITS_WEIGHT / most) + 0.5f);
+            if (row_bit(x, lane, b) != (product[b] > 0))
+                apart[row] += (uint32_t)(fabsf(product[b]) * (PS_BITS_WEIGHT / most) + 0.5f);
+        if (w->knn->denied && w->knn->denied[row])
+            apart[row] = UINT32_MAX;
     }
-    pick(w, s, product, NEAR);
-    CHECK(s->n == (n < NEAR ? n : NEAR) && best_are(s, score, -1, row, n, NEAR));
-    for (size_t i = 0; i < have; i++)
-        s->weight[s->chosen[i].band][s->chosen[i].value] = 0;
-    free(row);
-    free(score);
-    free(sum);
+}
+
+static int ascending(const void *a, const void *b)
+{
+    const uint32_t *x = a, *y = b;
+    return (*x > *y) - (*x < *y);
+}
+
+/* The share of the best that were taken in, by their scores; -1 if one has another score, or is there twice. */
+static double share_of_best(const job *w, const sieve *v, size_t query)
+{
+    uint32_t *apart = malloc(N * sizeof *apart), last;
+    uint8_t *seen = calloc(N, 1);
+    size_t right = 0, wrong = v->q.n > w->keep;
+    plain_scores(w, query, apart);
+    uint32_t *sorted = malloc(N * sizeof *sorted);
+    memcpy(sorted, apart, N * sizeof *sorted);
+    qsort(sorted, N, sizeof *sorted, ascending);
+    last = sorted[w->keep - 1];
+    for (size_t i = 0; i < v->q.n; i++) {
+        const uint32_t row = (uint32_t)v->q.taken[i];
+        wrong += apart[row] != apart_of(v->q.taken[i]) || seen[row]++;
+        right += apart[row] <= last;
+    }
+    free(apart);
+    free(seen);
+    free(sorted);
+    return wrong ? -1 : (double)right / (double)w->keep;
+}
+
+static void check_strong(const sieve *v)
+{
+    size_t strong = 0;
+    for (size_t b = 0; b < PS_BITS; b++) {
+        unsigned weight = 0;
+        for (unsigned p = 0; p < PS_BITS_PLANES; p++)
+            weight |= (unsigned)(v->q.plane[p][b / 64] >> b % 64 & 1) << p;
+        const int is = v->q.strong[b / 64] >> b % 64 & 1;
+        CHECK(weight == 0 ? !is : 1);
+        strong += (size_t)is;
+    }
+    CHECK(strong > PS_BITS / 4 && strong < PS_BITS * 3 / 4);
+}
+
+/* All queries together and each alone: the mean share of the best. */
+static double check_all(job *w, scratch *s, scratch *alone)
+{
+    double sum = 0;
+    for (size_t begin = 0; begin < QUERIES_N; begin += QUERIES) {
+        const size_t n = QUERIES_N - begin < QUERIES ? QUERIES_N - begin : QUERIES;
+        CHECK_OK(weak_and(w, s, begin, n));
+        for (size_t i = 0; i < n; i += 3) {
+            const sieve *v = &s->sieve[i], *one = &alone->sieve[0];
+            const double share = share_of_best(w, v, begin + i);
+            CHECK(share >= 0);
+            sum += share * 3 / (QUERIES_N + 2);
+            check_strong(v);
+            CHECK_OK(weak_and(w, alone, begin + i, 1));
+            CHECK(v->q.n == one->q.n && memcmp(v->q.taken, one->q.taken, v->q.n * sizeof *v->q.taken) == 0);
+            CHECK_OK(order(s, &s->sieve[i]));
+            CHECK(s->rows == v->q.n);
+        }
+    }
+    return sum;
 }
 
 int main(void)
@@ -169,26 +162,38 @@ int main(void)
     CHECK_OK(ps_index_build(&knn, &o, NULL, out));
     CHECK_OK(ps_out_close(out));
     CHECK_OK(ps_index_open(&x, "x.psi", &knn));
-    scratch *s = calloc(1, sizeof *s);
-    job w = {.x = &x, .knn = &knn, .q = &q, .k = 10, .bits = ps_bits()};
-    make_odds(w.same, w.other);
-    make_values(&x);
-    check_postings(&x);
-    static const size_t tokens[] = {1, 12, 60, 400, TOKENS_MAX}, keep[] = {1, 100, 3000};
-    for (size_t i = 0; i < QUERIES_N; i++) {
+    check_lists(&x, &knn);
+    for (size_t i = 0; i < QUERIES_N; i++) { /* the last one is of the equal rows */
         CHECK_OK(ps_knn_begin(&q, &knn));
-        CHECK_OK(ps_knn_add(&q, &knn, &knn, i * 4603, 1));
+        CHECK_OK(ps_knn_add(&q, &knn, &knn, i * (N - 1) / (QUERIES_N - 1), 1));
         CHECK_OK(ps_knn_end(&q, &knn));
     }
-    for (size_t i = 0; i < CASES; i++) {
-        if (i == CASES - 15) /* half of the rows, and all of the first window but some */
-            for (uint64_t r = 0; r < N; r++)
-                if (r % 2 == 0 || (r < LSH_WINDOW && r % 64 != 1))
-                    CHECK_OK(ps_knn_deny(&knn, r));
-        check_query(&w, s, i % QUERIES_N, tokens[i % 5], keep[i % 3]);
+    scratch *s = calloc(2, sizeof *s);
+    job w = {.x = &x, .knn = &knn, .q = &q, .k = 10, .posting = x.posting, .block = QUERIES, .bits = ps_bits()};
+    CHECK_OK(make_scratch(&w, &s[0]));
+    CHECK_OK(make_scratch(&w, &s[1]));
+    uint32_t *own = NULL;
+    static const size_t k[] = {1, 10, 100};
+    for (size_t denied = 0; denied < 2; denied++) {
+        for (size_t i = 0; i < 3; i++) {
+            w.k = k[i];
+            plan(&w, 20);
+            CHECK(check_all(&w, &s[0], &s[1]) > 0.9);
+            w.slack = 1e9;
+            w.strong_part = SIZE_MAX;
+            CHECK(check_all(&w, &s[0], &s[1]) > 0.99);
+            w.first = lsh_lanes(&x); /* so that no bound comes into play */
+            CHECK(check_all(&w, &s[0], &s[1]) > 0.9999);
+        }
+        for (uint64_t r = 0; r < N && denied == 0; r++)
+            if (r % 8 > 1)
+                CHECK_OK(ps_knn_deny(&knn, r));
+        if (denied == 0)
+            w.posting = own = deny(&x, &knn);
     }
-    free(values);
-    free_scratch(s);
+    free(own);
+    free_scratch(&s[0]);
+    free_scratch(&s[1]);
     free(s);
     ps_knn_queries_free(&q);
     ps_index_close(&x);
