@@ -73,10 +73,10 @@ static void search(const ps_index *x)
     ps_knn_close(&knn);
 }
 
-/* An index by signatures has lists for all tokens there can be: too much for an input, which is changes to this one. */
+/* An index by signatures with more than one list is longer than an input should be, which is changes to this one. */
 static const uint8_t *good_lsh(size_t *size)
 {
-    enum { N = 24, D = 6 };
+    enum { N = 400, D = 6 };
     static uint8_t *good;
     static size_t length;
     if (!good) {

@@ -177,7 +177,7 @@ int main(void)
     for (size_t denied = 0; denied < 2; denied++) {
         for (size_t i = 0; i < 3; i++) {
             w.k = k[i];
-            plan(&w, 20);
+            plan(&w, 40);
             CHECK(check_all(&w, &s[0], &s[1]) > 0.9);
             w.slack = 1e9;
             w.strong_part = SIZE_MAX;
