@@ -121,7 +121,7 @@ def lsh(b, faiss):
     index.add(b.x)
     built = time.process_time() - t
     if not b.build_only:
-        b.sweep("FAISS LSH 256 bits, refined", built, [1, 2, 3, 4, 6, 8, 10, 15, 20],
+        b.sweep("FAISS LSH 256 bits, refined", built, [1, 2, 3, 4, 5, 6, 7, 8, 10, 12, 15, 20],
                 lambda v: setattr(index, "k_factor", v), lambda v: index.search(v, b.k)[1])
 
 
