@@ -15,7 +15,7 @@ static void write_vectors(const char *path)
     h.qspace = PS_ITEMS;
     ps_out *out = ps_out_open(path, 0);
     ps_writer *w = ps_writer_new(out, &h);
-    uint8_t *r = malloc(h.size);
+    uint8_t r[4 + 4 * D];
     for (size_t i = 0; i < N; i++) {
         const size_t own = i < N - EQUAL ? i : N;
         ps_put_num(r, 4, i);
@@ -24,7 +24,6 @@ static void write_vectors(const char *path)
                       (float)(ps_unit(ps_rng(5, own % 300 * D + j)) + ps_unit(ps_rng(6, own * D + j)) - 1));
         CHECK_OK(ps_writer_put(w, r, 1));
     }
-    free(r);
     CHECK_OK(ps_writer_close(w));
     CHECK_OK(ps_out_close(out));
 }
@@ -95,22 +94,19 @@ static int ascending(const void *a, const void *b)
 /* The share of the best that were taken in, by their scores; -1 if one has another score, or is there twice. */
 static double share_of_best(const job *w, const sieve *v, size_t query)
 {
-    uint32_t *apart = malloc(N * sizeof *apart), last;
-    uint8_t *seen = calloc(N, 1);
+    static uint32_t apart[N], sorted[N];
+    static uint8_t seen[N];
     size_t right = 0, wrong = v->q.n > w->keep;
     plain_scores(w, query, apart);
-    uint32_t *sorted = malloc(N * sizeof *sorted);
-    memcpy(sorted, apart, N * sizeof *sorted);
+    memcpy(sorted, apart, sizeof sorted);
+    memset(seen, 0, sizeof seen);
     qsort(sorted, N, sizeof *sorted, ascending);
-    last = sorted[w->keep - 1];
+    const uint32_t last = sorted[w->keep - 1];
     for (size_t i = 0; i < v->q.n; i++) {
         const uint32_t row = (uint32_t)v->q.taken[i];
         wrong += apart[row] != apart_of(v->q.taken[i]) || seen[row]++;
         right += apart[row] <= last;
     }
-    free(apart);
-    free(seen);
-    free(sorted);
     return wrong ? -1 : (double)right / (double)w->keep;
 }
 
@@ -168,7 +164,7 @@ int main(void)
         CHECK_OK(ps_knn_add(&q, &knn, &knn, i * (N - 1) / (QUERIES_N - 1), 1));
         CHECK_OK(ps_knn_end(&q, &knn));
     }
-    scratch *s = calloc(2, sizeof *s);
+    static scratch s[2];
     job w = {.x = &x, .knn = &knn, .q = &q, .k = 10, .posting = x.posting, .block = QUERIES, .bits = ps_bits()};
     CHECK_OK(make_scratch(&w, &s[0]));
     CHECK_OK(make_scratch(&w, &s[1]));
@@ -194,7 +190,6 @@ int main(void)
     free(own);
     free_scratch(&s[0]);
     free_scratch(&s[1]);
-    free(s);
     ps_knn_queries_free(&q);
     ps_index_close(&x);
     ps_knn_close(&knn);
