@@ -84,7 +84,7 @@ older s.psf 2
 psfeat -g g.psg -t --load old <items.tsv | psview - >shown
 psview loaded.psr | diff - shown || fail "an older state gives other features"
 older c.psc 1
-for file in s.psf:1 s.psf:9 c.psc:9 m.psm:9 ivf.psi:9 ivf.psi:4 lsh.psi:1; do
+for file in s.psf:1 s.psf:9 c.psc:9 m.psm:9 ivf.psi:9 ivf.psi:4 lsh.psi:1 lsh.psi:5; do
     $reader version "${file#*:}" "${file%:*}" other
     psview -c other 2>err && fail "version ${file#*:} of ${file%:*} is read"
     case $file in
