@@ -155,18 +155,17 @@ static size_t choose(const finding *f, ps_hit *list, size_t n, ps_hit *chosen)
                 chosen[found++] = list[i];
         return found;
     }
-    double *like = ps_alloc(n, sizeof *like); /* the largest cosine with one that is chosen */
+    /* The largest cosine with one that is chosen, 0 at least: no hit has a higher score for those before it. */
+    double *like = ps_zalloc(n, sizeof *like);
     if (!like)
         return SIZE_MAX;
-    for (size_t i = 0; i < n; i++)
-        like[i] = -1;
     while (found < f->k) {
         size_t best = n;
         float value = 0;
         for (size_t i = 0; i < n; i++) {
             if (list[i].item == PS_NONE || !has_room(f, chosen, found, group_of(f, list[i].item)))
                 continue;
-            const float v = (float)(mmr * (double)list[i].score - (1 - mmr) * (found > 0 ? like[i] : 0));
+            const float v = (float)(mmr * (double)list[i].score - (1 - mmr) * like[i]);
             if (best == n || v > value) {
                 best = i;
                 value = v;

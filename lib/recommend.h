@@ -75,7 +75,7 @@ typedef struct {
  * Merged: the score is the sum of weight x score over the searches that found the item with a score above 0, divided by
  * the sum of all weights.
  * MMR (Carbonell and Goldstein, 1998): from the best 4 k, and 100 at least, the next is always the one with the highest
- * mmr x score - (1 - mmr) x (largest cosine with one that is chosen); that is its score. */
+ * mmr x score - (1 - mmr) x (largest cosine with one that is chosen, or 0 if none is positive); that is its score. */
 PS_MUST_USE int ps_find(const ps_find_options *o, const ps_knn *knn, const ps_asks *a, ps_pool *pool, size_t k,
                         ps_hit *hits, size_t *found);
 

@@ -87,7 +87,7 @@ def choose(ranked, value, plain, group, k, o):
                 continue
             v = value[i]
             if mmr < 1:
-                like = max((cosine(plain[i], plain[c]) for c, _ in chosen), default=0)
+                like = max([0] + [cosine(plain[i], plain[c]) for c, _ in chosen])
                 v = mmr * v - (1 - mmr) * like
             if best is None or v > best[1] + 1e-9:
                 best = (i, v)

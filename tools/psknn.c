@@ -25,8 +25,8 @@ static int check_build(const options *o)
 {
     if (o->boards)
         return ps_usage_error("-B indexes vectors: give -x, not --boards");
-    if (o->all || o->text || o->queries || o->index_path || o->soon)
-        return ps_usage_error("-B builds an index and answers no queries: leave out -a, -t, -Q, -l and --index");
+    if (o->all || o->text || o->queries || o->index_path || o->soon || o->seen)
+        return ps_usage_error("-B builds an index and answers no queries: leave out -a, -t, -Q, -l, --index and --seen");
     return 0;
 }
 

@@ -107,11 +107,12 @@ def ivf(b, faiss, kind):
     index = inner
     if kind != "Flat":
         index = faiss.IndexRefineFlat(inner, faiss.swig_ptr(x))
-        index.k_factor = 3
-    if not b.build_only:
-        probes = faiss.extract_index_ivf(inner)
-        b.sweep("FAISS " + name + (", refined" if kind != "Flat" else ""), built,
-                [1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 64, 128, 256],
+    probes = faiss.extract_index_ivf(inner)
+    for factor in [] if b.build_only else [1] if kind == "Flat" else [3, 10]:
+        if kind != "Flat":
+            index.k_factor = factor
+        b.sweep("FAISS " + name + (", %d times as many refined" % factor if kind != "Flat" else ""), built,
+                [1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 64, 128, 256, 512],
                 lambda v: setattr(probes, "nprobe", v), lambda _: index.search(q, b.k)[1])
 
 
@@ -147,7 +148,7 @@ def hnsw(b):
         return graph
 
     graph, built = b.kept("hnsw", make, lambda g, path: g.save_index(path), read)
-    efs = sorted({max(b.k, ef) for ef in (10, 15, 20, 30, 40, 60, 80, 100, 150, 200, 400, 800)})
+    efs = sorted({max(b.k, ef) for ef in (10, 15, 20, 30, 40, 60, 80, 100, 150, 200, 400, 800, 1600)})
     if not b.build_only:
         b.sweep("hnswlib", built, efs, graph.set_ef, lambda v: graph.knn_query(v, b.k, num_threads=b.threads)[0])
 

@@ -45,6 +45,8 @@ write("apart.psr", "sparse", 4, "IIf", [(0, 1, 1), (1, 1, 1), (0, 2, 1)])
 write("beyond.psr", "sparse", 4, "IIf", [(0, 4, 1)])
 write("far.psr", "sparse", 4, "IIf", [(9, 1, 1)])
 write("ids.psr", "ids", 0, "I", [(1,), (7,)])
+write("seen.psr", "pairs", 0, "IIf", [(0, 1, 1), (1, 3, 1), (1, 2, 1)])
+write("far-seen.psr", "pairs", 0, "IIf", [(0, 1, 1), (1, 4, 1)])
 write("far-hits.psr", "hits", 1, "IIf", [(0, 1, 1), (1, 9, 1)])
 write("far-query.psr", "hits", 1, "IIf", [(9, 1, 1)])
 END
@@ -75,6 +77,15 @@ refused 1 "h.psr: holds hits" psknn -g g.psg -x h.psr -a
 refused 1 "wide.psr: vectors of 7 elements" psknn -x x.psr -Q wide.psr
 refused 1 "s.psr: holds sparse" psknn -x x.psr -Q s.psr
 refused 1 "empty" psknn -x empty
+refused 1 "record 1, element 1: NaN" psknn -x x.psr -Q nan.psr
+refused 1 "ids.psr: holds ids" psknn -g g.psg -x x.psr -a --seen ids.psr
+refused 1 "record 1: item number 4" psknn -g g.psg -x x.psr -a --seen far-seen.psr
+refused 1 "no.psr" psknn -g g.psg -x x.psr -a --seen no.psr
+printf 'x\ty\n' | psview -t -g other.psg -K pairs >their-seen.psr
+refused 1 "their-seen.psr: its node numbers are those of graph" psknn -g g.psg --boards -a --seen their-seen.psr
+head -c 90 seen.psr >cut.psr
+refused 1 "cut.psr" psknn -g g.psg -x x.psr -a --seen cut.psr
+refused 2 "-B builds an index" psknn -B ivf -x x.psr --seen seen.psr
 echo a >in
 refused 1 "not a psrec stream" psknn -g g.psg -x x.psr
 echo e >in

@@ -7,19 +7,22 @@ sets() { python3 "$PS_ROOT/tests/recommend_check.py" sets "$@"; }
 
 awk 'BEGIN { for (i = 0; i < 200; i++) { print "n" i > "items"; print "n" i "\tb" i % 7 } }' >edges.tsv
 psgraph-build -t -I items <edges.tsv >g.psg
-printf 'n3\nn1\tn2\tn9\nn8\tn4\t\tn9\tn100\tn4\nn2\t\t\nn7\tn11\tn19\tn23\tn4\nn100\tn101\tn102\tn103\tn104\tn105\n' >sets
+printf 'n3\nn1\tn2\tn9\nn12\tn12\tn5\nn8\tn4\t\tn9\tn100\tn4\nn2\t\t\nn7\tn11\tn19\tn23\tn4\nn100\tn101\tn102\tn103\tn104\tn105\n' >sets
 awk 'BEGIN { for (i = 0; i < 200; i += 3) print "n" i }' >third
 awk 'BEGIN { for (i = 0; i < 190; i++) print "n" i "\tg" i % 11 }' >groups
 check pairs seen.psr 2 17 1 0 19 1 0 3 1 2 11 1 2 17 1 0 4 1 2 3 1 6 1 1
 for how in free bias; do
     x=x-$how.psr
     check vectors $x 200 12 4 $how
+    psknn -B ivf -x $x -o $how.psi
     # Command line of psknn, then what it says to the check.
     while IFS=: read -r options said; do
         psknn -g g.psg -x $x -t --sets -k 20 $options <sets >h.psr || fail "$how, $options"
         sets h.psr $x 20 sets $said || fail "$how, $options"
         psknn -g g.psg -x $x -t --sets -k 20 -j 3 $options <sets | cmp - h.psr || fail "$how, $options, -j 3"
         psknn -g g.psg -x $x -t --sets -k 20 -l $options <sets | cmp - h.psr || fail "$how, $options, -l"
+        psknn -g g.psg -x $x -t --sets -k 20 --index $how.psi --effort 100000 $options <sets | psview >found
+        psview h.psr | cmp - found || fail "$how, $options: by an index"
         psview -c h.psr || fail "$how, $options: not a well-formed stream"
     done <<'END'
 :
