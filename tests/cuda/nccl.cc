@@ -5,7 +5,7 @@
 #include <cstdio>
 #include <cstdlib>
 #include <fcntl.h>
-#include <sched.h>
+#include <list>
 #include <sys/mman.h>
 #include <unistd.h>
 #include <vector>
@@ -30,6 +30,8 @@ struct emulated_group {
     bool joined;
     ncclUniqueId id;
 };
+
+static std::list<emulated_group> groups; /* all there have been: what is queued may still look at one */
 
 /* One half of an exchange, in a group of calls. */
 struct half {
@@ -75,13 +77,14 @@ ncclResult_t ncclCommInitRankConfig(ncclComm_t *comm, int ranks, ncclUniqueId id
         close(fd);
     if (all == MAP_FAILED || ranks > RANKS_MAX || rank >= ranks || config->blocking)
         return ncclInvalidArgument;
-    *comm = new emulated_group{(shared *)all, rank, ranks, false, id};
+    groups.push_back({(shared *)all, rank, ranks, false, id});
+    *comm = &groups.back();
     if (!fault("cannot-join"))
         (*comm)->all->arrived++;
     return ncclInProgress;
 }
 
-/* Tasks that are still queued hold it: it is not freed, and lets them pass. */
+/* Tasks that are still queued look at it, and pass. */
 ncclResult_t ncclCommAbort(ncclComm_t comm)
 {
     if (!comm->joined && comm->rank == 0)
