@@ -27,7 +27,7 @@ static void pool_max(ps_device *dev, size_t rows, size_t n, const uint32_t *off,
             memset(out + u * n, 0, n * sizeof *out);
 }
 
-/* What one column of one neighbour gets back: of the largest, if arg is given. */
+/* What one column of one neighbour gets back: by weights, or of the largest, if arg is given. */
 static ps_real back(size_t n, size_t j, uint32_t e, uint32_t end, const uint32_t *user, const ps_real *weight,
                     const uint32_t *slot, uint32_t users, const ps_real *d, const uint32_t *arg)
 {
@@ -35,7 +35,7 @@ static ps_real back(size_t n, size_t j, uint32_t e, uint32_t end, const uint32_t
     for (; e < end && user[e] < users; e++) {
         size_t at = user[e] * n + j;
         if (!arg)
-            sum += weight[e] * d[at];
+            sum += weight[e] * d[at]; /* NOLINT(clang-analyzer-core.NullDereference): one of both is given */
         else if (arg[at] == slot[e])
             sum += d[at];
     }

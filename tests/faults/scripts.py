@@ -29,7 +29,7 @@ def start(script, extra):
     name, out, arguments, tool = script
     env = {**os.environ, "LD_PRELOAD": SHIM, "OPENBLAS_NUM_THREADS": "1", "PS_BIN": faults.BIN, "PS_FAULT_IN": tool, **extra}
     return subprocess.run([sys.executable, os.path.join(ROOT, "scripts", name), "-o", os.path.join(folder(), out)] + arguments,
-                          stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=env, timeout=120)
+                          stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=env, timeout=600)
 
 
 def judge(result, files, good, old):
