@@ -12,7 +12,6 @@
 #define PRODUCT "cblas_sgemm"
 #endif
 
-static const rlim_t room = (rlim_t)1 << 30;
 static pthread_once_t once = PTHREAD_ONCE_INIT;
 static ps_openblas_fn *product;
 static const char *config;
@@ -20,7 +19,7 @@ static const char *config;
 static void load(void)
 {
     struct rlimit space;
-    if (getrlimit(RLIMIT_AS, &space) == 0 && space.rlim_cur < room)
+    if (getrlimit(RLIMIT_AS, &space) == 0 && space.rlim_cur != RLIM_INFINITY)
         return;
     /* Threads are ours: OpenBLAS's own would depend on -j and compete with the pool.  Where there is no memory to say so, they
      * start and are never used. */

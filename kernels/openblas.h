@@ -15,7 +15,7 @@ typedef __typeof__(cblas_sgemm) ps_openblas_fn;
 #endif
 
 /* One thread each call, any number of calls at a time.  NULL, always then, where the library is not installed or the address space
- * is limited to less than 1 GiB (ulimit -v), in which OpenBLAS may wait for memory without end.  *name: version and kernels. */
+ * is limited (ulimit -v): OpenBLAS waits without end for memory that is not left, whatever the limit is.  *name: version and kernels. */
 ps_openblas_fn *ps_openblas(const char **name);
 #endif
 

@@ -110,6 +110,16 @@ done:
     return rc;
 }
 
+/* Of /dev/stdout and such links, which are not to be replaced by a file; -1: another path. */
+static int descriptor_of(const char *path)
+{
+    char to[64];
+    int fd, end = 0;
+    ssize_t n = readlink(path, to, sizeof to - 1);
+    to[n > 0 ? n : 0] = 0;
+    return sscanf(to, "/proc/self/fd/%d%n", &fd, &end) == 1 && end == n ? fd : -1;
+}
+
 static int open_target(ps_out *out, const char *path, int flags)
 {
     struct stat st;
@@ -125,8 +135,9 @@ static int open_target(ps_out *out, const char *path, int flags)
         errno = EISDIR;
         return ps_fail(PS_ESYS, "%s: cannot create", path);
     }
-    if (stat(path, &st) == 0 && !S_ISREG(st.st_mode)) {
-        out->fd = open(path, O_WRONLY | O_CLOEXEC);
+    const int fd = descriptor_of(path);
+    if (fd >= 0 || (stat(path, &st) == 0 && !S_ISREG(st.st_mode))) {
+        out->fd = fd >= 0 ? fcntl(fd, F_DUPFD_CLOEXEC, STDERR_FILENO + 1) : open(path, O_WRONLY | O_CLOEXEC);
         return out->fd < 0 ? ps_fail(PS_ESYS, "%s: cannot open", path) : 0;
     }
     return open_temp(out, path);

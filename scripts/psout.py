@@ -1,5 +1,7 @@
 """psout - what psplot and psreport write, complete or not at all, and the tools that they run."""
 import os
+import re
+import signal
 import subprocess
 import sys
 import tempfile
@@ -13,11 +15,22 @@ def write(path, data):
         raise OSError(e.errno, e.strerror, path or "<stdout>") from None
 
 
+def descriptor_of(path):
+    """Of standard output and of /dev/stdout and such links, which are not to be replaced by a file; None: another path."""
+    link = "/proc/self/fd/1" if path is None else os.readlink(path) if os.path.islink(path) else ""
+    found = re.fullmatch("/proc/self/fd/([0-9]+)", link)
+    return int(found[1]) if found else None
+
+
 def put(path, data):
-    if path is None or (os.path.exists(path) and not os.path.isfile(path)):  # a pipe, a device
-        with open(path, "wb") if path else os.fdopen(os.dup(1), "wb") as f:
+    fd = descriptor_of(path)
+    if fd is not None or (os.path.exists(path) and not os.path.isfile(path)):  # a pipe, a device
+        with open(path, "wb") if fd is None else os.fdopen(os.dup(fd), "wb") as f:
             f.write(data)
         return
+    for number in (signal.SIGTERM, signal.SIGHUP):  # as SIGINT: nothing is left behind
+        if signal.getsignal(number) == signal.SIG_DFL:
+            signal.signal(number, lambda number, _: sys.exit(128 + number))
     folder, name = os.path.split(os.path.abspath(path))
     with tempfile.NamedTemporaryFile(dir=folder, prefix="." + name + ".", delete=False) as f:
         try:
@@ -29,7 +42,8 @@ def put(path, data):
             os.fchmod(f.fileno(), 0o666 & ~mask)
             os.replace(f.name, path)
         except BaseException:
-            os.unlink(f.name)
+            if os.path.exists(f.name):
+                os.unlink(f.name)
             raise
 
 

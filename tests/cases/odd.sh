@@ -33,7 +33,7 @@ tour() { # COMMAND [ARGUMENT]: before each tool
     "$@" pseval -g g.psg -t -p pairs.tsv -x x.psr -j 2 </dev/null
     "$@" psview --npy x.psr </dev/null
 }
-# OpenBLAS is left out of less than 1 GiB: the bytes are those of the own products.
+# OpenBLAS is left out of a limited address space: the bytes are those of the own products.
 good() {
     (ulimit -v 1000000 && exec "$@") >"$1.good"
 }
@@ -76,6 +76,11 @@ if mount -t tmpfs -o ro none sealed 2>/dev/null; then
     umount sealed
     grep -q 'sealed/out: cannot create: Read-only file system' err || fail "$(cat err)"
 fi
+
+# ---- a link to standard output, as /dev/stdout, stays one ----
+ln -s /proc/self/fd/1 stdout
+(echo before && psgraph-build -t -o stdout <edges.tsv && echo after) >both
+[ -L stdout ] && (echo before && cat g.psg && echo after) | cmp - both || fail "standard output by its name"
 
 # ---- names of files: long, no text, a terminal's commands, a line's end ----
 long=$(awk 'BEGIN {for (i = 0; i < 10000; i++) printf "x"}')

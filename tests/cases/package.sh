@@ -52,6 +52,10 @@ for source in "$PS_ROOT"/tools/*.c; do
 done
 printf 'a\tx\nb\tx\n' | root/usr/bin/psgraph-build -t >g.psg
 root/usr/bin/psview -c g.psg
+if command -v python3 >/dev/null; then
+    PS_BIN=$PWD/root/usr/bin python3 root/usr/share/doc/psgraph/examples/psplot near g.psg a 1 >near.dot
+    grep -q '"i:b"' near.dot || fail "psplot does not run as an example: $(cat near.dot)"
+fi
 [ "$(gzip -dc root/usr/share/doc/psgraph/changelog.gz | sed -n 1p)" = \
     "psgraph ($(root/usr/bin/psview -V | sed -n '1s/.* //p')) unstable; urgency=medium" ] || fail "another version in the changelog"
 # Hardened: position-independent, all symbols bound at start and then read-only.

@@ -92,6 +92,17 @@ ln -s victim curve.svg.part
 ln -s victim taken.svg
 plot -o curve.svg curve recall r.json && plot -o taken.svg curve recall r.json && plot -o near.dot near g.psg n3 6
 [ "$(cat victim)" = old ] && is_svg taken.svg && [ ! -L taken.svg ] || fail "a link was followed"
+ln -s /proc/self/fd/1 stdout.dot # as /dev/stdout
+(echo before && plot -o stdout.dot near g.psg n3 6 && echo after) >both
+[ -L stdout.dot ] && (echo before && cat near.dot && echo after) | cmp - both || fail "standard output by its name"
+# Ended as the last bytes go to the disk
+status=0
+python3 -B -c 'import os, signal, sys
+sys.path.insert(0, sys.argv[1])
+import psout
+os.fsync = lambda fd: os.kill(os.getpid(), signal.SIGTERM)
+psout.write("near.dot", b"new")' "$PS_ROOT/scripts" || status=$?
+[ $status = 143 ] && [ -z "$(ls -d .near.dot.* 2>/dev/null)" ] && grep -q graph near.dot || fail "ended: status $status: $(ls -A)"
 for kind in "curve recall r.json" "near g.psg n3 6"; do
     status=0
     # shellcheck disable=SC2086

@@ -6,8 +6,13 @@
  */
 #include <float.h>
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include "check.h"
 #include "bf16.h"
@@ -185,8 +190,44 @@ static void test_nan(ps_pool *pool)
     }
 }
 
+/* Leaves the process 64 of 2048 MiB of address space; 0 if it has more already, as sanitizers do. */
+static int take_address_space(void)
+{
+    const struct rlimit all = {(rlim_t)2 << 30, (rlim_t)2 << 30};
+    const size_t most = all.rlim_cur - ((size_t)64 << 20);
+    unsigned long pages = 0;
+    FILE *f = fopen("/proc/self/statm", "r");
+    if (!f || fscanf(f, "%lu", &pages) != 1)
+        return 0;
+    fclose(f);
+    const size_t used = pages * (size_t)sysconf(_SC_PAGESIZE);
+    return used < most &&
+           mmap(NULL, most - used, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0) != MAP_FAILED &&
+           setrlimit(RLIMIT_AS, &all) == 0;
+}
+
+/* There, too, a product comes to an end.  In a process of its own, before a library has been opened in this one. */
+static void test_little_room(void)
+{
+    const ps_real a[] = {1, 2, 3}, b[] = {4, 5, 6};
+    ps_real c = 0;
+    int status = 0;
+    pid_t child = fork();
+    CHECK(child >= 0);
+    if (child == 0) {
+        alarm(20);
+        if (take_address_space())
+            ps_gemm_library(PS_N, PS_N, 1, 1, 3, 1, a, 3, b, 1, 0, &c, 1);
+        else
+            c = 32;
+        _exit(c != 32);
+    }
+    CHECK(waitpid(child, &status, 0) == child && WIFEXITED(status) && WEXITSTATUS(status) == 0);
+}
+
 int main(void)
 {
+    test_little_room();
     static const size_t shapes[][3] = {{0, 3, 4},    {3, 0, 4},    {3, 4, 0},     {1, 1, 1},      {1, 17, 5},
                                        {15, 1, 31},  {16, 16, 16}, {17, 31, 33},  {33, 15, 100},  {2, 130, 300},
                                        {65, 129, 7}, {127, 63, 1}, {600, 70, 13}, {70, 1100, 17}, {1030, 40, 9},
