@@ -78,11 +78,11 @@ void index_efforts(uint32_t *effort, uint32_t most, uint32_t part)
 
 uint32_t ps_index_effort(const ps_index *x, double recall, size_t k)
 {
-    const float *curve = x->recall[k > 10];
-    for (size_t i = 0; i < PS_INDEX_EFFORTS; i++)
-        if (curve[i] >= recall)
-            return x->effort[i];
-    return x->effort[PS_INDEX_EFFORTS - 1];
+    /* Between the two depths what either needs: of type lsh, hits near the tenth need more. */
+    size_t i = 0;
+    while (i + 1 < PS_INDEX_EFFORTS && ((k < 100 && x->recall[0][i] < recall) || (k > 10 && x->recall[1][i] < recall)))
+        i++;
+    return x->effort[i];
 }
 
 /* The same kind of vectors as `old` was made of, though not the same vectors. */

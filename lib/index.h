@@ -80,7 +80,8 @@ PS_MUST_USE int ps_index_build(ps_knn *knn, const ps_index_options *o, ps_pool *
 PS_MUST_USE int ps_index_open(ps_index *x, const char *path, const ps_knn *knn);
 void ps_index_close(ps_index *x);
 
-/* The smallest effort with a recall of at least `recall` for k hits; the largest if there is none. */
+/* The smallest effort with a recall of at least `recall` for k hits: of the 10 best, for 100 and more of the 100 best,
+ * between them of both; the largest if there is none. */
 uint32_t ps_index_effort(const ps_index *x, double recall, size_t k);
 
 /* As ps_knn_search, by the index: at most k of the best, exactly scored. */

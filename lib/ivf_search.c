@@ -51,9 +51,9 @@ typedef struct {
 /* How many the query can find at all. */
 static size_t wanted(const job *w, size_t query)
 {
-    const size_t skips = w->q->skip_off[query + 1] - w->q->skip_off[query];
-    const uint64_t there = w->knn->n - w->knn->n_denied;
-    const uint64_t left = there > skips ? there - skips : 0;
+    uint64_t left = w->knn->n - w->knn->n_denied;
+    for (size_t i = w->q->skip_off[query]; i < w->q->skip_off[query + 1]; i++)
+        left -= !w->knn->denied || !w->knn->denied[w->q->skip[i]];
     return w->k < left ? w->k : (size_t)left;
 }
 

@@ -69,7 +69,7 @@ typedef struct {
     uint32_t *index;
     float *value;
     size_t *skip_off;
-    uint64_t *skip;  /* ascending in each query once it is ended */
+    uint64_t *skip;  /* ascending in each query, each once, when it is ended */
     float *scale;    /* what its products are multiplied by: 1, for cosines 1 / norm */
     size_t *members; /* rows that were added to it; one with none finds nothing */
     double weight;   /* of the query being made */

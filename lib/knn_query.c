@@ -163,12 +163,25 @@ int ps_knn_leaves_out(const ps_knn_queries *q, size_t query, uint64_t row)
     return n > 0 && bsearch(&row, q->skip + q->skip_off[query], n, sizeof *q->skip, by_number) != NULL;
 }
 
+/* The rows left out, ascending, each once. */
+static void sort_skips(ps_knn_queries *q)
+{
+    uint64_t *skip = q->skip + q->skip_off[q->n - 1];
+    const size_t n = q->skip_off[q->n] - q->skip_off[q->n - 1];
+    size_t kept = 1;
+    if (n < 2)
+        return;
+    qsort(skip, n, sizeof *skip, by_number);
+    for (size_t i = 1; i < n; i++)
+        if (skip[i] != skip[kept - 1])
+            skip[kept++] = skip[i];
+    q->skip_off[q->n] = q->skip_off[q->n - 1] + kept;
+}
+
 int ps_knn_end(ps_knn_queries *q, const ps_knn *knn)
 {
     int rc = knn->is_sparse ? merge(q) : 0;
-    const size_t skips = q->skip_off[q->n] - q->skip_off[q->n - 1];
-    if (skips > 1)
-        qsort(q->skip + q->skip_off[q->n - 1], skips, sizeof *q->skip, by_number);
+    sort_skips(q);
     if (rc < 0)
         return rc;
     float *x = knn->is_sparse ? q->value + q->off[q->n - 1] : q->dense + (q->n - 1) * knn->d;

@@ -19,6 +19,8 @@ enum {
     QUERIES = 64,             /* at once: bits of a mask */
     CHUNK = PS_BITS_WAIT / 2, /* blocks at once */
     FIRST = 32,               /* one part of so many is read first */
+    LEAST = 10,               /* hits: what an effort finds was measured with no fewer */
+    KEPT = 1 << 22,           /* rows in all that a thread's queries keep, about */
     APART_MAX = PS_BITS * PS_BITS_WEIGHT,
     COST = 65000, /* of a token with all bits the other way round, at most */
     COST_SHIFT = 6,
@@ -80,17 +82,17 @@ static unsigned strong_from(const unsigned *with)
 
 static uint32_t weigh_bits(const float *product, ps_bits_query *q)
 {
-    float most = 0;
+    double most = 0;
     uint8_t weight[PS_BITS];
     unsigned with[PS_BITS_WEIGHT + 1] = {0};
     for (size_t j = 0; j < PS_BITS; j++)
-        most = fmaxf(most, fabsf(product[j]));
-    const float times = most > 0 ? PS_BITS_WEIGHT / most : 0;
+        most = fmax(most, fabs((double)product[j]));
+    const double times = most > 0 ? PS_BITS_WEIGHT / most : 0; /* the smallest floats have no reciprocal */
     memset(q->sign, 0, sizeof q->sign);
     memset(q->strong, 0, sizeof q->strong);
     memset(q->plane, 0, sizeof q->plane);
     for (size_t j = 0; j < PS_BITS; j++)
-        with[weight[j] = (uint8_t)(fabsf(product[j]) * times + 0.5f)]++;
+        with[weight[j] = (uint8_t)(fabs((double)product[j]) * times + 0.5)]++;
     const unsigned strong = strong_from(with);
     uint32_t all = 0;
     for (size_t j = 0; j < PS_BITS; j++) {
@@ -108,14 +110,14 @@ static uint32_t weigh_bits(const float *product, ps_bits_query *q)
 /* Of all tokens, by doubling: those of the first b bits, then those with bit b, too. */
 static void weigh_tokens(const ps_index *x, const float *product, uint16_t *cost)
 {
-    float sum = 0;
+    double sum = 0;
     for (uint32_t b = 0; b < x->token_bits; b++)
-        sum += fabsf(product[b]);
-    const float times = sum > 0 ? COST / sum : 0;
+        sum += fabs((double)product[b]);
+    const double times = sum > 0 ? COST / sum : 0;
     cost[0] = 0;
     for (uint32_t b = 0; b < x->token_bits; b++) {
         const size_t n = (size_t)1 << b;
-        const uint16_t weight = (uint16_t)(fabsf(product[b]) * times * 0.999f);
+        const uint16_t weight = (uint16_t)(fabs((double)product[b]) * times);
         const uint16_t set = product[b] > 0 ? 0 : weight, not_set = (uint16_t)(weight - set);
         for (size_t t = 0; t < n; t++)
             cost[n + t] = (uint16_t)(cost[t] + set);
@@ -390,7 +392,8 @@ static uint32_t *deny(const ps_index *x, const ps_knn *knn)
 static void plan(job *w, uint32_t effort)
 {
     const size_t blocks = lsh_lanes(w->x) / PS_BITS_LANES;
-    const uint64_t left = w->knn->n - w->knn->n_denied, keep = w->k + (uint64_t)effort * w->k / 8 + 16;
+    const uint64_t left = w->knn->n - w->knn->n_denied;
+    const uint64_t k = w->k < LEAST ? LEAST : w->k, keep = k + (uint64_t)effort * k / 8 + 16;
     w->keep = keep < left ? (size_t)keep : (size_t)left;
     /* Where only a part may be found, the nearest of it are farther off. */
     const double of_left = (double)w->x->n / (left > 0 ? (double)left : 1);
@@ -413,6 +416,7 @@ int lsh_search(const ps_index *x, const ps_knn *knn, const ps_knn_queries *q, ps
     int rc = w.of_thread && (own || !knn->denied) ? 0 : PS_EMEM;
     w.posting = own ? own : x->posting;
     plan(&w, effort);
+    w.block = w.block * w.keep <= KEPT ? w.block : w.keep < KEPT ? KEPT / w.keep : 1;
     for (size_t t = 0; t < threads && rc == 0; t++)
         rc = make_scratch(&w, &w.of_thread[t]);
     if (rc == 0)

@@ -47,6 +47,7 @@ int ps_asks_add(ps_asks *a, const ps_ask_options *o, const ps_knn *knn, const ps
     if (ps_grow(&a->first, &a->cap[0], a->n + 2, sizeof *a->first) < 0)
         return PS_EMEM;
     a->first[a->n++] = a->q.n;
+    a->merged = o->merge;
     const int apart = o->merge && n > 0;
     int rc = apart ? 0 : begin(a, knn, 1);
     for (size_t i = o->recent > 0 && n > o->recent ? n - o->recent : 0; i < n && rc == 0; i++) {
@@ -76,6 +77,7 @@ typedef struct {
     size_t *deep_n;
     ps_hit *hits;
     size_t *found;
+    uint8_t *done; /* queries that no deeper search is made for: what others need must not show in their hits */
 } finding;
 
 static int by_item(const void *a, const void *b)
@@ -189,13 +191,16 @@ static int choose_all(const finding *f, ps_hit *list)
 {
     int all = 1;
     for (size_t i = 0; i < f->a->n; i++) {
+        if (f->done[i])
+            continue;
         int whole = 1; /* no search has more to give */
         for (size_t s = f->a->first[i]; s < f->a->first[i + 1]; s++)
             whole &= f->deep_n[s] < f->depth;
         f->found[i] = choose(f, list, gather(f, i, list), f->hits + i * f->k);
         if (f->found[i] == SIZE_MAX)
             return PS_EMEM;
-        all &= f->found[i] == f->k || whole;
+        f->done[i] = f->found[i] == f->k || whole;
+        all &= f->done[i];
     }
     return all;
 }
@@ -228,23 +233,24 @@ static int find_at(finding *f, ps_pool *pool)
 int ps_find(const ps_find_options *o, const ps_knn *knn, const ps_asks *a, ps_pool *pool, size_t k, ps_hit *hits,
             size_t *found)
 {
-    const int merged = a->q.n > a->n, plain = !merged && o->mmr >= 1 && o->per_group == 0;
-    finding f = {o, knn, a, k, k, plain ? hits : NULL, plain ? found : NULL, hits, found};
+    const int plain = !a->merged && o->mmr >= 1 && o->per_group == 0;
+    finding f = {o, knn, a, k, k, plain ? hits : NULL, plain ? found : NULL, hits, found, NULL};
     if (plain)
         return search(&f, pool);
     if (o->mmr < 1)
         f.depth = MMR_TIMES * k;
-    if (f.depth < MMR_LEAST && (o->mmr < 1 || merged))
+    if (f.depth < MMR_LEAST && (o->mmr < 1 || a->merged))
         f.depth = MMR_LEAST;
     f.depth = f.depth < knn->n ? f.depth : knn->n;
-    for (;; f.depth = f.depth < knn->n / 4 ? 4 * f.depth : knn->n) {
-        int rc = find_at(&f, pool);
-        if (rc < 0)
-            return rc;
-        /* Groups that are full may hide others. */
-        if (rc == 1 || o->per_group == 0 || f.depth == knn->n)
-            return 0;
+    f.done = ps_zalloc(a->n, sizeof *f.done);
+    int rc = f.done ? find_at(&f, pool) : PS_EMEM;
+    /* Groups that are full may hide others. */
+    while (rc == 0 && o->per_group > 0 && f.depth < knn->n) {
+        f.depth = f.depth < knn->n / 4 ? 4 * f.depth : knn->n;
+        rc = find_at(&f, pool);
     }
+    free(f.done);
+    return rc < 0 ? rc : 0;
 }
 
 /* ---- kinds of items, and lists of them ---- */

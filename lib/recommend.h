@@ -20,6 +20,7 @@ typedef struct {
     size_t n;
     size_t *first;
     float *weight; /* of each search */
+    int merged;    /* as asked for, though no query may have several members */
     size_t cap[2];
 } ps_asks;
 

@@ -63,6 +63,33 @@ psknn -x bias.psr -k 10 <ids.psr >exact.psr
 psknn -x bias.psr --index b.psi --effort $((cells / 3 + 1)) -k 10 <ids.psr >h.psr
 recall exact.psr h.psr 10 0.9999 || fail "a third of the cells"
 
+# A set that has a member many times leaves it out once: no fewer hits than exactly.
+check pairs many.psr $(awk 'BEGIN { for (i = 0; i < 900; i++) print 0, 5, 1 }')
+for f in b l; do
+    n=$(psknn -x bias.psr --index $f.psi --effort 1 -k 2999 <many.psr | psview | wc -l)
+    [ "$n" -eq 2999 ] || fail "$f.psi: $n hits of a set of one item"
+done
+
+# The recall that is asked for, with fewer hits than it was measured with, and just more than ten.
+for k in 1 3 12; do
+    psknn -x bias.psr -k $k <ids.psr >exact.psr
+    psknn -x bias.psr --index l.psi --recall 0.97 -k $k <ids.psr >h.psr
+    recall exact.psr h.psr $k 0.96 || fail "lsh, k = $k"
+done
+
+# Queries so short that a float does not hold 7 times the reciprocal of their length.
+python3 - "$PS_ROOT/tests" <<'END'
+import sys
+sys.path.insert(0, sys.argv[1])
+from knn_check import read, write
+rows = read("plain.psr")[2]
+write("short.psr", "vectors", 12, "I12f", [[r[0]] + [v * 1e-39 for v in r[1:]] for r in rows[::11]], 1)
+END
+psknn -B lsh -x plain.psr -o plain.psi
+psknn -x plain.psr -Q short.psr -k 10 >exact.psr
+psknn -x plain.psr -Q short.psr --index plain.psi --recall 0.9 -k 10 >h.psr
+recall exact.psr h.psr 10 0.85 || fail "lsh: short queries"
+
 # An index takes little beside its vectors, though they are few.
 awk 'BEGIN { srand(9); for (i = 0; i < 1500; i++) { line = i; for (j = 0; j < 128; j++) line = line "\t" rand() - 0.5; print line } }' |
     psview -t -K vectors >wide.psr

@@ -81,6 +81,27 @@ for type in ivf lsh; do
     done
 done
 
+# What is denied and seen as well does not count twice.
+psknn -B ivf -x $x -o ivf.psi
+seq 104 199 | sed 's/^/n/' >rest
+awk 'BEGIN { for (q = 0; q < 20; q++) for (i = 104; i < 200; i++) print q, i, 1 }' |
+    xargs python3 "$PS_ROOT/tests/knn_check.py" pairs rest.psr
+head -n 20 items | psknn -g g.psg -x $x -t -k 103 --deny rest --seen rest.psr --index ivf.psi --effort 1 >h.psr
+n=$(psview h.psr | wc -l)
+[ "$n" -eq 2060 ] || fail "$n hits where those that are denied were seen"
+
+# What an index finds for a query does not depend on what else is asked: sets of one and several members, groups that
+# hide others.
+awk 'BEGIN { for (i = 0; i < 200; i++) print "n" i "\tg" (i < 120 ? 0 : i) }' >lopsided
+for type in ivf lsh; do
+    psknn -B $type -x $x -o $type.psi
+    for options in "--merge" "--groups lopsided --per-group 1"; do
+        psknn -g g.psg -x $x -t --sets -k 5 --index $type.psi --effort 1 $options <sets >h.psr
+        psknn -g g.psg -x $x -t --sets -k 5 --index $type.psi --effort 1 $options -l <sets | cmp - h.psr ||
+            fail "$type, $options: -l"
+    done
+done
+
 # A co-process: each answer is there before the next question is asked.
 mkfifo ask tell
 psknn -g g.psg -x $x -t -l -k 5 <ask >tell &
