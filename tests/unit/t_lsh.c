@@ -55,7 +55,7 @@ static void check_lists(const ps_index *x, const ps_knn *knn)
             size_t token = 0;
             for (size_t b = 0; b < PS_BITS; b++) {
                 wrong += row_bit(x, lane, b) != (product[b] > 0);
-                token |= (size_t)(b < x->token_bits && product[b] > 0) << b;
+                token |= b < x->token_bits ? (size_t)(product[b] > 0) << b : 0;
             }
             wrong += token != t;
             rows++;
