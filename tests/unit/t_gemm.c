@@ -225,9 +225,29 @@ static void test_little_room(void)
     CHECK(waitpid(child, &status, 0) == child && WIFEXITED(status) && WEXITSTATUS(status) == 0);
 }
 
+/* What opens a library leaves the program's environment as it was: a setting that there is, and none. */
+static void test_environment(const char *setting)
+{
+    const ps_real a = 3, b = 5;
+    ps_real c = 0;
+    int status = 0;
+    pid_t child = fork();
+    CHECK(child >= 0);
+    if (child == 0) {
+        if (setting ? setenv("OPENBLAS_NUM_THREADS", setting, 1) : unsetenv("OPENBLAS_NUM_THREADS"))
+            _exit(1);
+        ps_gemm_library(PS_N, PS_N, 1, 1, 1, 1, &a, 1, &b, 1, 0, &c, 1);
+        const char *is = getenv("OPENBLAS_NUM_THREADS");
+        _exit(c != 15 || (setting ? !is || strcmp(is, setting) != 0 : is != NULL));
+    }
+    CHECK(waitpid(child, &status, 0) == child && WIFEXITED(status) && WEXITSTATUS(status) == 0);
+}
+
 int main(void)
 {
     test_little_room();
+    test_environment("7");
+    test_environment(NULL);
     static const size_t shapes[][3] = {{0, 3, 4},    {3, 0, 4},    {3, 4, 0},     {1, 1, 1},      {1, 17, 5},
                                        {15, 1, 31},  {16, 16, 16}, {17, 31, 33},  {33, 15, 100},  {2, 130, 300},
                                        {65, 129, 7}, {127, 63, 1}, {600, 70, 13}, {70, 1100, 17}, {1030, 40, 9},
