@@ -113,6 +113,10 @@ refused 1 'nothing.tsv: No such file' -g g.psg -p nothing.tsv a=x.psr
 refused 1 'psview: nothing.psr: cannot open' -g g.psg -p pairs.tsv a=nothing.psr
 echo one >bad.tsv
 refused 1 'bad.tsv: line 1: expected query' -g g.psg -p bad.tsv a=x.psr
+mkdir killed
+printf '#!/bin/sh\nkill -KILL $PPID\n' >killed/gnuplot
+chmod +x killed/gnuplot
+(PATH=$PWD/killed:$PATH && refused 1 'psplot died of signal 9' -g g.psg -p pairs.tsv a=x.psr)
 
 # In a browser, as narrow as it goes: nothing sticks out to the right, the first query can be opened, and there is a picture.
 browser=$(command -v chromium || command -v chromium-browser || command -v google-chrome || :)
