@@ -62,7 +62,7 @@ static int find(const answers *a)
 static size_t batch_size(const answers *a, int soon)
 {
     const size_t most = ps_knn_batch(a->k * (a->how->mmr < 1 || a->how->per_group > 0 ? 4 : 1));
-    return soon ? 1 : a->asker->o.how.merge ? most / 16 : most;
+    return soon ? 1 : a->asker->o.how.merge ? most / PS_ASKER_MEMBERS : most;
 }
 
 /* `soon`: the output to flush after every answer; NULL: as it fills. */

@@ -135,9 +135,16 @@ int ps_asker_next(ps_asker *a, size_t max)
             rc = vector_query(a, a->done);
         return rc < 0 ? rc : a->asks.n > 0;
     }
-    const long n = ps_queries_next(a->in, &a->batch, max);
-    for (long i = 0; i < n && rc == 0; i++)
-        rc = item_query(a, (size_t)i);
-    a->done += n > 0 ? (uint64_t)n : 0;
-    return n < 0 ? (int)n : rc < 0 ? rc : n > 0;
+    /* Where each member of a set makes a search, no more sets at once than make so many. */
+    const size_t part = a->o.how.merge ? 1 : max, searches = PS_ASKER_MEMBERS * max;
+    size_t all = 0;
+    for (long n = (long)part; n == (long)part && all < max && a->asks.q.n < searches && rc == 0; all += (size_t)n) {
+        n = ps_queries_next(a->in, &a->batch, part);
+        if (n < 0)
+            return (int)n;
+        for (long i = 0; i < n && rc == 0; i++)
+            rc = item_query(a, (size_t)i);
+        a->done += (uint64_t)n;
+    }
+    return rc < 0 ? rc : all > 0;
 }

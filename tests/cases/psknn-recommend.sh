@@ -132,3 +132,11 @@ session() { # LINES: peak memory in KiB
 }
 short=$(session 1000) long=$(session 100000)
 [ "$long" -le $((short + 1)) ] || fail "-l: $short MiB after 1000 lines, $long after 100000"
+
+# Sets of many members whose hits are merged: not all at once, though there is room for the hits of as many small ones.
+crowd() { # SETS
+    awk -v sets="$1" 'BEGIN { for (q = 0; q < sets; q++) for (i = 0; i < 300; i++) printf "n%d%s", (i * 7 + q) % 200, i < 299 ? "\t" : "\n" }' |
+        psknn -g g.psg -x $x -t --sets -k 3 -j 1 --merge -v 2>&1 >/dev/null | sed -n 's/.* at most \([0-9]*\) MiB.*/\1/p'
+}
+few=$(crowd 16) many=$(crowd 120)
+[ "$many" -le $((few + 8)) ] || fail "--merge: $few MiB for 16 sets, $many for 120"
