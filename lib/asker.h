@@ -43,9 +43,10 @@ PS_MUST_USE int ps_asker_open(ps_asker *a, const ps_asker_options *o, const ps_k
 /* What a set of members that each make a search may count as, for the memory of their hits. */
 enum { PS_ASKER_MEMBERS = 16 };
 
-/* The next up to `max` queries, of sets whose hits are merged fewer if they have many members, as a->asks and a->id: 1, 0 at the end, negative on failure.  A query's own item, the
- * members of a set and what it has seen are left out of what it finds.  Single items without a vector are dropped
- * (skip_unknown, else PS_EMATCH); a set keeps its number even if it is left empty. */
+/* The next up to `max` queries, of sets whose hits are merged fewer if they have many members, as a->asks and a->id: 1,
+ * 0 at the end, negative on failure.  A query's own item, the members of a set and what it has seen are left out of
+ * what it finds.  Single items without a vector are dropped (skip_unknown, else PS_EMATCH); a set keeps its number even
+ * if it is left empty. */
 PS_MUST_USE int ps_asker_next(ps_asker *a, size_t max);
 void ps_asker_close(ps_asker *a);
 
