@@ -166,11 +166,11 @@ int ps_knn_leaves_out(const ps_knn_queries *q, size_t query, uint64_t row)
 /* The rows left out, ascending, each once. */
 static void sort_skips(ps_knn_queries *q)
 {
-    uint64_t *skip = q->skip + q->skip_off[q->n - 1];
     const size_t n = q->skip_off[q->n] - q->skip_off[q->n - 1];
     size_t kept = 1;
     if (n < 2)
         return;
+    uint64_t *skip = q->skip + q->skip_off[q->n - 1];
     qsort(skip, n, sizeof *skip, by_number);
     for (size_t i = 1; i < n; i++)
         if (skip[i] != skip[kept - 1])
