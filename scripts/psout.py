@@ -1,4 +1,4 @@
-"""psout - what psplot and psreport write, complete or not at all, and the tools that they run."""
+"""psout - what psplot, psreport and psrec write, complete or not at all, and the tools that the first two run."""
 import os
 import re
 import signal
@@ -8,9 +8,13 @@ import tempfile
 
 
 def write(path, data):
-    """Bytes to a file, whose name has them all or stays what it was; None: to standard output.  OSError, with the name, if not."""
+    """Bytes to a file, whose name has them all or stays what it was; None: to standard output.  OSError, with the name, if not.
+    For programs of one job: what ends them by a signal leaves nothing behind either."""
+    for number in (signal.SIGTERM, signal.SIGHUP):  # SIGINT raises already
+        if signal.getsignal(number) == signal.SIG_DFL:
+            signal.signal(number, lambda number, _: sys.exit(128 + number))
     try:
-        put(path, data)
+        put(path, [data])
     except OSError as e:
         raise OSError(e.errno, e.strerror, path or "<stdout>") from None
 
@@ -22,19 +26,17 @@ def descriptor_of(path):
     return int(found[1]) if found else None
 
 
-def put(path, data):
+def put(path, parts):
+    """As write, of several parts one after the other, and without a say in signals."""
     fd = descriptor_of(path)
     if fd is not None or (os.path.exists(path) and not os.path.isfile(path)):  # a pipe, a device
         with open(path, "wb") if fd is None else os.fdopen(os.dup(fd), "wb") as f:
-            f.write(data)
+            f.writelines(parts)
         return
-    for number in (signal.SIGTERM, signal.SIGHUP):  # as SIGINT: nothing is left behind
-        if signal.getsignal(number) == signal.SIG_DFL:
-            signal.signal(number, lambda number, _: sys.exit(128 + number))
     folder, name = os.path.split(os.path.abspath(path))
     with tempfile.NamedTemporaryFile(dir=folder, prefix="." + name + ".", delete=False) as f:
         try:
-            f.write(data)
+            f.writelines(parts)
             f.flush()
             os.fsync(f.fileno())
             mask = os.umask(0)

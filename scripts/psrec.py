@@ -8,16 +8,17 @@
 A plain file of one stream is mapped, not read: records come from the disk as they are used, and no more memory is
 taken however large the file is.  Packed (gzip) files, pipes and streams in a row are read whole.
 
-Needs Python 3.9 and NumPy, nothing else.  Everything that psrec(5) demands of a reader is checked, but for the
+Needs Python 3.9, NumPy, and psout.py beside it.  Everything that psrec(5) demands of a reader is checked, but for the
 CRC of a mapped file's records, which would read all of it: read(path, check=True), or psview -c.
 """
 import gzip
 import os
 import struct
-import tempfile
 import zlib
 
 import numpy as np
+
+import psout
 
 __all__ = ["Damaged", "Stream", "read", "write", "dtype", "vectors", "hits", "pairs", "KINDS", "SPACES"]
 
@@ -291,17 +292,4 @@ def write(target, records, like=None, note="psrec.py", dim=None, bias=None, firs
         for part in (head, view, tail):
             target.write(part)
         return
-    folder, name = os.path.split(os.path.abspath(target))
-    with tempfile.NamedTemporaryFile(dir=folder, prefix="." + name + ".", delete=False) as f:
-        try:
-            for part in (head, view, tail):
-                f.write(part)
-            f.flush()
-            os.fsync(f.fileno())
-            mask = os.umask(0)
-            os.umask(mask)
-            os.fchmod(f.fileno(), 0o666 & ~mask)
-            os.replace(f.name, target)
-        except BaseException:
-            os.unlink(f.name)
-            raise
+    psout.put(target, (head, view, tail))

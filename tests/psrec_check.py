@@ -100,6 +100,11 @@ def made_here():
     buffer = io.BytesIO()
     psrec.write(buffer, psrec.pairs([0, 1], [1, 2]))
     assert psview(stdin=buffer.getvalue()) == b"0\t1\t1\n1\t2\t1\n"
+    # A link to a descriptor is written to, not replaced by a file.
+    with open("by-link.psr", "wb") as f:
+        os.symlink("/proc/self/fd/%d" % f.fileno(), "link")
+        psrec.write("link", psrec.pairs([0, 1], [1, 2]))
+    assert os.path.islink("link") and psview("by-link.psr") == b"0\t1\t1\n1\t2\t1\n"
     for bad in (np.full((1, 2), np.nan), np.zeros(3)):
         try:
             psrec.vectors(bad)
